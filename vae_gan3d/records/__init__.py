@@ -1,0 +1,1 @@
+"""TFRecords: the Example schema, the writer, the tf.data pipeline."""

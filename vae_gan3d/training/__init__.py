@@ -1,0 +1,1 @@
+"""Losses, the compiled train step, the loop, checkpoints and summaries."""
