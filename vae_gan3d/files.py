@@ -47,7 +47,7 @@ def atomic_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
     try:
         yield temporary
         flush_to_disk(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or error}; free some space or choose another place"

@@ -1,0 +1,1 @@
+"""Every absl flag, one file a group. Nothing outside this folder reads FLAGS: it gives frozen dataclasses."""

@@ -1,0 +1,28 @@
+"""The flag that chooses what train.py and test.py do, and the configuration of that phase."""
+
+from absl import flags as absl_flags
+
+from flags import testing, training
+from vae_gan3d.config import SampleConfig, TestConfig, TrainingConfig
+
+FLAGS = absl_flags.FLAGS
+_CONFIGURATIONS = {
+    "train": training.training_config,
+    "test": testing.test_config,
+    "sample": testing.sample_config,
+}
+
+absl_flags.DEFINE_enum("phase", None, sorted(_CONFIGURATIONS), "[default: train in train.py, test in test.py]")
+absl_flags.DEFINE_integer("seed", 0, "Of the first weights, the order of samples and every draw.")
+
+
+def phase_config(default_phase: str) -> TrainingConfig | TestConfig | SampleConfig:
+    """The configuration of the phase that the flags choose.
+
+    Args:
+        default_phase: the script's own, where `--phase` is not given.
+
+    Raises:
+        UserError: a flag is missing or holds a bad value.
+    """
+    return _CONFIGURATIONS[FLAGS.phase or default_phase]()

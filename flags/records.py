@@ -1,0 +1,48 @@
+"""Flags of create_tf_record.py."""
+
+import os
+import pathlib
+import sys
+
+from absl import flags as absl_flags
+
+from flags import common
+from vae_gan3d.config import RecordsConfig
+from vae_gan3d.errors import UserError
+
+FLAGS = absl_flags.FLAGS
+
+absl_flags.DEFINE_string("data_dir", None, "Folder of shapes in the 3D ShapeNets layout CLASS/30/{train,test}/*.mat.")
+absl_flags.DEFINE_alias("LOCAL_PATH", "data_dir")
+absl_flags.DEFINE_string("classes", "all", "One class, a comma list in label order, or all.")
+absl_flags.DEFINE_alias("name", "classes")
+absl_flags.DEFINE_boolean("if_train", True, "Reads the folder train; with --if_train=false the folder test.")
+absl_flags.DEFINE_integer("shards", 1, "Number of record files.")
+absl_flags.DEFINE_boolean("skip_bad", False, "Leaves out files that cannot be read, instead of stopping.")
+absl_flags.DEFINE_integer("workers", os.cpu_count() or 1, "Processes that read files.")
+absl_flags.DEFINE_integer("max_epoch", None, "Accepted from older command lines; has no effect.")
+
+
+def records_config() -> RecordsConfig:
+    """What create_tf_record.py is asked to do.
+
+    Raises:
+        UserError: a flag is missing or holds a bad value.
+    """
+    for flag in ("data_dir", "output_dir"):
+        if not getattr(FLAGS, flag):
+            raise UserError(f"--{flag} is missing: see create_tf_record.py --help")
+    if FLAGS.max_epoch is not None:
+        print("note: --max_epoch has no effect: shuffling belongs to reading, each shape is stored once", file=sys.stderr)
+    folder_split = "train" if FLAGS.if_train else "test"
+    return RecordsConfig(
+        data_dir=pathlib.Path(FLAGS.data_dir),
+        output_dir=common.given_path(FLAGS.output_dir, pathlib.Path()),
+        classes=tuple(name.strip() for name in FLAGS.classes.split(",") if name.strip()),
+        folder_split=folder_split,
+        split_name=FLAGS.split_name or folder_split,
+        resolution=FLAGS.resolution,
+        shards=FLAGS.shards,
+        skip_bad=FLAGS.skip_bad,
+        workers=FLAGS.workers,
+    )

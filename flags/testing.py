@@ -1,0 +1,68 @@
+"""Flags of the phases that use a trained checkpoint."""
+
+import pathlib
+
+from absl import flags as absl_flags
+
+from flags import common
+from vae_gan3d.config import SampleConfig, TestConfig
+
+FLAGS = absl_flags.FLAGS
+
+absl_flags.DEFINE_string("checkpoint", None, "Prefix RUN/model.ckpt-N, or a run folder (its newest) [default: SAVE_PATH].")
+absl_flags.DEFINE_alias("load_path", "checkpoint")
+absl_flags.DEFINE_string("shape1", None, "First shape v0: a .mat or .npy file, or the index of a record.")
+absl_flags.DEFINE_alias("im1_dir", "shape1")
+absl_flags.DEFINE_string("shape2", None, "Second shape v1: a .mat or .npy file, or the index of a record.")
+absl_flags.DEFINE_alias("im2_dir", "shape2")
+absl_flags.DEFINE_float("alpha", 0.5, "The share of the first shape in v = alpha v0 + (1 - alpha) v1.")
+absl_flags.DEFINE_alias("scale", "alpha")
+absl_flags.DEFINE_integer("steps", 0, "Values of alpha from 0 to 1 along a path; 0: --alpha alone.")
+absl_flags.DEFINE_boolean("text_slices", False, "Also writes each shape as text, slice by slice.")
+absl_flags.DEFINE_boolean("sample_posterior", False, "Adds the encoder's noise to its means.")
+absl_flags.DEFINE_integer("samples", 16, "Shapes that --phase=sample draws from the prior.")
+absl_flags.DEFINE_float("threshold", 0.5, "Voxels above this probability count as occupied.")
+
+
+def test_config() -> TestConfig:
+    """The interpolation that the flags describe.
+
+    Raises:
+        UserError: a flag is missing or holds a bad value.
+    """
+    checkpoint = common.given_path(FLAGS.checkpoint, pathlib.Path(FLAGS.save_path))
+    return TestConfig(
+        checkpoint=checkpoint,
+        shape1=FLAGS.shape1 or "",
+        shape2=FLAGS.shape2 or "",
+        records=FLAGS.records or "",
+        split_name=FLAGS.split_name or "train",
+        output_dir=common.given_path(FLAGS.output_dir, _beside(checkpoint) / "interpolation"),
+        alpha=FLAGS.alpha,
+        steps=FLAGS.steps,
+        text_slices=FLAGS.text_slices,
+        sample_posterior=FLAGS.sample_posterior,
+        threshold=FLAGS.threshold,
+        seed=FLAGS.seed,
+    )
+
+
+def sample_config() -> SampleConfig:
+    """The draws that the flags describe.
+
+    Raises:
+        UserError: a flag holds a bad value.
+    """
+    checkpoint = common.given_path(FLAGS.checkpoint, pathlib.Path(FLAGS.save_path))
+    return SampleConfig(
+        checkpoint=checkpoint,
+        output_dir=common.given_path(FLAGS.output_dir, _beside(checkpoint) / "samples"),
+        count=FLAGS.samples,
+        threshold=FLAGS.threshold,
+        seed=FLAGS.seed,
+    )
+
+
+def _beside(checkpoint: pathlib.Path) -> pathlib.Path:
+    """The run folder of a checkpoint."""
+    return checkpoint if checkpoint.is_dir() else checkpoint.parent

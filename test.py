@@ -1,0 +1,22 @@
+"""Interpolates between two shapes, or draws samples, with a trained checkpoint.
+
+    python test.py --checkpoint=RUN --shape1=A.mat --shape2=B.mat --alpha=0.3
+"""
+
+import flags.common
+import flags.model
+import flags.phase
+import flags.script
+import flags.testing
+import flags.training
+from vae_gan3d import phases
+
+
+def main() -> int:
+    """Does what the flags ask for; returns the exit status."""
+    return phases.run(flags.phase.phase_config("test"), verbose=flags.script.is_verbose())
+
+
+if __name__ == "__main__":
+    groups = [flags.phase, flags.common, flags.model, flags.training, flags.testing]
+    flags.script.run_script(main, groups)

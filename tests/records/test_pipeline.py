@@ -1,0 +1,154 @@
+import numpy as np
+import pytest
+import scipy.ndimage
+import tensorflow as tf
+
+from tests.fakes import random_grids, write_legacy_records, write_records
+from vae_gan3d.errors import UserError
+from vae_gan3d.records.pipeline import ordered_batches, read_record, sample_indices, training_batches, unpack_rows
+from vae_gan3d.records.record_set import find_records
+from vae_gan3d.voxels.grids import pack_grid, pad_grid, resize_grid
+
+COUNT = 7
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """Seven grids of 32³ with labels 0 to 6, in one file."""
+    folder = tmp_path_factory.mktemp("records")
+    grids = random_grids(COUNT, 32)
+    write_records(folder, grids, labels=list(range(COUNT)), classes=[f"class {item}" for item in range(COUNT)])
+    return find_records(str(folder)), grids
+
+
+def labels_of(dataset) -> list[list[int]]:
+    return [labels.tolist() for _, labels in dataset.as_numpy_iterator()]
+
+
+def batches(record_set, **options):
+    return training_batches(record_set, **{"resolution": 16, "batch_size": 3, "seed": 1, **options})
+
+
+def test_batches_are_full_and_of_the_stated_shape_and_values(stored):
+    record_set, grids = stored
+    dataset = batches(record_set, resolution=32, stop_step=5)
+    assert dataset.element_spec == (tf.TensorSpec((3, 32, 32, 32, 1)), tf.TensorSpec((3,), tf.int64))
+    for voxels, labels in dataset.as_numpy_iterator():
+        assert np.array_equal(voxels[..., 0], grids[labels].astype(np.float32))
+
+
+def test_every_epoch_is_a_permutation_and_epochs_differ(stored):
+    # 14 batches of 3 are 42 samples, six epochs of 7; batches straddle their edges.
+    order = np.concatenate(labels_of(batches(stored[0], stop_step=14))).reshape(6, COUNT)
+    assert (np.sort(order, axis=1) == np.arange(COUNT)).all()
+    assert len({tuple(epoch) for epoch in order}) > 1
+
+
+def test_the_order_is_that_of_index_shuffle_with_the_seed_and_the_epoch():
+    # Step 2 of batch 3 holds positions 6, 7, 8: the last place of epoch 0 and the first two of epoch 1.
+    def place(position, epoch):
+        return int(tf.random.experimental.index_shuffle(position, [5, epoch], COUNT - 1))
+
+    indices = sample_indices(tf.constant(2, tf.int64), COUNT, 3, 5)
+    assert indices.numpy().tolist() == [place(6, 0), place(0, 1), place(1, 1)]
+
+
+def test_a_resumed_run_continues_exactly(stored):
+    whole = labels_of(batches(stored[0], stop_step=10))
+    assert labels_of(batches(stored[0], start_step=4, stop_step=10)) == whole[4:]
+
+
+def test_another_seed_gives_another_order_and_the_same_seed_the_same(stored):
+    first = labels_of(batches(stored[0], stop_step=7))
+    assert labels_of(batches(stored[0], stop_step=7)) == first
+    assert labels_of(batches(stored[0], stop_step=7, seed=2)) != first
+    assert len(labels_of(batches(stored[0], stop_step=7, seed=-(2**63)))) == 7
+
+
+def test_the_batch_size_does_not_change_the_order(stored):
+    threes = np.concatenate(labels_of(batches(stored[0], stop_step=10)))
+    fives = np.concatenate(labels_of(batches(stored[0], batch_size=5, stop_step=6)))
+    assert threes.tolist() == fives.tolist()
+
+
+def test_a_batch_may_be_larger_than_the_set(stored):
+    # 16 samples of 7 records: every record twice, and two a third time.
+    (labels,) = labels_of(batches(stored[0], batch_size=16, stop_step=1))
+    assert sorted(np.bincount(labels).tolist()) == [2, 2, 2, 2, 2, 3, 3]
+
+
+def test_a_set_of_one_record_repeats_it(tmp_path):
+    write_records(tmp_path, random_grids(1, 16))
+    assert labels_of(batches(find_records(str(tmp_path)), batch_size=2, stop_step=2)) == [[0, 0], [0, 0]]
+
+
+def test_without_a_last_step_the_batches_do_not_end(stored):
+    assert len(labels_of(batches(stored[0]).take(30))) == 30
+
+
+@pytest.mark.parametrize("resolution", [16, 32, 64])
+def test_reading_from_the_files_equals_the_cache_bit_for_bit(stored, resolution):
+    cached = batches(stored[0], resolution=resolution, stop_step=4)
+    streamed = batches(stored[0], resolution=resolution, stop_step=4, cache_bytes=0)
+    assert cached.element_spec == streamed.element_spec
+    for one, other in zip(cached.as_numpy_iterator(), streamed.as_numpy_iterator(), strict=True):
+        assert np.array_equal(one[0], other[0])
+        assert np.array_equal(one[1], other[1])
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("resolution", [16, 32, 64, 128])
+def test_resizing_equals_resize_grid(tmp_path, resolution, legacy):
+    grids = random_grids(2, 32)
+    if legacy:
+        write_legacy_records(tmp_path / "train.tfrecords", grids)
+    else:
+        write_records(tmp_path, grids)
+    dataset = ordered_batches(find_records(str(tmp_path)), resolution=resolution, batch_size=2)
+    ((voxels, _),) = dataset.as_numpy_iterator()
+    assert voxels.dtype == np.float32
+    assert np.array_equal(voxels[..., 0], np.stack([resize_grid(grid, resolution) for grid in grids]))
+
+
+def test_thirty_reaches_sixty_four_as_the_original_zoomed_it():
+    grid = random_grids(1, 30)[0]
+    original = scipy.ndimage.zoom(np.pad(grid, 1), (2, 2, 2), mode="constant", order=0)
+    row = np.frombuffer(pack_grid(pad_grid(grid)), np.uint8)[None]
+    assert np.array_equal(unpack_rows(tf.constant(row), 32, 64).numpy()[0, ..., 0], original)
+
+
+def test_ordered_batches_end_with_a_partial_one(stored):
+    record_set, grids = stored
+    for cache_bytes in (1 << 20, 0):
+        dataset = ordered_batches(record_set, resolution=32, batch_size=3, cache_bytes=cache_bytes)
+        assert labels_of(dataset) == [[0, 1, 2], [3, 4, 5], [6]]
+        assert np.array_equal(np.concatenate([voxels[..., 0] for voxels, _ in dataset.as_numpy_iterator()]), grids)
+
+
+@pytest.mark.parametrize("resolution", [16, 32, 64])
+def test_one_record_is_read_by_its_number(stored, resolution):
+    record_set, grids = stored
+    voxels = read_record(record_set, 4, resolution)
+    assert voxels.dtype == np.uint8
+    assert np.array_equal(voxels, resize_grid(grids[4], resolution))
+
+
+@pytest.mark.parametrize("index", [-1, COUNT])
+def test_a_record_number_out_of_range_is_refused(stored, index):
+    with pytest.raises(UserError, match=f"there is no record {index}: the set has 7, from 0 to 6"):
+        read_record(stored[0], index, 32)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"batch_size": 0}, "batch size 0"),
+        ({"resolution": 24}, "resolution 24"),
+        ({"start_step": -1}, "steps -1 to None"),
+        ({"start_step": 3, "stop_step": 2}, "steps 3 to 2"),
+        ({"seed": 2**63}, "does not fit into 64 bits"),
+    ],
+)
+def test_arguments_out_of_range_are_refused_at_once(stored, options, reason):
+    with pytest.raises(UserError, match=reason):
+        batches(stored[0], **options)

@@ -1,0 +1,83 @@
+"""Run folders: which checkpoints there are, and what config.json says."""
+
+import json
+import pathlib
+
+import pytest
+
+from vae_gan3d.config import ModelConfig
+from vae_gan3d.errors import UserError
+from vae_gan3d.training import run_folder
+
+MODEL = ModelConfig(32, 128, "default", 16, "group", "relu", ("chair", "table"))
+
+
+def touch_checkpoint(folder, epoch, *, data=True):
+    run_folder.index_file(folder, epoch).touch()
+    if data:
+        run_folder.data_file(folder, epoch).touch()
+
+
+def test_epochs_are_newest_first_by_number_and_need_both_files(tmp_path):
+    for epoch in (9, 10, 100):
+        touch_checkpoint(tmp_path, epoch)
+    touch_checkpoint(tmp_path, 200, data=False)
+    assert run_folder.checkpoint_epochs(tmp_path) == [100, 10, 9]
+    assert run_folder.checkpoint_epochs(tmp_path / "absent") == []
+
+
+def test_find_checkpoint_by_folder_prefix_and_file(tmp_path):
+    for epoch in (9, 10):
+        touch_checkpoint(tmp_path, epoch)
+    newest = tmp_path / "model.ckpt-10"
+    assert run_folder.find_checkpoint(tmp_path) == newest
+    assert run_folder.find_checkpoint(newest) == newest
+    assert run_folder.find_checkpoint(tmp_path / "model.ckpt-9.index") == tmp_path / "model.ckpt-9"
+    assert run_folder.find_checkpoint(tmp_path / "model.ckpt-9.data-00000-of-00001") == tmp_path / "model.ckpt-9"
+
+
+def test_find_checkpoint_says_what_is_missing_and_what_there_is(tmp_path):
+    touch_checkpoint(tmp_path, 10)
+    with pytest.raises(UserError, match=r"model\.ckpt-11\.index .* missing; .* has epochs 10"):
+        run_folder.find_checkpoint(tmp_path / "model.ckpt-11")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no checkpoint"):
+        run_folder.find_checkpoint(tmp_path / "empty")
+
+
+def test_model_config_returns_as_written(tmp_path):
+    run_folder.write_model_config(tmp_path, MODEL)
+    assert run_folder.read_model_config(tmp_path) == MODEL
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        (None, "is missing"),
+        ("{", "is damaged"),
+        ("[]", "is damaged"),
+        (json.dumps({"format": "other", "schema": 1}), "is of format other"),
+        (json.dumps({"format": run_folder.CONFIG_FORMAT, "schema": 1, "model": {"resolution": 32}}), "is damaged"),
+    ],
+)
+def test_bad_model_configs_are_refused(tmp_path, contents, message):
+    if contents is not None:
+        (tmp_path / "config.json").write_text(contents)
+    with pytest.raises(UserError, match=message):
+        run_folder.read_model_config(tmp_path)
+
+
+def test_other_networks_are_refused_with_both_described(tmp_path):
+    run_folder.write_model_config(tmp_path, MODEL)
+    run_folder.require_same_networks(tmp_path, ModelConfig(32, 128, "default", 16, "group", "relu", ()))
+    with pytest.raises(UserError, match=r"width 16, .*width 24, "):
+        run_folder.require_same_networks(tmp_path, ModelConfig(32, 128, "default", 24, "group", "relu", ()))
+
+
+def test_clearing_removes_what_a_run_wrote_and_nothing_else(tmp_path):
+    touch_checkpoint(tmp_path, 3)
+    run_folder.write_model_config(tmp_path, MODEL)
+    (tmp_path / "output_ims" / "epoch-1_sample-2").mkdir(parents=True)
+    (tmp_path / "thesis.tex").touch()
+    run_folder.clear_run(tmp_path)
+    assert [path.name for path in pathlib.Path(tmp_path).iterdir()] == ["thesis.tex"]

@@ -1,0 +1,53 @@
+"""metrics.csv: rows, empty fields, and what a resumed run keeps."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.training.run_log import RunLog, read_metrics
+
+
+def write_rows(folder, steps, start=0):
+    log = RunLog(folder, folder, ("kl", "iou"), start)
+    for step in steps:
+        log.write(step // 10, step, {"kl": step / 4, "iou": float("nan")})
+    log.close()
+
+
+def test_rows_are_read_back_and_nan_is_an_empty_field(tmp_path):
+    write_rows(tmp_path, [10, 25])
+    assert (tmp_path / "metrics.csv").read_text() == "epoch,step,kl,iou\n1,10,2.5,\n2,25,6.25,\n"
+    assert read_metrics(tmp_path / "metrics.csv")[1] == {"epoch": "2", "step": "25", "kl": "6.25", "iou": ""}
+
+
+def test_a_resumed_run_drops_rows_past_its_step(tmp_path):
+    write_rows(tmp_path, [10, 20, 30])
+    write_rows(tmp_path, [25, 30], start=20)
+    assert [row["step"] for row in read_metrics(tmp_path / "metrics.csv")] == ["10", "20", "25", "30"]
+
+
+def test_a_row_cut_short_by_a_crash_is_dropped(tmp_path):
+    write_rows(tmp_path, [10])
+    with open(tmp_path / "metrics.csv", "a") as file:
+        file.write("2,20")
+    assert [row["step"] for row in read_metrics(tmp_path / "metrics.csv")] == ["10"]
+
+
+def test_a_foreign_file_is_refused(tmp_path):
+    (tmp_path / "metrics.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match="is damaged"):
+        RunLog(tmp_path, tmp_path, ("kl",), 0)
+
+
+def test_tensorboard_gets_scalars_and_pictures(tmp_path):
+    log = RunLog(tmp_path, tmp_path, ("kl", "iou"), 0)
+    log.write(1, 10, {"kl": 2.5, "iou": float("nan")})
+    log.write_picture("samples", 10, np.zeros((4, 4, 3), np.uint8))
+    log.close()
+    events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0})
+    events.Reload()
+    assert sorted(events.Tags()["tensors"]) == ["kl", "samples"]
+    (value,) = events.Tensors("kl")
+    assert (value.step, tf.make_ndarray(value.tensor_proto)) == (10, 2.5)

@@ -1,0 +1,30 @@
+"""The first signal asks, the second acts."""
+
+import os
+import signal
+
+import pytest
+
+from vae_gan3d.training.stop_request import stop_request
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_first_signal_is_remembered(number, status):
+    with stop_request() as stop:
+        assert not stop
+        os.kill(os.getpid(), number)
+        assert stop
+    assert stop.exit_status == status
+
+
+def test_second_ctrl_c_leaves_at_once():
+    with pytest.raises(KeyboardInterrupt), stop_request():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_handlers_are_put_back():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with stop_request():
+        pass
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

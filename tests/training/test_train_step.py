@@ -1,0 +1,206 @@
+"""One step: who is updated, by what, and that it learns."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.fakes import random_grids
+from vae_gan3d.training.losses import discriminator_loss, generator_loss, kl_divergence, reconstruction_loss
+from vae_gan3d.training.noise import POSTERIOR_STREAM, PRIOR_STREAM, latent_noise, reparameterize
+from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.train_step import STEP_METRICS, StepOptions, train_step
+
+NETWORKS = {
+    "resolution": 16,
+    "latent_size": 4,
+    "base_width": 8,
+    "normalization": "group",
+    "activation": "relu",
+    "architecture": "default",
+}
+OPTIONS = StepOptions(
+    kl_weight=0.5,
+    reconstruction_loss="bce",
+    adversarial_weight=0.3,
+    adversarial_warmup=0,
+    label_smoothing=0.0,
+    d_accuracy_threshold=1.0,
+    r1_weight=1.0,
+    r1_every=2,
+    seed=7,
+    global_batch=4,
+    ema_decay=0.999,
+)
+
+
+def make_state(**changed):
+    return TrainingState({**NETWORKS, **changed}, learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=3)
+
+
+def voxels():
+    return tf.constant(random_grids(4, 16)[..., np.newaxis], tf.float32)
+
+
+def values(network):
+    return [variable.numpy() for variable in network.variables]
+
+
+def changed(before, network):
+    return [not np.array_equal(old, new) for old, new in zip(before, values(network), strict=True)]
+
+
+def compiled(state, options):
+    return tf.function(lambda batch: train_step(state, options, batch), autograph=False)
+
+
+def test_a_step_moves_every_network_and_counts():
+    state = make_state()
+    before = [values(network) for network in state.networks]
+    metrics = train_step(state, OPTIONS, voxels())
+    assert metrics.shape == (len(STEP_METRICS),)
+    assert np.isfinite(metrics).all()
+    assert int(state.step) == 1
+    for old, network in zip(before, state.networks, strict=True):
+        assert all(changed(old, network)), network.name
+
+
+def test_warm_up_leaves_the_discriminator_and_its_slots_bit_for_bit():
+    state = make_state()
+    step = compiled(state, OPTIONS._replace(adversarial_warmup=2))
+    before, slots = values(state.networks.discriminator), [slot.numpy() for slot in state.d_optimizer.variables]
+    for _ in range(2):
+        metrics = step(voxels())
+        assert np.isnan(metrics[3:]).all()
+        assert np.isfinite(metrics[:3]).all()
+    assert not any(changed(before, state.networks.discriminator))
+    for old, slot in zip(slots, state.d_optimizer.variables, strict=True):
+        np.testing.assert_array_equal(old, slot.numpy())
+    assert np.isfinite(step(voxels())[3:]).all()
+    assert all(changed(before, state.networks.discriminator))
+
+
+def test_without_adversarial_weight_only_encoder_and_generator_are_trained():
+    state = make_state()
+    before = values(state.networks.discriminator)
+    metrics = train_step(state, OPTIONS._replace(adversarial_weight=0.0), voxels())
+    assert np.isnan(metrics[3:]).all()
+    assert not any(changed(before, state.networks.discriminator))
+
+
+@pytest.mark.parametrize(("threshold", "rests"), [(0.0, True), (1.0, False)])
+def test_the_discriminator_rests_above_its_threshold(threshold, rests):
+    state = make_state()
+    # A bias of 100 calls everything real: all real shapes right, all generated ones wrong, accuracy one half.
+    state.networks.discriminator.logit.bias.assign([100.0])
+    step = compiled(state, OPTIONS._replace(d_accuracy_threshold=threshold, r1_every=100))
+    before, slots = values(state.networks.discriminator), [slot.numpy() for slot in state.d_optimizer.variables]
+    metrics = dict(zip(STEP_METRICS, step(voxels()).numpy(), strict=True))
+    assert metrics["discriminator_accuracy"] == 0.5
+    assert any(changed(before, state.networks.discriminator)) != rests
+    same = [np.array_equal(old, slot) for old, slot in zip(slots, state.d_optimizer.variables, strict=True)]
+    assert all(same) == rests
+
+
+def test_gradients_are_those_of_the_written_out_loss(monkeypatch):
+    """The one backward pass equals the gradient of reconstruction + β KL + factor x deceiving, taken plainly."""
+    state = make_state()
+    encoder, generator, discriminator = state.networks
+    applied = []
+    monkeypatch.setattr(state.optimizer, "apply", lambda gradients, _: applied.extend(gradients))
+    monkeypatch.setattr("vae_gan3d.training.train_step._apply_where", lambda *_: None)
+    step = tf.identity(state.step)
+    metrics = dict(zip(STEP_METRICS, train_step(state, OPTIONS, voxels()).numpy(), strict=True))
+
+    noise = latent_noise((4, 4), seed=7, stream=POSTERIOR_STREAM, step=step)
+    prior = latent_noise((4, 4), seed=7, stream=PRIOR_STREAM, step=step)
+    with tf.GradientTape() as tape:
+        mean, log_variance = encoder(voxels(), training=True)
+        logits = generator(reparameterize(mean, log_variance, noise), training=True)
+        reconstruction = tf.reduce_mean(reconstruction_loss(logits, voxels(), "bce"))
+        kl = tf.reduce_mean(kl_divergence(mean, log_variance))
+        fakes = tf.sigmoid(tf.concat([logits, generator(prior, training=True)], 0))
+        deceiving = tf.reduce_mean(generator_loss(discriminator(fakes, training=True)))
+        loss = reconstruction + 0.5 * kl + metrics["adversarial_factor"] * deceiving
+    expected = tape.gradient(loss, state.trained_variables)
+    assert metrics["reconstruction_loss"] == pytest.approx(float(reconstruction), rel=1e-5)
+    assert metrics["kl"] == pytest.approx(float(kl), rel=1e-5)
+    assert metrics["generator_loss"] == pytest.approx(float(deceiving), rel=1e-5)
+    assert metrics["discriminator_loss"] == pytest.approx(
+        float(
+            tf.reduce_mean(discriminator_loss(discriminator(voxels()), real=True))
+            + tf.reduce_mean(discriminator_loss(discriminator(fakes), real=False))
+        ),
+        rel=1e-5,
+    )
+    for ours, theirs in zip(applied, expected, strict=True):
+        scale = float(tf.reduce_max(tf.abs(theirs)))
+        np.testing.assert_allclose(ours, theirs, atol=1e-4 * scale + 1e-4)
+
+
+def test_the_adversarial_factor_gives_the_asked_share():
+    """At the last layer the norm of factor x adversarial gradient is 0.3 times the reconstruction gradient's."""
+    state = make_state()
+    encoder, generator, discriminator = state.networks
+    kernel = generator.voxels.kernel.value
+    noise = latent_noise((4, 4), seed=7, stream=POSTERIOR_STREAM, step=state.step)
+    prior = latent_noise((4, 4), seed=7, stream=PRIOR_STREAM, step=state.step)
+    with tf.GradientTape(persistent=True) as tape:
+        mean, log_variance = encoder(voxels(), training=True)
+        logits = generator(reparameterize(mean, log_variance, noise), training=True)
+        reconstruction = tf.reduce_mean(reconstruction_loss(logits, voxels(), "bce"))
+        fakes = tf.sigmoid(tf.concat([logits, generator(prior, training=True)], 0))
+        deceiving = tf.reduce_mean(generator_loss(discriminator(fakes, training=True)))
+    ratio = tf.norm(tape.gradient(reconstruction, kernel)) / tf.norm(tape.gradient(deceiving, kernel))
+    metrics = dict(zip(STEP_METRICS, train_step(state, OPTIONS, voxels()).numpy(), strict=True))
+    assert metrics["adversarial_factor"] == pytest.approx(0.3 * float(ratio), rel=1e-3)
+
+
+def test_r1_is_measured_on_every_second_step():
+    step = compiled(make_state(), OPTIONS)
+    penalties = [float(step(voxels())[-1]) for _ in range(4)]
+    assert [np.isnan(penalty) for penalty in penalties] == [False, True, False, True]
+
+
+def test_one_trace_over_warm_up_and_game():
+    state = make_state()
+    step = compiled(state, OPTIONS._replace(adversarial_warmup=2))
+    for _ in range(4):
+        step(voxels())
+    assert step.experimental_get_tracing_count() == 1
+
+
+def test_averaged_weights_follow_by_hand():
+    # After the first step (step 0 while averaging) the decay is min(0.999, 1/10): a tenth old, nine tenths new.
+    state = make_state()
+    old = state.average.generator.voxels.kernel.numpy()
+    train_step(state, OPTIONS, voxels())
+    new = state.networks.generator.voxels.kernel.numpy()
+    np.testing.assert_allclose(state.average.generator.voxels.kernel, 0.1 * old + 0.9 * new, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("normalization", ["group", "batch"])
+def test_it_learns_to_reconstruct_four_shapes(normalization):
+    state = make_state(normalization=normalization)
+    options = OPTIONS._replace(kl_weight=0.01, adversarial_warmup=60)
+    step = compiled(state, options)
+    first = step(voxels())[0]
+    for _ in range(80):
+        last = step(voxels())
+    assert np.isfinite(last[:4]).all()
+    assert float(last[0]) < 0.6 * float(first)
+
+
+def test_the_same_seed_gives_the_same_run_and_another_does_not():
+    runs = []
+    for seed in (7, 7, 8):
+        state = make_state()
+        step = compiled(state, OPTIONS._replace(seed=seed))
+        runs.append([step(voxels()).numpy() for _ in range(3)][-1])
+    np.testing.assert_allclose(runs[0][:6], runs[1][:6], rtol=1e-5)
+    assert not np.allclose(runs[0][:2], runs[2][:2], rtol=1e-5)
+
+
+def test_the_published_network_takes_a_step():
+    state = make_state(architecture="3dgan", normalization="batch")
+    metrics = train_step(state, OPTIONS._replace(d_accuracy_threshold=0.8, reconstruction_loss="mse"), voxels())
+    assert np.isfinite(metrics).all()

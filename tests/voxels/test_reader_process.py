@@ -1,0 +1,193 @@
+import contextlib
+import os
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from tests.fakes import random_grids, write_mat
+from vae_gan3d.voxels import reader_process
+from vae_gan3d.voxels.reader_process import read_grids, read_one
+from vae_gan3d.voxels.readers import GridError
+
+FAKE_WORKER = r"""
+import ctypes, os, time
+from vae_gan3d.voxels import read_worker
+real = read_worker.read_grid
+
+def read_grid(path):
+    if "crash" in path.name:
+        ctypes.string_at(0)
+    if "leave" in path.name:
+        os._exit(3)
+    if "hang" in path.name:
+        time.sleep(60)
+    if "swell" in path.name:
+        from vae_gan3d.voxels import readers
+        readers._READERS[".mat"] = lambda path, variable: bytearray(8 << 30)
+    return real(path)
+
+def answer(answers, path):
+    if "babble" in path.name:
+        answers.write(b"nonsense\n")
+        answers.flush()
+        time.sleep(60)
+    real_answer(answers, path)
+
+real_answer, read_worker._answer = read_worker._answer, answer
+read_worker.read_grid = read_grid
+read_worker.main()
+"""
+
+
+@pytest.fixture
+def fake_worker(tmp_path, monkeypatch):
+    """A child that misbehaves as the file's name tells it to."""
+    (tmp_path / "fake_worker.py").write_text(FAKE_WORKER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(reader_process, "_WORKER_MODULE", "fake_worker")
+
+
+@pytest.fixture
+def children(monkeypatch):
+    """Every child that is started."""
+    started = []
+    real = reader_process._spawn
+
+    def spawn():
+        started.append(real())
+        return started[-1]
+
+    monkeypatch.setattr(reader_process, "_spawn", spawn)
+    yield started
+    assert all(child.poll() is not None for child in started)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("reader")]
+
+
+def write_files(folder, names):
+    grids = random_grids(len(names), 6)
+    for name, grid in zip(names, grids, strict=True):
+        write_mat(folder / name, grid)
+    return [folder / name for name in names], grids
+
+
+def test_results_come_in_the_order_of_the_paths(tmp_path, children, monkeypatch):
+    monkeypatch.setattr(reader_process, "_CHUNK_FILES", 3)
+    paths, grids = write_files(tmp_path, [f"{number}.mat" for number in range(20)])
+    results = list(read_grids(paths, workers=2))
+    assert [result.path for result in results] == paths
+    assert all(np.array_equal(result.grid, grid) for result, grid in zip(results, grids, strict=True))
+    assert {result.error for result in results} == {None}
+    assert len(children) == 2
+
+
+def test_no_paths_give_no_results(children):
+    assert list(read_grids([])) == []
+    assert children == []
+
+
+def test_bad_files_are_errors_and_the_rest_goes_on_in_the_same_child(tmp_path, children):
+    paths, _ = write_files(tmp_path, ["a.mat", "b.mat"])
+    results = list(read_grids([paths[0], tmp_path / "absent.mat", paths[1]], workers=1))
+    assert [result.grid is None for result in results] == [False, True, False]
+    assert results[1].error == f"{tmp_path / 'absent.mat'}: there is no such file; check the path"
+    assert len(children) == 1
+
+
+@pytest.mark.usefixtures("fake_worker")
+def test_a_file_that_ends_the_child_is_blamed_and_the_rest_goes_on(tmp_path, children):
+    paths, _ = write_files(tmp_path, ["a.mat", "crash.mat", "b.mat", "leave.mat", "c.mat"])
+    results = list(read_grids(paths, workers=1))
+    assert [result.grid is None for result in results] == [False, True, False, True, False]
+    assert results[1].error.startswith(f"{paths[1]}: reading it crashed the reader (")
+    if os.name == "posix":
+        assert "(signal 11, SIGSEGV): the file is damaged" in results[1].error
+    assert "(exit status 3)" in results[3].error
+    assert len(children) == 3
+
+
+@pytest.mark.usefixtures("fake_worker")
+def test_a_file_that_hangs_is_ended_by_the_timeout(tmp_path, children):
+    paths, _ = write_files(tmp_path, ["a.mat", "hang.mat", "b.mat"])
+    results = list(read_grids(paths, workers=1, timeout_seconds=0.6))
+    assert [result.grid is None for result in results] == [False, True, False]
+    assert results[1].error == f"{paths[1]}: reading it took more than 0.6 s: the file is damaged or too large"
+    assert len(children) == 2
+
+
+@pytest.mark.usefixtures("fake_worker")
+def test_answers_that_are_none_are_not_believed(tmp_path, children):
+    paths, _ = write_files(tmp_path, ["babble.mat", "b.mat"])
+    results = list(read_grids(paths, workers=1))
+    assert "reading it crashed the reader (no sensible answer)" in results[0].error
+    assert results[1].error is None
+    assert len(children) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the address-space limit holds on Linux")
+@pytest.mark.usefixtures("fake_worker")
+def test_a_file_that_takes_too_much_memory_is_an_error(tmp_path, children):
+    paths, _ = write_files(tmp_path, ["swell.mat"])
+    (result,) = read_grids(paths, workers=1)
+    assert result.error == f"{paths[0]}: reading it takes too much memory: the file is damaged or too large"
+    assert len(children) == 1
+
+
+def test_a_real_damaged_file_is_survived(tmp_path, children):
+    # Byte 193 lies in the type of the data's element; with 199 there, scipy 1.17 reads outside its memory (SIGBUS).
+    paths, _ = write_files(tmp_path, ["good.mat"])
+    bad = tmp_path / "bad.mat"
+    write_mat(bad, random_grids(1, 30)[0], compress=False)
+    data = bytearray(bad.read_bytes())
+    data[193] = 199
+    bad.write_bytes(data)
+    results = list(read_grids([bad, paths[0]], workers=1))
+    assert results[0].error.startswith(f"{bad}: ")
+    assert "damaged" in results[0].error
+    assert results[1].grid is not None
+    assert 1 <= len(children) <= 2
+
+
+def test_closing_early_ends_the_children(tmp_path, children, monkeypatch):
+    monkeypatch.setattr(reader_process, "_CHUNK_FILES", 1)
+    paths, _ = write_files(tmp_path, [f"{number}.mat" for number in range(12)])
+    with contextlib.closing(read_grids(paths, workers=2)) as results:
+        assert next(results).error is None
+    assert 1 <= len(children) <= 2
+
+
+def test_the_window_is_bounded(tmp_path, children, monkeypatch):
+    # Two workers with two chunks of one file each: four under way and one given out, whatever the number of paths.
+    monkeypatch.setattr(reader_process, "_CHUNK_FILES", 1)
+    asked = []
+    real = reader_process._receive
+    monkeypatch.setattr(reader_process, "_receive", lambda child, path: asked.append(path) or real(child, path))
+    paths, _ = write_files(tmp_path, [f"{number}.mat" for number in range(12)])
+    with contextlib.closing(read_grids(paths, workers=2)) as results:
+        next(results)
+        next(results)
+        assert len(asked) <= 6
+    assert children
+
+
+def test_a_child_that_does_not_start_is_no_fault_of_the_file(tmp_path, monkeypatch, children):
+    monkeypatch.setattr(reader_process, "_WORKER_MODULE", "no_such_module")
+    paths, _ = write_files(tmp_path, ["a.mat"])
+    with pytest.raises(RuntimeError, match="does not start"):
+        list(read_grids(paths))
+    assert len(children) == 1
+
+
+def test_one_file_is_a_grid_or_an_error(tmp_path, children):
+    paths, grids = write_files(tmp_path, ["a.mat"])
+    assert np.array_equal(read_one(paths[0]), grids[0])
+    with pytest.raises(GridError, match=r"b\.mat: there is no such file"):
+        read_one(tmp_path / "b.mat")
+    assert len(children) == 2
+
+
+@pytest.mark.parametrize(("workers", "timeout"), [(0, 1.0), (1, 0.0), (1, float("nan"))])
+def test_numbers_out_of_range_are_refused(workers, timeout):
+    with pytest.raises(ValueError, match="are not possible"):
+        read_grids([], workers=workers, timeout_seconds=timeout)

@@ -1,0 +1,144 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+import scipy.io
+
+from tests.fakes import box_grid, random_grids, write_mat
+from vae_gan3d.errors import UserError
+from vae_gan3d.voxels import readers
+from vae_gan3d.voxels.readers import GridError, read_grid
+
+
+def refusal(path) -> str:
+    with pytest.raises(GridError) as caught:
+        read_grid(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_a_mat_file_is_read_as_stored(tmp_path, compress):
+    grid = random_grids(1, 30)[0]
+    write_mat(tmp_path / "a.mat", grid, compress=compress)
+    read = read_grid(tmp_path / "a.mat")
+    assert read.dtype == np.uint8
+    assert np.array_equal(read, grid)
+
+
+def test_another_variable_can_be_named(tmp_path):
+    write_mat(tmp_path / "a.mat", box_grid(8, 2, 4), variable="voxels")
+    assert read_grid(tmp_path / "a.mat", variable="voxels").sum() == 8
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "float64"])
+def test_an_npy_file_is_read_as_stored(tmp_path, dtype):
+    grid = random_grids(1, 30)[0]
+    np.save(tmp_path / "a.NPY.npy", np.asfortranarray(grid.astype(dtype)))
+    assert np.array_equal(read_grid(tmp_path / "a.NPY.npy"), grid)
+
+
+def test_an_absent_file_and_a_folder_are_refused(tmp_path):
+    assert "there is no such file" in refusal(tmp_path / "absent.mat")
+    (tmp_path / "folder.mat").mkdir()
+    assert "is not a file" in refusal(tmp_path / "folder.mat")
+
+
+def test_an_unknown_extension_names_those_that_are_read(tmp_path):
+    (tmp_path / "a.obj").write_bytes(b"x")
+    assert "files of type '.obj' are not read; give one of .mat, .npy" in refusal(tmp_path / "a.obj")
+
+
+def test_a_mat_file_without_the_variable_names_what_it_has(tmp_path):
+    scipy.io.savemat(tmp_path / "a.mat", {"faces": np.ones(3), "points": np.ones(3)})
+    assert "has no variable 'instance' (it holds faces, points)" in refusal(tmp_path / "a.mat")
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".npy"])
+@pytest.mark.parametrize(
+    ("array", "reason"),
+    [
+        (np.ones((4, 5), np.uint8), "is not three-dimensional"),
+        (np.ones((4, 4, 5), np.uint8), "is not cubic"),
+        (np.ones((200, 200, 200), np.uint8), "is too large"),
+        (np.full((4, 4, 4), 2, np.uint8), "holds the value 2"),
+        (np.full((4, 4, 4), np.nan), "holds the value nan"),
+        (np.zeros((4, 4, 4), np.uint8), "holds no occupied voxel"),
+        (np.full((4, 4, 4), 1j), "holds values of type complex128"),
+    ],
+)
+def test_bad_grids_are_refused_by_file_name(tmp_path, suffix, array, reason):
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".mat":
+        scipy.io.savemat(path, {"instance": array}, do_compression=True)
+    else:
+        np.save(path, array)
+    assert reason in refusal(path)
+
+
+def test_variables_that_are_no_numbers_are_refused(tmp_path):
+    scipy.io.savemat(tmp_path / "a.mat", {"instance": {"x": 1}})
+    assert "is a struct array" in refusal(tmp_path / "a.mat")
+
+
+def test_a_hdf5_file_names_the_option_that_helps(tmp_path):
+    for name, start in (("a.mat", b"MATLAB 7.3 MAT-file".ljust(512) + b"\x89HDF"), ("b.mat", b"\x89HDF\r\n\x1a\n")):
+        (tmp_path / name).write_bytes(start)
+        assert "save it with -v7" in refusal(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".npy"])
+def test_files_that_are_empty_cut_short_or_something_else_are_refused(tmp_path, suffix):
+    whole = tmp_path / f"whole{suffix}"
+    if suffix == ".mat":
+        write_mat(whole, random_grids(1, 30)[0])
+    else:
+        np.save(whole, random_grids(1, 30)[0])
+    data = whole.read_bytes()
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(data[: len(data) // 2])
+    assert "the file is damaged or cut short" in refusal(cut)
+    cut.write_bytes(b"")
+    assert "the file is empty" in refusal(cut)
+    cut.write_bytes(b"not a grid at all, but some text of more than a few bytes" * 10)
+    assert "damaged" in refusal(cut) or "is not a NumPy file" in refusal(cut)
+
+
+def test_python_objects_are_never_loaded(tmp_path):
+    np.save(tmp_path / "a.npy", np.full((2, 2, 2), None), allow_pickle=True)
+    assert "holds Python objects" in refusal(tmp_path / "a.npy")
+
+
+def test_an_archive_under_the_name_npy_is_refused(tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x", "y")
+    (tmp_path / "a.npy").write_bytes(buffer.getvalue())
+    assert "is not a NumPy file" in refusal(tmp_path / "a.npy")
+
+
+def test_a_forged_npy_shape_is_held_against_the_length_of_the_file(tmp_path):
+    np.save(tmp_path / "b.npy", box_grid(4, 0, 1))
+    data = (tmp_path / "b.npy").read_bytes().replace(b"(4, 4, 4)", b"(9, 9, 9)")
+    (tmp_path / "b.npy").write_bytes(data)
+    assert "damaged or cut short" in refusal(tmp_path / "b.npy")
+
+
+def test_a_file_over_the_size_limit_is_not_opened(tmp_path, monkeypatch):
+    write_mat(tmp_path / "a.mat", box_grid(8, 0, 1))
+    monkeypatch.setattr(readers, "MAX_FILE_BYTES", 100)
+    assert "is too large for one grid" in refusal(tmp_path / "a.mat")
+
+
+def test_control_characters_of_a_file_do_not_reach_the_message(tmp_path):
+    write_mat(tmp_path / "a.mat", box_grid(8, 0, 1), variable="insXance", compress=False)
+    data = (tmp_path / "a.mat").read_bytes().replace(b"insXance", b"ins\x1bance")
+    (tmp_path / "a.mat").write_bytes(data)
+    assert "\x1b" not in refusal(tmp_path / "a.mat")
+
+
+def test_a_grid_error_is_a_user_error():
+    assert issubclass(GridError, UserError)

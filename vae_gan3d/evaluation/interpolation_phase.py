@@ -1,0 +1,63 @@
+"""`--phase=test`: two shapes, their reconstructions, and the shapes between them."""
+
+import numpy as np
+import tensorflow as tf
+
+from vae_gan3d.config import TestConfig
+from vae_gan3d.evaluation.interpolation import interpolate, path_alphas
+from vae_gan3d.evaluation.text_slices import write_text_slices
+from vae_gan3d.evaluation.trained_model import TrainedModel
+from vae_gan3d.files import atomic_path
+from vae_gan3d.training.metrics import intersection_over_union
+from vae_gan3d.viewing.sheets import save_strip
+
+
+def interpolate_shapes(config: TestConfig, model: TrainedModel, shapes: list[np.ndarray]) -> None:
+    """Encodes two shapes, mixes their latents and writes what the generator makes of them.
+
+    Into `config.output_dir` go `interpolation.npy` (`[K, R, R, R]` float32 probabilities, one for each α),
+    `reconstructions.npy` (`[2, R, R, R]`, of the first and the second shape), `interpolation.png`, and with
+    `text_slices` one `interpolation-ALPHA.txt` for each α.
+
+    Args:
+        config: the phase's configuration.
+        model: the trained model.
+        shapes: the first and the second shape, `[R, R, R]` uint8 in {0, 1} each.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    voxels = np.stack(shapes)
+    first, second = model.encode(voxels, noise_seed=config.seed if config.sample_posterior else None)
+    alphas = path_alphas(config.steps) if config.steps else np.array([config.alpha], np.float32)
+    reconstructions = model.generate(np.stack([first, second]))
+    results = model.generate(interpolate(first, second, alphas))
+
+    overlaps = intersection_over_union(
+        tf.constant(reconstructions[..., np.newaxis]),
+        tf.constant(voxels[..., np.newaxis], tf.float32),
+        config.threshold,
+    ).numpy()
+    for name, overlap in zip((config.shape1, config.shape2), overlaps, strict=True):
+        print(f"reconstruction of {name}: IoU {overlap:.3f}")
+    _write_results(config, alphas, results, reconstructions)
+    _draw(config, alphas, results, reconstructions, voxels)
+    print(f"wrote {len(alphas)} shape{'s' if len(alphas) > 1 else ''} to {config.output_dir}")
+
+
+def _write_results(config: TestConfig, alphas: np.ndarray, results: np.ndarray, reconstructions: np.ndarray) -> None:
+    for name, grids in (("interpolation", results), ("reconstructions", reconstructions)):
+        with atomic_path(config.output_dir / f"{name}.npy") as path:
+            np.save(path, grids)
+    if config.text_slices:
+        for alpha, grid in zip(alphas, results, strict=True):
+            write_text_slices(config.output_dir / f"interpolation-{alpha:.3f}.txt", grid > config.threshold)
+
+
+def _draw(
+    config: TestConfig, alphas: np.ndarray, results: np.ndarray, reconstructions: np.ndarray, voxels: np.ndarray
+) -> None:
+    """The strip: from the second shape (α = 0) over what lies between to the first (α = 1)."""
+    pictures = [voxels[1], reconstructions[1], *results, reconstructions[0], voxels[0]]
+    titles = ["shape 2", "reconstruction", *(f"α = {alpha:.2f}" for alpha in alphas), "reconstruction", "shape 1"]
+    save_strip(config.output_dir / "interpolation.png", np.stack(pictures), titles, threshold=config.threshold)

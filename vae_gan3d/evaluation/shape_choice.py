@@ -1,0 +1,63 @@
+"""A shape that the command line names: a file, or the index of a record. Needs no TensorFlow until it is loaded."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.voxels.grids import pad_grid, resize_grid
+from vae_gan3d.voxels.reader_process import read_one
+
+
+@dataclasses.dataclass(frozen=True)
+class ShapeChoice:
+    """One end of an interpolation.
+
+    Attributes:
+        name: how to call it in pictures and messages.
+        grid: `[N, N, N]` uint8 as the file holds it, or None for a record.
+        records: the records that `index` counts in, or None for a file.
+        index: of the record.
+    """
+
+    name: str
+    grid: np.ndarray | None
+    records: RecordSet | None = None
+    index: int = 0
+
+    def load(self, resolution: int) -> np.ndarray:
+        """The shape at the model's resolution, as `[R, R, R]` uint8 in {0, 1}.
+
+        Raises:
+            UserError: the record cannot be read.
+        """
+        if self.grid is not None:
+            return resize_grid(pad_grid(self.grid), resolution)
+        from vae_gan3d.records.pipeline import read_record
+
+        assert self.records is not None
+        return read_record(self.records, self.index, resolution)
+
+
+def choose_shape(text: str, records: RecordSet | None) -> ShapeChoice:
+    """Finds the shape that `--shape1` or `--shape2` names.
+
+    Args:
+        text: a path, or a whole number.
+        records: where whole numbers count, or None.
+
+    Returns:
+        The shape, its file read.
+
+    Raises:
+        UserError: the file cannot be read, or there is no such record.
+    """
+    if not text.isdecimal():
+        return ShapeChoice(pathlib.Path(text).stem, read_one(pathlib.Path(text)))
+    if records is None:
+        raise UserError(f"shape {text} is the index of a record: say of which with --records, or give a file")
+    if int(text) >= records.count:
+        raise UserError(f"there is no record {text}: the set holds {records.count}, counted from 0")
+    return ShapeChoice(f"record {text}", None, records, int(text))

@@ -1,0 +1,101 @@
+"""What the three networks share: the stages between the voxels and 4^3, and the block that makes them up."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from vae_gan3d.networks.normalization import normalization_layer
+
+CORE_SIDE = 4  # every network meets the latent at 4^3
+_LEAK = 0.2
+
+
+def stage_count(resolution: int) -> int:
+    """The number of halvings from `resolution` to 4 voxels a side.
+
+    Raises:
+        ValueError: the resolution is not 4 times a power of two, or below 8.
+    """
+    stages = math.log2(resolution / CORE_SIDE) if resolution > CORE_SIDE else 0.0
+    if stages < 1 or stages != int(stages):
+        raise ValueError(f"resolution={resolution} is not 4 times a power of two: give 16, 32, 64 or 128")
+    return int(stages)
+
+
+def check_sizes(**sizes: int) -> None:
+    """Refuses sizes of a network that are below 1.
+
+    Raises:
+        ValueError: one is, by name.
+    """
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name}={size} must be 1 or more")
+
+
+def activation_layer(kind: str, name: str) -> keras.layers.Layer:
+    """Builds the activation that `--activation` names; `leaky_relu` has slope 0.2.
+
+    Raises:
+        ValueError: the name is not known.
+    """
+    if kind == "leaky_relu":
+        return keras.layers.LeakyReLU(negative_slope=_LEAK, name=name)
+    if kind in ("relu", "elu", "selu", "gelu", "tanh"):
+        return keras.layers.Activation(kind, name=name)
+    raise ValueError(f"activation={kind!r} is not known: give relu, leaky_relu, elu, selu, gelu or tanh")
+
+
+class ConvolutionBlock(keras.layers.Layer):
+    """A convolution, then normalisation, then an activation."""
+
+    def __init__(self, convolution: keras.layers.Layer, normalization: str, activation: str, *, name: str) -> None:
+        """Makes the block.
+
+        Args:
+            convolution: a layer on `[B, D, H, W, C]`.
+            normalization: `group`, `batch` or `none`.
+            activation: see `activation_layer`.
+            name: the layer's name.
+
+        Raises:
+            ValueError: a name is not known.
+        """
+        super().__init__(name=name)
+        self.convolution = convolution
+        self.normalization = normalization_layer(normalization, "normalization")
+        self.activation = activation_layer(activation, "activation")
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Builds the layers for `[B, D, H, W, C]`."""
+        self.convolution.build(input_shape)
+        self.normalization.build(self.convolution.compute_output_shape(input_shape))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The convolution's: nothing after it changes the shape."""
+        return self.convolution.compute_output_shape(input_shape)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Maps `[B, D, H, W, C]` to the convolution's output shape."""
+        outputs = self.convolution(inputs)
+        outputs = self.normalization(outputs)
+        return self.activation(outputs)
+
+
+def halving(channels: int, normalization: str, name: str) -> ConvolutionBlock:
+    """A 4^3 convolution of stride 2 with LeakyReLU: `[B, D, H, W, C]` to `[B, D/2, H/2, W/2, channels]`."""
+    convolution = keras.layers.Conv3D(channels, 4, strides=2, padding="same", name="convolution")
+    return ConvolutionBlock(convolution, normalization, "leaky_relu", name=name)
+
+
+def doubling(channels: int, normalization: str, activation: str, name: str) -> ConvolutionBlock:
+    """A transposed 4^3 convolution of stride 2: `[B, D, H, W, C]` to `[B, 2D, 2H, 2W, channels]`."""
+    convolution = keras.layers.Conv3DTranspose(channels, 4, strides=2, padding="same", name="convolution")
+    return ConvolutionBlock(convolution, normalization, activation, name=name)
+
+
+def refining(channels: int, normalization: str, activation: str, name: str) -> ConvolutionBlock:
+    """A 3^3 convolution that keeps the grid: `[B, D, H, W, C]` to `[B, D, H, W, channels]`."""
+    convolution = keras.layers.Conv3D(channels, 3, padding="same", name="convolution")
+    return ConvolutionBlock(convolution, normalization, activation, name=name)

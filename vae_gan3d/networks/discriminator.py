@@ -1,0 +1,53 @@
+"""Voxels to one logit: real or generated."""
+
+import keras
+import tensorflow as tf
+
+from vae_gan3d.networks.blocks import check_sizes, halving, stage_count
+
+
+class Discriminator(keras.Model):
+    """Mirrors the encoder: strided 3D convolutions to 4^3 with LeakyReLU 0.2, then one logit."""
+
+    def __init__(self, *, resolution: int, base_width: int, normalization: str) -> None:
+        """Makes and builds the network.
+
+        Args:
+            resolution: voxels a side, 16, 32, 64 or 128.
+            base_width: channels of the first stage.
+            normalization: `group`, `batch` or `none`.
+
+        Raises:
+            ValueError: a size is too small, or a name is not known.
+        """
+        super().__init__(name="discriminator")
+        check_sizes(base_width=base_width)
+        self.blocks = [
+            halving(base_width * 2**stage, normalization, f"stage{stage}") for stage in range(stage_count(resolution))
+        ]
+        self.flatten = keras.layers.Flatten(name="flatten", dtype="float32")
+        self.logit = keras.layers.Dense(1, dtype="float32", name="logit")
+        self.build((None, resolution, resolution, resolution, 1))
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Builds every layer for `[B, R, R, R, 1]`."""
+        shape = input_shape
+        for block in self.blocks:
+            block.build(shape)
+            shape = block.compute_output_shape(shape)
+        self.logit.build(self.flatten.compute_output_shape(shape))
+        self.built = True
+
+    def call(self, voxels: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Judges voxels.
+
+        Args:
+            voxels: `[B, R, R, R, 1]` float in [0, 1].
+            training: uses batch statistics where the normalisation has two modes.
+
+        Returns:
+            `[B, 1]` float32 logits, high for real.
+        """
+        for block in self.blocks:
+            voxels = block(voxels, training=training)
+        return self.logit(self.flatten(voxels))  # [B, 1]

@@ -1,0 +1,78 @@
+"""Voxels to the mean and log-variance of a latent Gaussian."""
+
+import keras
+import tensorflow as tf
+
+from vae_gan3d.networks.blocks import check_sizes, halving, stage_count
+
+# exp(-8) to exp(4): wide enough for any posterior seen, narrow enough that exp never overflows in bfloat16.
+LOG_VARIANCE_RANGE = (-8.0, 4.0)
+
+
+class Encoder(keras.Model):
+    """Strided 3D convolutions from the voxels to 4^3, then a dense layer (Kingma and Welling 2014; DESIGN's recipe).
+
+    Channels are base_width at half the resolution and double at every halving.
+    """
+
+    def __init__(self, *, resolution: int, latent_size: int, base_width: int, normalization: str) -> None:
+        """Makes and builds the network.
+
+        Args:
+            resolution: voxels a side, 16, 32, 64 or 128.
+            latent_size: dimensions of the latent vector.
+            base_width: channels of the first stage.
+            normalization: `group`, `batch` or `none`.
+
+        Raises:
+            ValueError: a size is too small, or a name is not known.
+        """
+        super().__init__(name="encoder")
+        check_sizes(latent_size=latent_size, base_width=base_width)
+        self.blocks = [
+            halving(base_width * 2**stage, normalization, f"stage{stage}") for stage in range(stage_count(resolution))
+        ]
+        self.flatten = keras.layers.Flatten(name="flatten", dtype="float32")
+        self.moments = keras.layers.Dense(2 * latent_size, dtype="float32", name="moments")
+        self.build((None, resolution, resolution, resolution, 1))
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Builds every layer for `[B, R, R, R, 1]`."""
+        shape = input_shape
+        for block in self.blocks:
+            block.build(shape)
+            shape = block.compute_output_shape(shape)
+        self.moments.build(self.flatten.compute_output_shape(shape))
+        self.built = True
+
+    def features(self, voxels: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
+        """The output of every stage, outermost first.
+
+        Args:
+            voxels: `[B, R, R, R, 1]` float in [0, 1].
+            training: uses batch statistics where the normalisation has two modes.
+
+        Returns:
+            `[B, R/2, R/2, R/2, base_width]` to `[B, 4, 4, 4, C]`.
+        """
+        outputs = []
+        for block in self.blocks:
+            voxels = block(voxels, training=training)
+            outputs.append(voxels)
+        return outputs
+
+    def call(self, voxels: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """Encodes voxels.
+
+        Args:
+            voxels: `[B, R, R, R, 1]` float in [0, 1].
+            training: uses batch statistics where the normalisation has two modes.
+
+        Returns:
+            mean: `[B, latent_size]` float32.
+            log_variance: `[B, latent_size]` float32 in [-8, 4].
+        """
+        core = self.features(voxels, training)[-1]  # [B, 4, 4, 4, C]
+        moments = self.moments(self.flatten(core))  # [B, 2 latent_size]
+        mean, log_variance = tf.split(moments, 2, axis=-1)
+        return mean, tf.clip_by_value(log_variance, *LOG_VARIANCE_RANGE)

@@ -1,0 +1,97 @@
+"""A latent vector to voxels."""
+
+import keras
+import tensorflow as tf
+
+from vae_gan3d.networks.blocks import CORE_SIDE, ConvolutionBlock, check_sizes, doubling, refining, stage_count
+
+
+class Generator(keras.Model):
+    """Transposed strided 3D convolutions from 4^3 to the voxels.
+
+    The `default` architecture opens with a dense layer and follows every doubling but the last with a 3^3
+    convolution. `3dgan` is the published network (Wu et al. 2016, "Learning a Probabilistic Latent Space of Object
+    Shapes via 3D Generative-Adversarial Modeling", supplementary figure 1): it opens with a transposed 4^3 convolution of
+    stride 1 on 1^3 and has no further convolutions. At 64^3 and base_width 64 that is 512-256-128-64-1.
+    """
+
+    def __init__(
+        self,
+        *,
+        resolution: int,
+        latent_size: int,
+        base_width: int,
+        normalization: str,
+        activation: str,
+        architecture: str,
+    ) -> None:
+        """Makes and builds the network.
+
+        Args:
+            resolution: voxels a side, 16, 32, 64 or 128.
+            latent_size: dimensions of the latent vector.
+            base_width: channels of the stage at half the resolution.
+            normalization: `group`, `batch` or `none`.
+            activation: see `blocks.activation_layer`.
+            architecture: `default` or `3dgan`.
+
+        Raises:
+            ValueError: a size is too small, or a name is not known.
+        """
+        super().__init__(name="generator")
+        check_sizes(latent_size=latent_size, base_width=base_width)
+        if architecture not in ("default", "3dgan"):
+            raise ValueError(f"architecture={architecture!r} is not known: give default or 3dgan")
+        stages = stage_count(resolution)
+        core_width = base_width * 2 ** (stages - 1)
+        opening = keras.layers.Conv3DTranspose(core_width, CORE_SIDE, padding="valid", name="convolution")
+        self.opening = ConvolutionBlock(opening, normalization, activation, name="opening")
+        self.blocks = []
+        for stage in range(stages - 1):
+            width = core_width // 2 ** (stage + 1)
+            self.blocks.append(doubling(width, normalization, activation, f"stage{stage}"))
+            if architecture == "default":
+                self.blocks.append(refining(width, normalization, activation, f"refine{stage}"))
+        self.voxels = keras.layers.Conv3DTranspose(1, 4, strides=2, padding="same", name="voxels")
+        self.build((None, latent_size))
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Builds every layer for `[B, latent_size]`."""
+        shape: tuple[int | None, ...] = (None, 1, 1, 1, input_shape[-1])
+        for block in (self.opening, *self.blocks):
+            block.build(shape)
+            shape = block.compute_output_shape(shape)
+        self.voxels.build(shape)
+        self.built = True
+
+    def features(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Everything before the last layer.
+
+        Args:
+            latents: `[B, latent_size]` float.
+            training: uses batch statistics where the normalisation has two modes.
+
+        Returns:
+            `[B, R/2, R/2, R/2, base_width]` in the policy's compute type.
+        """
+        outputs = latents[:, tf.newaxis, tf.newaxis, tf.newaxis, :]  # [B, 1, 1, 1, latent_size]
+        outputs = self.opening(outputs, training=training)  # [B, 4, 4, 4, C]
+        for block in self.blocks:
+            outputs = block(outputs, training=training)
+        return outputs
+
+    def logits(self, features: tf.Tensor) -> tf.Tensor:
+        """The last layer: `[B, R/2, R/2, R/2, base_width]` to logits `[B, R, R, R, 1]` float32."""
+        return tf.cast(self.voxels(features), tf.float32)
+
+    def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Generates voxels.
+
+        Args:
+            latents: `[B, latent_size]` float.
+            training: uses batch statistics where the normalisation has two modes.
+
+        Returns:
+            `[B, R, R, R, 1]` float32 logits; their sigmoid is the probability that a voxel is occupied.
+        """
+        return self.logits(self.features(latents, training))

@@ -1,0 +1,134 @@
+"""The phases, one function each: all that can be refused is refused before TensorFlow is imported."""
+
+import dataclasses
+import sys
+
+from vae_gan3d.config import RecordsConfig, SampleConfig, TestConfig, TrainingConfig
+from vae_gan3d.errors import UserError
+from vae_gan3d.files import make_folder
+from vae_gan3d.records.record_set import find_records
+from vae_gan3d.tensorflow_start import start_tensorflow
+from vae_gan3d.training import run_folder
+from vae_gan3d.voxels.shape_folders import find_shapes
+
+
+def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
+    """Writes the records of a folder of shapes.
+
+    Args:
+        config: what to write.
+        verbose: shows TensorFlow's own messages.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        UserError: the folder, a file or the disk is at fault; nothing is published.
+    """
+    listing = find_shapes(config.data_dir, config.classes, config.folder_split)
+    make_folder(config.output_dir)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.records.writer import create_records as write_records
+
+    manifest = write_records(
+        listing,
+        config.output_dir,
+        split_name=config.split_name,
+        resolution=config.resolution,
+        shards=config.shards,
+        skip_bad=config.skip_bad,
+        workers=config.workers,
+    )
+    count = sum(shard.records for shard in manifest.shards)
+    size = sum(shard.bytes for shard in manifest.shards)
+    skipped = f", {len(manifest.skipped)} files left out" if manifest.skipped else ""
+    print(
+        f"wrote {count} records of {manifest.resolution}^3 in {len(manifest.classes)} classes "
+        f"({size / 1e6:.1f} MB) to {config.output_dir}{skipped}"
+    )
+    print(f"next: python train.py --records={config.output_dir} --split_name={config.split_name} --save_path=RUN")
+    return 0
+
+
+def run(config: TrainingConfig | TestConfig | SampleConfig, *, verbose: bool = False) -> int:
+    """Runs the phase that a configuration is of.
+
+    Args:
+        config: of the phase.
+        verbose: shows TensorFlow's own messages.
+
+    Returns:
+        The exit status: 0, or 128 plus a signal's number where training was stopped by one.
+
+    Raises:
+        UserError: something that the user can mend.
+    """
+    if isinstance(config, TrainingConfig):
+        return _train(config, verbose)
+    if isinstance(config, TestConfig):
+        return _interpolate(config, verbose)
+    return _sample(config, verbose)
+
+
+def _train(config: TrainingConfig, verbose: bool) -> int:
+    records = find_records(config.records, config.split_name)
+    if config.expected_count not in (None, records.count):
+        print(
+            f"note: --len_data={config.expected_count} is ignored: the records hold {records.count} shapes",
+            file=sys.stderr,
+        )
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, classes=records.classes))
+    make_folder(config.save_path)
+    if config.restart:
+        _clear_after_a_yes(config)
+    elif run_folder.checkpoint_epochs(config.save_path):
+        run_folder.require_same_networks(config.save_path, config.model)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.training.loop import train
+
+    return train(config, records)
+
+
+def _clear_after_a_yes(config: TrainingConfig) -> None:
+    found = run_folder.run_files(config.save_path)
+    if not found:
+        return
+    if not config.assume_yes:
+        if not sys.stdin.isatty():
+            raise UserError(
+                f"--restart would remove the run in {config.save_path} ({len(found)} files): add --yes to allow it"
+            )
+        answer = input(f"Remove the run in {config.save_path} ({len(found)} files) and begin anew? [y/N] ")
+        if answer.strip().lower() not in ("y", "yes"):
+            raise UserError(f"nothing was removed from {config.save_path}; leave out --restart to go on with the run")
+    run_folder.clear_run(config.save_path)
+
+
+def _interpolate(config: TestConfig, verbose: bool) -> int:
+    from vae_gan3d.evaluation.shape_choice import choose_shape
+
+    prefix = run_folder.find_checkpoint(config.checkpoint)
+    model = run_folder.read_model_config(prefix.parent)
+    if not 0 <= config.alpha <= 1:
+        print(f"warning: --alpha={config.alpha} lies outside [0, 1]: this extrapolates past a shape", file=sys.stderr)
+    records = find_records(config.records, config.split_name) if config.records else None
+    choices = [choose_shape(shape, records) for shape in (config.shape1, config.shape2)]
+    make_folder(config.output_dir)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
+    from vae_gan3d.evaluation.trained_model import load_model
+
+    interpolate_shapes(config, load_model(prefix, model), [choice.load(model.resolution) for choice in choices])
+    return 0
+
+
+def _sample(config: SampleConfig, verbose: bool) -> int:
+    prefix = run_folder.find_checkpoint(config.checkpoint)
+    model = run_folder.read_model_config(prefix.parent)
+    make_folder(config.output_dir)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.evaluation.sample_phase import sample_shapes
+    from vae_gan3d.evaluation.trained_model import load_model
+
+    sample_shapes(config, load_model(prefix, model))
+    return 0

@@ -1,0 +1,204 @@
+"""Records as rows of packed bits: all of them in memory, or those of some indices from the files."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.records.feature_names import IMAGE, LABEL, RESOLUTION, SOURCE, VOXELS
+from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.records.schema import LEGACY_FEATURES, RECORD_FEATURES
+from vae_gan3d.voxels.grids import check_resolution, packed_bytes
+
+_CHUNK_RECORDS = 1024
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PackedGrids:
+    """Grids as packed bits.
+
+    Attributes:
+        rows: `[count, resolution³ / 8]` uint8, each row a grid as `voxels.grids.pack_grid` packs it.
+        labels: `[count]` int64, positions in the set's classes.
+        resolution: the side of the packed grids.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    resolution: int
+
+
+def row_resolution(record_set: RecordSet, resolution: int | None) -> int:
+    """The side at which rows are held: the stored one, or the wanted one where that is smaller.
+
+    Raises:
+        UserError: the wanted resolution is not possible, or cannot be reached from the stored one by whole factors.
+    """
+    stored = check_resolution(record_set.resolution)
+    if resolution is None:
+        return stored
+    wanted = check_resolution(resolution)
+    if max(stored, wanted) % min(stored, wanted):
+        raise UserError(f"records of {stored}³ cannot become {wanted}³: choose a resolution that is a whole multiple")
+    return min(stored, wanted)
+
+
+def load_packed(record_set: RecordSet, resolution: int | None = None) -> PackedGrids:
+    """Reads a whole set into memory; TensorFlow checks every record's checksum.
+
+    Args:
+        record_set: the set.
+        resolution: the resolution that is wanted later; where it is smaller than the stored one, the grids are
+            max-pooled to it now.
+
+    Returns:
+        The rows in the order of the files.
+
+    Raises:
+        UserError: a record is damaged, or disagrees with the set; the message names the file and the record.
+    """
+    side = row_resolution(record_set, resolution)
+    rows = np.empty((record_set.count, packed_bytes(side)), np.uint8)
+    labels = np.empty(record_set.count, np.int64)
+    position = 0
+    for path, index in zip(record_set.files, record_set.frames, strict=True):
+        done = 0
+        try:
+            for chunk in tf.data.TFRecordDataset(str(path)).batch(_CHUNK_RECORDS).as_numpy_iterator():
+                end = done + len(chunk)
+                if end > index.count:
+                    break
+                target = slice(position + done, position + end)
+                rows[target], labels[target] = _decode(record_set, chunk.tolist(), path, range(done, end), side)
+                done = end
+        except tf.errors.DataLossError as error:
+            raise _damaged(path, done) from error
+        if done != index.count:
+            raise _damaged(path, done)
+        position += done
+    return PackedGrids(rows, labels, side)
+
+
+def _damaged(path: pathlib.Path, done: int) -> UserError:
+    """The error of a file that gives other records than its index."""
+    return UserError(f"{path} is damaged after record {done}: write or fetch the records again")
+
+
+class RowReader:
+    """Reads the rows of given record numbers from the files, by offset; nothing is kept but the mapped files."""
+
+    def __init__(self, record_set: RecordSet, resolution: int | None = None) -> None:
+        """Maps the files of a set.
+
+        Args:
+            record_set: the set.
+            resolution: as in `load_packed`.
+
+        Raises:
+            UserError: the resolution cannot be reached.
+        """
+        self.resolution = row_resolution(record_set, resolution)
+        self._record_set = record_set
+        self._maps = [
+            np.memmap(path, np.uint8, mode="r") if index.count else np.empty(0, np.uint8)
+            for path, index in zip(record_set.files, record_set.frames, strict=True)
+        ]
+        self._starts = np.cumsum([0] + [index.count for index in record_set.frames])
+
+    def read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Reads some records.
+
+        Args:
+            numbers: `[B]` int64 record numbers in [0, count).
+
+        Returns:
+            rows `[B, resolution³ / 8]` uint8, and labels `[B]` int64.
+
+        Raises:
+            UserError: a record is damaged, or disagrees with the set.
+        """
+        rows = np.empty((len(numbers), packed_bytes(self.resolution)), np.uint8)
+        labels = np.empty(len(numbers), np.int64)
+        files = np.searchsorted(self._starts, numbers, side="right") - 1
+        for file in np.unique(files):
+            chosen = np.flatnonzero(files == file)
+            local = numbers[chosen] - self._starts[file]
+            index = self._record_set.frames[file]
+            serialized = [
+                self._maps[file][start : start + length].tobytes()
+                for start, length in zip(index.offsets[local], index.lengths[local], strict=True)
+            ]
+            path = self._record_set.files[file]
+            rows[chosen], labels[chosen] = _decode(self._record_set, serialized, path, local.tolist(), self.resolution)
+        return rows, labels
+
+
+def _decode(
+    record_set: RecordSet, serialized: Sequence[bytes], path: pathlib.Path, numbers: Sequence[int], side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Parses serialised records and checks them against the set; `numbers` are their places in the file."""
+    spec = LEGACY_FEATURES if record_set.legacy else RECORD_FEATURES
+    try:
+        with tf.device("/CPU:0"):
+            parsed = tf.io.parse_example(tf.constant(serialized, tf.string), spec)
+    except tf.errors.InvalidArgumentError as error:
+        raise UserError(
+            f"{path}: one of the records {numbers[0]} to {numbers[-1]} has not the features "
+            f"{', '.join(spec)}: write the records again"
+        ) from error
+    stored = record_set.resolution
+    voxels = parsed[IMAGE if record_set.legacy else VOXELS].numpy()
+    size = stored**3 if record_set.legacy else packed_bytes(stored)
+    for number, item in zip(numbers, voxels, strict=True):
+        if len(item) != size:
+            raise _disagrees(path, number, f"has {len(item)} bytes of voxels, not the {size} of a {stored}³ grid")
+    rows = np.frombuffer(b"".join(voxels), np.uint8).reshape(len(voxels), size)
+    if record_set.legacy:
+        _check_legacy_values(path, numbers, rows)
+        return _pool_rows(np.packbits(rows, axis=1), stored, side), np.zeros(len(rows), np.int64)
+    labels = parsed[LABEL].numpy()
+    _check_numbers(record_set, path, numbers, {name: value.numpy() for name, value in parsed.items()})
+    return _pool_rows(rows, stored, side), labels
+
+
+def _check_legacy_values(path: pathlib.Path, numbers: Sequence[int], rows: np.ndarray) -> None:
+    """Refuses legacy images that are not zeros and ones, such as floats written as bytes."""
+    wrong = np.flatnonzero(rows.max(axis=1) > 1)
+    if wrong.size:
+        raise _disagrees(path, numbers[wrong[0]], f"has the voxel value {rows[wrong[0]].max()}, not 0 or 1")
+
+
+def _check_numbers(
+    record_set: RecordSet, path: pathlib.Path, numbers: Sequence[int], parsed: dict[str, np.ndarray]
+) -> None:
+    """Refuses a record whose resolution or label is not one of the set."""
+    labels, resolutions = parsed[LABEL], parsed[RESOLUTION]
+    wrong = (resolutions != record_set.resolution) | (labels < 0) | (labels >= len(record_set.classes))
+    for place in np.flatnonzero(wrong)[:1]:
+        source = parsed[SOURCE][place].decode("utf-8", "replace")
+        raise _disagrees(
+            path,
+            numbers[place],
+            f"({source}) has resolution {resolutions[place]} and label {labels[place]} in a set of "
+            f"{record_set.resolution}³ with {len(record_set.classes)} classes",
+        )
+
+
+def _disagrees(path: pathlib.Path, number: int, what: str) -> UserError:
+    """The error of one record that is not as its set says."""
+    return UserError(f"{path}: record {number} {what}: write the records again")
+
+
+def _pool_rows(rows: np.ndarray, stored: int, side: int) -> np.ndarray:
+    """Max-pools packed grids from `stored`³ to `side`³, halving one axis after the other."""
+    if side == stored:
+        return rows
+    grids = np.unpackbits(rows, axis=1).reshape(-1, stored, stored, stored)
+    while grids.shape[1] > side:
+        grids = np.maximum(grids[:, 0::2], grids[:, 1::2])
+        grids = np.maximum(grids[:, :, 0::2], grids[:, :, 1::2])
+        grids = np.maximum(grids[..., 0::2], grids[..., 1::2])
+    return np.packbits(grids.reshape(len(rows), -1), axis=1)

@@ -1,0 +1,197 @@
+"""The tf.data pipeline: batches of voxels whose order is a pure function of the seed and the step."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.records.packed import RowReader, load_packed, row_resolution
+from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.voxels.grids import packed_bytes, resize_grid, unpack_grid
+
+CACHE_BYTES = 2 << 30
+# What tf.random.experimental.index_shuffle puts before a seed of two numbers. With a seed for each sample that function
+# fails (TensorFlow 2.21 pads the wrong axis), so the operation below it is called.
+_SHUFFLE_KEY = 498247692
+_SHUFFLE_ROUNDS = 4
+
+Fetch = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+def training_batches(
+    record_set: RecordSet,
+    *,
+    resolution: int,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    stop_step: int | None = None,
+    cache_bytes: int = CACHE_BYTES,
+) -> tf.data.Dataset:
+    """Full, shuffled batches for training, one a step.
+
+    Sample i of step s is number p = s * batch_size + i of an endless row of epochs; epoch p // count is a permutation
+    of the records that depends on the seed and the epoch alone. So a run that starts at a later step, or another batch
+    size, meets the same samples in the same order.
+
+    Args:
+        record_set: the records.
+        resolution: the side R of the batches: 16, 32, 64 or 128.
+        batch_size: samples a step, B; it may be larger than the set.
+        seed: the run's seed.
+        start_step: the first step.
+        stop_step: the step before which the dataset ends; None for an endless one.
+        cache_bytes: sets whose packed grids take more are read from their files for each batch, in the same order.
+
+    Returns:
+        A dataset of (voxels `[B, R, R, R, 1]` float32 in {0, 1}, labels `[B]` int64).
+
+    Raises:
+        UserError: a number is out of range, the resolution cannot be reached, or (for a cached set) a record is
+            damaged. Damage in a set that is not cached is an error of the iterator.
+    """
+    _check_batch_size(batch_size)
+    _check_order(seed, start_step, stop_step)
+    with tf.device("/CPU:0"):
+        fetch = _row_source(record_set, resolution, cache_bytes)
+
+        def make_batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            rows, labels = fetch(sample_indices(step, record_set.count, batch_size, seed))
+            return unpack_rows(rows, row_resolution(record_set, resolution), resolution, batch_size), labels
+
+        steps = tf.data.Dataset.range(start_step, tf.int64.max if stop_step is None else stop_step)
+        return _map_and_prefetch(steps, make_batch)
+
+
+def ordered_batches(
+    record_set: RecordSet, *, resolution: int, batch_size: int, cache_bytes: int = CACHE_BYTES
+) -> tf.data.Dataset:
+    """Every record once, in the order of the files; the last batch may be smaller.
+
+    Args:
+        record_set: the records.
+        resolution: the side R of the batches.
+        batch_size: samples a batch, B.
+        cache_bytes: as in `training_batches`.
+
+    Returns:
+        A dataset of (voxels `[<= B, R, R, R, 1]` float32 in {0, 1}, labels `[<= B]` int64).
+
+    Raises:
+        UserError: as in `training_batches`.
+    """
+    _check_batch_size(batch_size)
+    with tf.device("/CPU:0"):
+        fetch = _row_source(record_set, resolution, cache_bytes)
+
+        def make_batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            rows, labels = fetch(indices)
+            return unpack_rows(rows, row_resolution(record_set, resolution), resolution), labels
+
+        return _map_and_prefetch(tf.data.Dataset.range(record_set.count).batch(batch_size), make_batch)
+
+
+def read_record(record_set: RecordSet, index: int, resolution: int) -> np.ndarray:
+    """Reads one record.
+
+    Args:
+        record_set: the records.
+        index: its number, from 0, in the order of the files.
+        resolution: the wanted side R.
+
+    Returns:
+        voxels: `[R, R, R]` uint8 in {0, 1}.
+
+    Raises:
+        UserError: there is no such record, it is damaged, or the resolution cannot be reached.
+    """
+    if not 0 <= index < record_set.count:
+        raise UserError(f"there is no record {index}: the set has {record_set.count}, from 0 to {record_set.count - 1}")
+    reader = RowReader(record_set, resolution)
+    rows, _ = reader.read(np.asarray([index], np.int64))
+    return resize_grid(unpack_grid(rows[0].tobytes(), reader.resolution), resolution)
+
+
+def sample_indices(step: tf.Tensor, count: int, batch_size: int, seed: int) -> tf.Tensor:
+    """The record numbers of one step.
+
+    Args:
+        step: scalar int64.
+        count: the number of records.
+        batch_size: samples a step, B.
+        seed: the run's seed.
+
+    Returns:
+        `[B]` int64 in [0, count): position p of the endless row is the (p % count)-th place of the permutation that
+        `tf.random.experimental.index_shuffle` gives for the seed [seed, p // count].
+    """
+    positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+    epochs = positions // count
+    seeds = tf.stack([tf.fill([batch_size], tf.constant(key, tf.int64)) for key in (_SHUFFLE_KEY, seed)] + [epochs], 1)
+    return tf.raw_ops.RandomIndexShuffle(
+        index=positions % count, seed=seeds, max_index=tf.constant(count - 1, tf.int64), rounds=_SHUFFLE_ROUNDS
+    )
+
+
+def unpack_rows(rows: tf.Tensor, stored: int, resolution: int, batch_size: int | None = None) -> tf.Tensor:
+    """Unpacks rows of bits and zooms them by nearest neighbour.
+
+    The first two axes are zoomed while still packed, and the third by the table itself, so that the large result is
+    written once.
+
+    Args:
+        rows: `[B, stored³ / 8]` uint8.
+        stored: the side of the packed grids.
+        resolution: the wanted side R, a whole multiple of `stored`.
+        batch_size: B, where it is known beforehand.
+
+    Returns:
+        voxels: `[B, R, R, R, 1]` float32 in {0, 1}.
+    """
+    factor, width = resolution // stored, stored // 8
+    if factor > 1:
+        planes = tf.tile(tf.reshape(rows, [-1, stored, stored, width]), [1, 1, 1, factor])
+        rows = tf.tile(tf.reshape(planes, [-1, stored, stored * factor * width]), [1, 1, factor])
+    bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+    table = tf.constant(bits.repeat(factor, axis=1), tf.float32)
+    voxels = tf.gather(table, tf.cast(rows, tf.int32))
+    side = resolution
+    return tf.reshape(voxels, [-1 if batch_size is None else batch_size, side, side, side, 1])
+
+
+def _check_batch_size(batch_size: int) -> None:
+    """Refuses a batch without samples."""
+    if batch_size < 1:
+        raise UserError(f"batch size {batch_size} is not possible: choose 1 or more")
+
+
+def _check_order(seed: int, start_step: int, stop_step: int | None) -> None:
+    """Refuses steps that are no range, and a seed that the shuffling operation cannot hold."""
+    if start_step < 0 or (stop_step is not None and stop_step < start_step):
+        raise UserError(f"steps {start_step} to {stop_step} are no range: the start is from 0 to the stop")
+    if not -(2**63) <= seed < 2**63:
+        raise UserError(f"seed {seed} does not fit into 64 bits: choose a smaller one")
+
+
+def _row_source(record_set: RecordSet, resolution: int, cache_bytes: int) -> Fetch:
+    """How the rows `[B, side³ / 8]` and labels `[B]` of given record numbers are had: from memory, or from files."""
+    side = row_resolution(record_set, resolution)
+    width = packed_bytes(side)
+    if record_set.count * width <= cache_bytes:
+        packed = load_packed(record_set, resolution)
+        rows, labels = tf.constant(packed.rows), tf.constant(packed.labels)
+        return lambda indices: (tf.gather(rows, indices), tf.gather(labels, indices))
+    reader = RowReader(record_set, resolution)
+
+    def read(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        read_rows, read_labels = tf.numpy_function(reader.read, [indices], [tf.uint8, tf.int64])
+        return tf.ensure_shape(read_rows, [None, width]), tf.reshape(read_labels, tf.shape(indices))
+
+    return read
+
+
+def _map_and_prefetch(numbers: tf.data.Dataset, make_batch: Callable[..., object]) -> tf.data.Dataset:
+    """Maps in parallel, but in order, ahead of the consumer."""
+    batches = numbers.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return batches.prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,41 @@
+"""Imports TensorFlow without its start-up messages."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+def start_tensorflow(*, verbose: bool) -> None:
+    """Imports TensorFlow and finds its devices; its messages are shown only if asked for, or if it fails.
+
+    Args:
+        verbose: leaves the messages on the terminal.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if not verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with contextlib.nullcontext() if verbose else _error_stream_aside():
+        import tensorflow as tf  # takes seconds: flags and paths are checked before
+
+        tf.config.list_logical_devices()
+
+
+@contextlib.contextmanager
+def _error_stream_aside() -> Iterator[None]:
+    """Keeps what is written to file descriptor 2, by C++ code too, and shows it only after an exception."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as aside:
+        terminal = os.dup(2)
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            aside.seek(0)
+            os.write(terminal, aside.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)

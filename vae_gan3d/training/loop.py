@@ -1,0 +1,171 @@
+"""A training run: from records to checkpoints, logs and pictures."""
+
+import dataclasses
+import math
+import sys
+import time
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from vae_gan3d.config import TrainingConfig
+from vae_gan3d.records.pipeline import training_batches
+from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
+from vae_gan3d.training.health import OccupancyWatch
+from vae_gan3d.training.monitor import Monitor
+from vae_gan3d.training.precision import set_precision
+from vae_gan3d.training.run_folder import write_model_config
+from vae_gan3d.training.run_log import RunLog
+from vae_gan3d.training.schedule import Schedule
+from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.stop_request import StopRequest, stop_request
+from vae_gan3d.training.train_step import STEP_METRICS, StepOptions, train_step
+
+_COLUMNS = (*STEP_METRICS, "occupancy_ratio", "steps_per_second")
+_MONITORED = 64
+
+
+def train(config: TrainingConfig, records: RecordSet) -> int:
+    """Trains until the last epoch, or until Ctrl-C or SIGTERM; resumes what the run folder holds.
+
+    Args:
+        config: the run.
+        records: the checked records.
+
+    Returns:
+        0, or 128 plus the signal's number where a signal stopped the run.
+
+    Raises:
+        UserError: a checkpoint cannot be read, or a file cannot be written.
+    """
+    precision = set_precision(config.precision)
+    state = build_state(config)
+    restored = restore_newest(state.checkpoint(), config.save_path)
+    schedule = Schedule(records.count, config.batch_size, config.epochs, config.checkpoint_every)
+    if int(state.step) >= schedule.total_steps:
+        print(f"{config.save_path} is trained to epoch {config.epochs} already: give a larger --epochs to go on")
+        return 0
+    write_model_config(config.save_path, config.model)
+    beginning = "from the start" if restored is None else f"on from model.ckpt-{restored}, step {int(state.step)}"
+    print(
+        f"training {config.model.describe()}, {precision}, on {records.count} shapes, "
+        f"{schedule.total_steps} steps of {config.batch_size}, {beginning}"
+    )
+    with stop_request() as stop:
+        run = _Run(config, records, state, schedule)
+        try:
+            run.take_steps(stop)
+        finally:
+            run.log.close()
+    return stop.exit_status if stop else 0
+
+
+def build_state(config: TrainingConfig) -> TrainingState:
+    """Networks and optimizers for a run, before anything is restored."""
+    return TrainingState(
+        config.model.network_arguments(),
+        learning_rate=config.optimizer.learning_rate,
+        d_learning_rate=config.optimizer.d_learning_rate,
+        beta1=config.optimizer.beta1,
+        seed=config.seed,
+    )
+
+
+def step_options(config: TrainingConfig) -> StepOptions:
+    """The constants of `train_step` for a run."""
+    return StepOptions(
+        **dataclasses.asdict(config.loss),
+        seed=config.seed,
+        global_batch=config.batch_size,
+        ema_decay=config.optimizer.ema_decay,
+    )
+
+
+class _Run:
+    """The moving parts of one run."""
+
+    def __init__(
+        self, config: TrainingConfig, records: RecordSet, state: TrainingState, schedule: Schedule
+    ) -> None:
+        self._config = config
+        self._state = state
+        self._schedule = schedule
+        self._step = int(state.step)
+        batch = {"resolution": config.model.resolution, "batch_size": config.batch_size, "seed": config.seed}
+        self._batches = training_batches(
+            records, **batch, start_step=self._step, stop_step=schedule.total_steps
+        )
+        looks = max(1, _MONITORED // config.batch_size)
+        monitored = [voxels.numpy() for voxels, _ in training_batches(records, **batch, stop_step=looks)]
+        self._monitor = Monitor(state.average, np.concatenate(monitored), config.model.latent_size, config.seed)
+        self._watch = OccupancyWatch()
+        self.log = RunLog(config.save_path, config.logdir, _COLUMNS, self._step)
+        options = step_options(config)
+        self._train_step = tf.function(lambda voxels: train_step(state, options, voxels), autograph=False)
+        self._window: list[tf.Tensor] = []
+        self._window_start = time.monotonic()
+
+    def take_steps(self, stop: StopRequest) -> None:
+        """Trains to the last step, or to the first one after a request to stop."""
+        config, schedule = self._config, self._schedule
+        patience = 0.5 if sys.stderr.isatty() else 20.0
+        with tqdm(
+            total=schedule.total_steps, initial=self._step, unit="step", mininterval=patience, dynamic_ncols=True
+        ) as bar:
+            for voxels, _ in self._batches:
+                self._window.append(self._train_step(voxels))
+                self._step += 1
+                last = self._step == schedule.total_steps
+                if self._step % config.log_every == 0 or last:
+                    self._write_log(bar)
+                if self._step % config.image_every == 0 or last:
+                    self._save_pictures()
+                if schedule.checkpoint_due(self._step):
+                    self._save(schedule.epochs_completed(self._step), bar, quiet=not last)
+                elif stop:
+                    self._save(schedule.epoch_in_progress(self._step), bar, quiet=False)
+                bar.update()
+                if stop:
+                    bar.write(f"stopped at step {self._step}: the same command goes on from there", file=sys.stderr)
+                    return
+
+    def _save(self, epoch: int, bar: tqdm, *, quiet: bool) -> None:
+        prefix = save_checkpoint(
+            self._state.checkpoint(), self._config.save_path, epoch, self._config.keep_checkpoints
+        )
+        if not quiet:
+            bar.write(f"saved {prefix}", file=sys.stderr)
+
+    def _write_log(self, bar: tqdm) -> None:
+        values = dict(zip(STEP_METRICS, _mean_without_nan(tf.stack(self._window).numpy()), strict=True))
+        values["steps_per_second"] = len(self._window) / (time.monotonic() - self._window_start)
+        values["occupancy_ratio"] = self._monitor.occupancy_ratio()
+        self.log.write(self._schedule.epochs_completed(self._step), self._step, values)
+        bar.set_postfix(
+            reconstruction=f"{values['reconstruction_loss']:.0f}",
+            kl=f"{values['kl']:.1f}",
+            iou=f"{values['iou']:.3f}",
+            **({} if math.isnan(values["discriminator_accuracy"]) else {"d": f"{values['discriminator_accuracy']:.2f}"}),
+            refresh=False,
+        )
+        warning = self._watch.warning(values["occupancy_ratio"], self._step)
+        if warning:
+            bar.write(warning, file=sys.stderr)
+        self._window = []
+        self._window_start = time.monotonic()
+
+    def _save_pictures(self) -> None:
+        epoch = self._schedule.epochs_completed(self._step)
+        for name, path in self._monitor.save_pictures(self._config.save_path, epoch, self._step).items():
+            picture = tf.io.decode_png(tf.io.read_file(str(path)), channels=3)
+            self.log.write_picture(name, self._step, picture.numpy())
+
+
+def _mean_without_nan(rows: np.ndarray) -> list[float]:
+    """Means of the columns of `[K, M]` over the rows where they are not NaN; NaN where all are."""
+    known = ~np.isnan(rows)
+    counts = known.sum(axis=0)
+    sums = np.where(known, rows, 0.0).sum(axis=0)
+    return [float(total / count) if count else float("nan") for total, count in zip(sums, counts, strict=True)]

@@ -1,0 +1,36 @@
+"""Random numbers that are a pure function of seed, step and replica, so that a resumed run draws the same ones."""
+
+import tensorflow as tf
+
+POSTERIOR_STREAM = 0
+PRIOR_STREAM = 1
+
+
+def latent_noise(shape: tuple[int, int], *, seed: int, stream: int, step: tf.Tensor) -> tf.Tensor:
+    """Draws from N(0, I).
+
+    Args:
+        shape: (B, L).
+        seed: the run's.
+        stream: tells draws of one step apart, `POSTERIOR_STREAM` or `PRIOR_STREAM`.
+        step: int64 scalar.
+
+    Returns:
+        `[B, L]` float32; the same for the same arguments on the same replica, and another on every other replica.
+    """
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    key = tf.random.fold_in(tf.constant([seed, stream], tf.int64), step)
+    key = tf.random.fold_in(key, replica)
+    return tf.random.stateless_normal(shape, seed=key)
+
+
+def reparameterize(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """A sample of N(mean, exp(log_variance)) (Kingma and Welling 2014, section 2.4).
+
+    Args:
+        mean, log_variance, noise: `[B, L]` float32.
+
+    Returns:
+        `[B, L]` float32.
+    """
+    return mean + tf.exp(0.5 * log_variance) * noise

@@ -1,0 +1,140 @@
+"""The run folder: which checkpoints it holds, and the model's configuration beside them. Needs no TensorFlow."""
+
+import dataclasses
+import json
+import pathlib
+import re
+import shutil
+
+from vae_gan3d.config import ModelConfig
+from vae_gan3d.errors import UserError
+from vae_gan3d.files import write_text
+
+CHECKPOINT_STEM = "model.ckpt"
+CONFIG_NAME = "config.json"
+METRICS_NAME = "metrics.csv"
+PICTURES_NAME = "output_ims"
+CONFIG_FORMAT = "vae_gan3d.model"
+CONFIG_SCHEMA = 1
+_INDEX_PATTERN = re.compile(rf"{re.escape(CHECKPOINT_STEM)}-(\d+)\.index")
+
+
+def checkpoint_epochs(folder: pathlib.Path) -> list[int]:
+    """The epochs whose checkpoints lie in a folder with index and data, newest first."""
+    if not folder.is_dir():
+        return []
+    found = (_INDEX_PATTERN.fullmatch(path.name) for path in folder.iterdir())
+    epochs = (int(match.group(1)) for match in found if match)
+    return sorted((epoch for epoch in epochs if data_file(folder, epoch).is_file()), reverse=True)
+
+
+def checkpoint_prefix(folder: pathlib.Path, epoch: int) -> pathlib.Path:
+    """`FOLDER/model.ckpt-EPOCH`, the name that a user gives to `--checkpoint`."""
+    return folder / f"{CHECKPOINT_STEM}-{epoch}"
+
+
+def index_file(folder: pathlib.Path, epoch: int) -> pathlib.Path:
+    """The index file of an epoch's checkpoint."""
+    return folder / f"{CHECKPOINT_STEM}-{epoch}.index"
+
+
+def data_file(folder: pathlib.Path, epoch: int) -> pathlib.Path:
+    """The data file of an epoch's checkpoint."""
+    return folder / f"{CHECKPOINT_STEM}-{epoch}.data-00000-of-00001"
+
+
+def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
+    """Finds the checkpoint that `--checkpoint` names.
+
+    Args:
+        checkpoint: a prefix such as `RUN/model.ckpt-40` (one of its files will do), or a run folder.
+
+    Returns:
+        The prefix; for a folder, that of its newest checkpoint.
+
+    Raises:
+        UserError: there is none.
+    """
+    if checkpoint.is_dir():
+        epochs = checkpoint_epochs(checkpoint)
+        if not epochs:
+            raise UserError(f"{checkpoint} holds no checkpoint ({CHECKPOINT_STEM}-N.index): train first, or name another")
+        return checkpoint_prefix(checkpoint, epochs[0])
+    prefix = checkpoint
+    if checkpoint.suffix == ".index" or checkpoint.suffix.startswith(".data-"):
+        prefix = checkpoint.with_suffix("")
+    missing = [
+        str(path)
+        for path in (pathlib.Path(f"{prefix}.index"), pathlib.Path(f"{prefix}.data-00000-of-00001"))
+        if not path.is_file()
+    ]
+    if missing:
+        epochs = checkpoint_epochs(prefix.parent)
+        there = f"; {prefix.parent} has epochs {', '.join(map(str, epochs))}" if epochs else ""
+        raise UserError(f"no checkpoint {prefix}: {' and '.join(missing)} missing{there}")
+    return prefix
+
+
+def write_model_config(folder: pathlib.Path, model: ModelConfig) -> None:
+    """Writes `config.json`, from which the test phases rebuild the networks.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    contents = {"format": CONFIG_FORMAT, "schema": CONFIG_SCHEMA, "model": dataclasses.asdict(model)}
+    write_text(folder / CONFIG_NAME, json.dumps(contents, indent=2) + "\n")
+
+
+def read_model_config(folder: pathlib.Path) -> ModelConfig:
+    """Reads `config.json` of a run folder.
+
+    Raises:
+        UserError: it is missing, damaged or of another format.
+    """
+    path = folder / CONFIG_NAME
+    try:
+        contents = json.loads(path.read_text(encoding="utf-8"))
+        if contents["format"] != CONFIG_FORMAT or contents["schema"] != CONFIG_SCHEMA:
+            raise UserError(f"{path} is of format {contents['format']} {contents['schema']}, not {CONFIG_FORMAT} 1")
+        model = dict(contents["model"])
+        return ModelConfig(**{**model, "classes": tuple(model["classes"])})
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: it belongs beside the checkpoints and describes their networks") from error
+    except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is damaged ({error}): put back the one that training wrote") from error
+
+
+def require_same_networks(folder: pathlib.Path, model: ModelConfig) -> None:
+    """Refuses to go on in a run folder whose checkpoints are of other networks.
+
+    Raises:
+        UserError: they are; both are described.
+    """
+    there = read_model_config(folder)
+    if there.network_arguments() != model.network_arguments():
+        raise UserError(
+            f"{folder} holds a run of other networks ({there.describe()}) than asked for ({model.describe()}): "
+            "give the same flags, or another --save_path"
+        )
+
+
+def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Everything in a folder that a run wrote, by its names; nothing else is ever removed."""
+    patterns = (f"{CHECKPOINT_STEM}-*", "checkpoint", CONFIG_NAME, METRICS_NAME, PICTURES_NAME, "events.out.tfevents.*")
+    return sorted(path for pattern in patterns for path in folder.glob(pattern))
+
+
+def clear_run(folder: pathlib.Path) -> None:
+    """Removes what `run_files` lists.
+
+    Raises:
+        UserError: the system refuses.
+    """
+    try:
+        for path in run_files(folder):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    except OSError as error:
+        raise UserError(f"cannot clear {folder}: {error.strerror}: {error.filename}") from error

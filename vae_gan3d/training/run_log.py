@@ -1,0 +1,105 @@
+"""What a run writes about itself: `metrics.csv` and TensorBoard's logs."""
+
+import csv
+import io
+import math
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.files import write_text
+from vae_gan3d.training.run_folder import METRICS_NAME
+
+
+class RunLog:
+    """Appends rows of numbers to `metrics.csv` and to TensorBoard, and pictures to TensorBoard."""
+
+    def __init__(self, save_path: pathlib.Path, logdir: pathlib.Path, columns: Sequence[str], start_step: int) -> None:
+        """Opens the log.
+
+        Rows of a resumed run that lie past the step it resumes at are dropped, so that each step stands there once.
+
+        Args:
+            save_path: the run folder, which holds `metrics.csv`.
+            logdir: TensorBoard's folder.
+            columns: names of the numbers, in order, after `epoch` and `step`.
+            start_step: the step that the run starts or resumes at.
+
+        Raises:
+            UserError: the files cannot be written.
+        """
+        self.columns = ("epoch", "step", *columns)
+        self._path = save_path / METRICS_NAME
+        rows = [row for row in read_metrics(self._path) if int(row["step"]) <= start_step]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.columns, restval="", extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self._path, text.getvalue())
+        self._events = tf.summary.create_file_writer(str(logdir))
+
+    def write(self, epoch: int, step: int, values: dict[str, float]) -> None:
+        """Adds one row; a NaN becomes an empty field and is left out of TensorBoard.
+
+        Args:
+            epoch: epochs completed.
+            step: steps taken.
+            values: a number for each column, by name.
+
+        Raises:
+            UserError: the row cannot be written.
+        """
+        known = {name: value for name, value in values.items() if not math.isnan(value)}
+        row: dict[str, object] = {"epoch": epoch, "step": step}
+        row.update({name: f"{value:.6g}" for name, value in known.items()})
+        try:
+            with open(self._path, "a", encoding="utf-8", newline="") as file:
+                csv.DictWriter(file, self.columns, restval="", lineterminator="\n").writerow(row)
+        except OSError as error:
+            raise UserError(f"cannot write {self._path}: {error.strerror}") from error
+        with self._events.as_default(step):
+            for name, value in known.items():
+                tf.summary.scalar(name, value)
+
+    def write_picture(self, name: str, step: int, picture: np.ndarray) -> None:
+        """Shows a picture in TensorBoard.
+
+        Args:
+            name: its tag.
+            step: steps taken.
+            picture: `[H, W, 3]` uint8.
+        """
+        with self._events.as_default(step):
+            tf.summary.image(name, picture[np.newaxis])
+
+    def close(self) -> None:
+        """Flushes and closes TensorBoard's file."""
+        self._events.close()
+
+
+def read_metrics(path: pathlib.Path) -> list[dict[str, str]]:
+    """Reads the rows of a `metrics.csv`; none where the file is absent.
+
+    Args:
+        path: the file.
+
+    Returns:
+        A dictionary a row, from column names to text.
+
+    Raises:
+        UserError: the file cannot be read, or a row has no step.
+    """
+    if not path.is_file():
+        return []
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        complete = [row for row in rows if None not in row.values()]
+        for row in complete:
+            int(row["step"])
+    except (OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}): move it away to go on without its rows") from error
+    return complete

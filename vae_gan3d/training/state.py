@@ -1,0 +1,86 @@
+"""Everything that training changes, and that a checkpoint holds."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from vae_gan3d.networks.factory import Networks, build_networks
+
+
+class TrainingState:
+    """Networks, their averaged copies, optimizers and the step.
+
+    Attributes:
+        networks: encoder, generator and discriminator, as trained.
+        average: the same, where encoder and generator hold an exponential moving average of the weights and of the
+            normalisation's statistics; the test phases use these.
+        optimizer: of encoder and generator.
+        d_optimizer: of the discriminator.
+        step: int64 variable, the number of steps taken.
+    """
+
+    def __init__(
+        self,
+        network_arguments: dict[str, Any],
+        *,
+        learning_rate: float,
+        d_learning_rate: float,
+        beta1: float,
+        seed: int,
+    ) -> None:
+        """Builds everything, before anything is traced.
+
+        Args:
+            network_arguments: of `build_networks`, by name.
+            learning_rate: of encoder and generator.
+            d_learning_rate: of the discriminator.
+            beta1: Adam's first decay.
+            seed: of the first weights.
+
+        Raises:
+            ValueError: the networks refuse their arguments.
+        """
+        self.networks = build_networks(**network_arguments, seed=seed)
+        self.average = build_networks(**network_arguments, seed=seed)
+        self.optimizer = keras.optimizers.Adam(learning_rate, beta_1=beta1, beta_2=0.99)
+        self.optimizer.build(self.trained_variables)
+        self.d_optimizer = keras.optimizers.Adam(d_learning_rate, beta_1=beta1, beta_2=0.99)
+        self.d_optimizer.build(self.networks.discriminator.trainable_variables)
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+
+    @property
+    def trained_variables(self) -> list[keras.Variable]:
+        """The encoder's and generator's trainable variables, in this order."""
+        return self.networks.encoder.trainable_variables + self.networks.generator.trainable_variables
+
+    def averaged_pairs(self) -> list[tuple[keras.Variable, keras.Variable]]:
+        """Every averaged variable beside the variable that it follows."""
+        return [
+            pair
+            for averaged, trained in (
+                (self.average.encoder, self.networks.encoder),
+                (self.average.generator, self.networks.generator),
+            )
+            for pair in zip(averaged.variables, trained.variables, strict=True)
+        ]
+
+    def checkpoint(self) -> tf.train.Checkpoint:
+        """What is saved and restored, under the names that stand in a checkpoint."""
+        return tf.train.Checkpoint(
+            encoder=self.networks.encoder,
+            generator=self.networks.generator,
+            discriminator=self.networks.discriminator,
+            average_encoder=self.average.encoder,
+            average_generator=self.average.generator,
+            optimizer=self.optimizer,
+            d_optimizer=self.d_optimizer,
+            step=self.step,
+        )
+
+
+def inference_checkpoint(networks: Networks) -> tf.train.Checkpoint:
+    """The part of a checkpoint that the test phases read: the averaged encoder and generator, the discriminator."""
+    return tf.train.Checkpoint(
+        average_encoder=networks.encoder, average_generator=networks.generator, discriminator=networks.discriminator
+    )

@@ -1,0 +1,171 @@
+"""Shaded pictures of voxel grids from a fixed three-quarter view."""
+
+import dataclasses
+
+import matplotlib.colors
+import numpy as np
+import numpy.typing as npt
+import scipy.ndimage
+
+from vae_gan3d.viewing.rays import FORWARD, ray_origins, ray_table
+
+Color = str | tuple[float, float, float]
+
+DEFAULT_COLOR: Color = (0.33, 0.55, 0.78)
+_SUPERSAMPLING = 2
+_SIZES = (16, 1024)
+_LARGEST_SIDE = 256
+# Brightness of faces that look to low x, low y and up; over 1 goes towards white.
+_FACE_LIGHT = np.array([0.9, 0.64, 1.22])
+_OUTWARD = np.array([[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+_OUTLINE = 0.42
+_CREASE = 0.86
+_OCCLUSION = 1.25
+_SHADOW = 0.3
+
+
+@dataclasses.dataclass(frozen=True)
+class _Hits:
+    """What the rays of a picture of P by P pixels meet first.
+
+    Attributes:
+        rays: `[H]`, the rays that meet something, ascending.
+        faces: `[H]`, the axis of the face they meet.
+        points: `[H, 3]`, where, in voxels.
+        depths: `[P, P]`, how far from the middle plane, in voxels; infinite where nothing is met.
+        normals: `[P, P]`, the axis of the face, 3 where nothing is met.
+    """
+
+    rays: np.ndarray
+    faces: np.ndarray
+    points: np.ndarray
+    depths: np.ndarray
+    normals: np.ndarray
+
+
+def render_voxels(
+    voxels: npt.ArrayLike, *, threshold: float = 0.5, size: int = 160, color: Color = DEFAULT_COLOR
+) -> np.ndarray:
+    """Draws one grid, seen from low x, low y and above, on white with a soft shadow on the floor.
+
+    The scale is that of the grid, not of the shape: two grids of one side can be compared by eye.
+
+    Args:
+        voxels: `[N, N, N]` bool, integer or float, usually in [0, 1]; axes x, y, z, the last is up; N from 1 to 256.
+        threshold: a voxel is occupied where its value is over this; NaN is empty.
+        size: rows and columns of the picture in pixels, 16 to 1024.
+        color: a matplotlib color name or red, green and blue in [0, 1].
+
+    Returns:
+        `[size, size, 3]` uint8 red, green, blue; all white for an empty grid.
+
+    Raises:
+        ValueError: the array is not a cubic grid of numbers, or the size or the color is not possible.
+    """
+    grid = _occupied(voxels, threshold)
+    _check_size(size)
+    base = _check_color(color)
+    if not grid.any():
+        return np.full((size, size, 3), 255, np.uint8)
+    pixels = size * _SUPERSAMPLING
+    hits = _cast(grid, pixels)
+    layer = np.zeros((pixels, pixels, 4))
+    layer.reshape(-1, 4)[hits.rays, :3] = _shade(grid, hits, base)
+    layer.reshape(-1, 4)[hits.rays, 3] = 1.0
+    small = layer.reshape(size, _SUPERSAMPLING, size, _SUPERSAMPLING, 4).mean(axis=(1, 3))
+    ground = 1 - _SHADOW * _floor_shadow(grid, size)
+    picture = small[..., :3] + (1 - small[..., 3:]) * ground[..., None]
+    return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), np.uint8)
+
+
+def _occupied(voxels: npt.ArrayLike, threshold: float) -> np.ndarray:
+    """Checks a grid and puts the threshold on it: `[N, N, N]` bool, contiguous."""
+    values = np.asarray(voxels)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"voxels of type {values.dtype} cannot be drawn: give numbers or booleans")
+    if values.ndim != 3 or len(set(values.shape)) != 1 or not 1 <= values.shape[0] <= _LARGEST_SIDE:
+        raise ValueError(f"voxels of shape {values.shape} cannot be drawn: give [N, N, N], N from 1 to {_LARGEST_SIDE}")
+    return np.ascontiguousarray(values > threshold)
+
+
+def _check_size(size: int) -> None:
+    """Refuses a picture size that is not an integer in the range."""
+    low, high = _SIZES
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or not low <= size <= high:
+        raise ValueError(f"size {size!r} is not possible: choose an integer from {low} to {high} pixels")
+
+
+def _check_color(color: Color) -> np.ndarray:
+    """Turns a color into `[3]` float64 red, green, blue in [0, 1]."""
+    try:
+        return np.array(matplotlib.colors.to_rgb(color))
+    except ValueError as error:
+        raise ValueError(f"color {color!r} is unknown: give a matplotlib color or three numbers in [0, 1]") from error
+
+
+def _cast(grid: np.ndarray, pixels: int) -> _Hits:
+    """Finds the first occupied voxel along every ray."""
+    side = grid.shape[0]
+    table = ray_table(side, pixels)
+    met = np.flatnonzero(grid.reshape(-1)[table.voxels])
+    rays = table.rays[met]
+    first = np.ones(rays.shape, bool)
+    first[1:] = rays[1:] != rays[:-1]
+    rays, met = rays[first], met[first]
+    faces, cells = table.faces[met], np.unravel_index(table.voxels[met], grid.shape)
+    origins = ray_origins(pixels, side).reshape(-1, 3)[rays]
+    planes = np.choose(faces, (cells[0], cells[1], cells[2] + 1))
+    distances = (planes - origins[np.arange(len(rays)), faces]) / FORWARD[faces]
+    depths = np.full(pixels * pixels, np.inf)
+    depths[rays] = distances
+    normals = np.full(pixels * pixels, 3, np.uint8)
+    normals[rays] = faces
+    points = origins + distances[:, None] * FORWARD
+    return _Hits(rays, faces, points, depths.reshape(pixels, pixels), normals.reshape(pixels, pixels))
+
+
+def _shade(grid: np.ndarray, hits: _Hits, base: np.ndarray) -> np.ndarray:
+    """The color of every pixel that is met: `[H, 3]` float64 in [0, 1]."""
+    light = _FACE_LIGHT[hits.faces] * _open_sky(grid, hits)
+    light *= _edges(hits, grid.shape[0]).reshape(-1)[hits.rays]
+    bright = np.maximum(light - 1, 0)[:, None]
+    return base * np.minimum(light, 1)[:, None] + (1 - base) * bright
+
+
+def _open_sky(grid: np.ndarray, hits: _Hits) -> np.ndarray:
+    """How little of a face's surroundings is filled: `[H]` in (0, 1], 1 in the open, lower in corners and under seats."""
+    blur = max(grid.shape[0] / 22, 0.8)
+    density = scipy.ndimage.gaussian_filter(grid.astype(np.float32), blur, mode="constant", truncate=2.5)
+    # One and a half blurs before a plane wall, the wall itself fills this share of the surroundings.
+    own = 0.067
+    places = hits.points + _OUTWARD[hits.faces] * (1.5 * blur) - 0.5
+    filled = scipy.ndimage.map_coordinates(density, places.T, order=1, mode="constant")
+    return np.clip(1 - _OCCLUSION * np.maximum(filled - own, 0), 0.35, 1)
+
+
+def _edges(hits: _Hits, side: int) -> np.ndarray:
+    """Darkening at outlines (where the depth jumps) and at creases (where the face turns): `[P, P]` in (0, 1]."""
+    far = np.pad(np.nan_to_num(hits.depths, posinf=1e6), 1, constant_values=1e6)
+    turn = np.pad(hits.normals, 1, constant_values=3)
+    here, face = far[1:-1, 1:-1], turn[1:-1, 1:-1]
+    outline, crease = np.zeros(here.shape, bool), np.zeros(here.shape, bool)
+    jump = max(2.2, side / 14)
+    for rows, columns in ((slice(2, None), slice(1, -1)), (slice(None, -2), slice(1, -1)),
+                          (slice(1, -1), slice(2, None)), (slice(1, -1), slice(None, -2))):  # fmt: skip
+        outline |= far[rows, columns] - here > jump
+        crease |= (turn[rows, columns] != face) & (np.abs(far[rows, columns] - here) <= jump)
+    return np.where(outline, _OUTLINE, np.where(crease, _CREASE, 1.0))
+
+
+def _floor_shadow(grid: np.ndarray, size: int) -> np.ndarray:
+    """How dark the floor under the shape is where each pixel sees it: `[size, size]` in [0, 1]."""
+    side = grid.shape[0]
+    lowest = int(np.flatnonzero(grid.any(axis=(0, 1)))[0])
+    reach = np.exp(-(np.arange(side) - lowest) / (0.22 * side)) * (np.arange(side) >= lowest)
+    margin = side // 4 + 1
+    cast = np.pad((grid * reach).max(axis=2), margin)
+    soft = scipy.ndimage.gaussian_filter(cast, max(side / 20, 0.6), mode="constant")
+    origins = ray_origins(size, side)
+    distances = (lowest - origins[..., 2]) / FORWARD[2]
+    places = origins[..., :2] + distances[..., None] * FORWARD[:2] + (margin - 0.5)
+    return scipy.ndimage.map_coordinates(soft, np.moveaxis(places, -1, 0), order=1, mode="constant")

@@ -1,0 +1,207 @@
+"""Sheets of many voxel grids in one PNG file: collections, originals over reconstructions, interpolation strips."""
+
+import math
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from vae_gan3d.files import atomic_path, make_folder
+from vae_gan3d.viewing.render import DEFAULT_COLOR, Color, render_voxels
+
+ORIGINAL_COLOR: Color = (0.62, 0.63, 0.66)
+_DPI = 100
+_GAP = 6
+_MARGIN = 12
+_BORDER = 4
+_TEXT_LINE = 18
+_HEADER = 34
+_LABEL_WIDTH = 112
+_TEXT = {"color": "#333333", "family": "sans-serif"}
+
+
+def save_sheet(
+    path: pathlib.Path,
+    voxels: Sequence[npt.ArrayLike] | np.ndarray,
+    *,
+    columns: int | None = None,
+    titles: Sequence[str] | None = None,
+    title: str | None = None,
+    row_labels: Sequence[str] | None = None,
+    size: int = 160,
+    threshold: float = 0.5,
+    colors: Sequence[Color] | None = None,
+) -> None:
+    """Writes grids row by row to a PNG file, all at one scale, with the white border that they share cut off.
+
+    Safe in threads and without a display.
+
+    Args:
+        path: the PNG file; its folder is made where it is absent.
+        voxels: K grids `[N, N, N]`, as an array `[K, N, N, N]` or a sequence; see `render_voxels`.
+        columns: grids a row; None makes the sheet about square.
+        titles: K short texts under the pictures; long ones are cut.
+        title: a line over the sheet.
+        row_labels: a text at the left of every row.
+        size: rows and columns of one picture in pixels before the border is cut off, 16 to 1024.
+        threshold: a voxel is occupied where its value is over this.
+        colors: K colors; None draws all in one.
+
+    Raises:
+        ValueError: there is no grid, a count does not fit, or a grid cannot be drawn.
+        vae_gan3d.errors.UserError: the file cannot be written.
+    """
+    count = len(voxels)
+    columns = math.ceil(math.sqrt(count)) if columns is None else columns
+    _check_counts(count, columns, titles, row_labels, colors)
+    shades = [DEFAULT_COLOR] * count if colors is None else colors
+    pictures = np.stack(
+        [
+            render_voxels(grid, threshold=threshold, size=size, color=color)
+            for grid, color in zip(voxels, shades, strict=True)
+        ]
+    )
+    _write_png(path, _trim(pictures), columns, titles, title, row_labels)
+
+
+def save_pairs(
+    path: pathlib.Path,
+    originals: Sequence[npt.ArrayLike] | np.ndarray,
+    reconstructions: Sequence[npt.ArrayLike] | np.ndarray,
+    *,
+    columns: int = 8,
+    title: str | None = None,
+    labels: tuple[str, str] = ("original", "reconstruction"),
+    size: int = 160,
+    threshold: float = 0.5,
+) -> None:
+    """Writes originals (grey) over their reconstructions (in color) to a PNG file, in as many double rows as needed.
+
+    Args:
+        path: the PNG file; its folder is made where it is absent.
+        originals: K grids, as in `save_sheet`.
+        reconstructions: K grids, one for each original.
+        columns: pairs side by side.
+        title: a line over the sheet.
+        labels: the texts at the left of a row of originals and of reconstructions.
+        size: as in `save_sheet`.
+        threshold: as in `save_sheet`.
+
+    Raises:
+        ValueError: there is no grid, the counts differ, or a grid cannot be drawn.
+        vae_gan3d.errors.UserError: the file cannot be written.
+    """
+    count = len(originals)
+    if count != len(reconstructions):
+        raise ValueError(f"{count} originals and {len(reconstructions)} reconstructions: give as many of each")
+    columns = min(columns, count) if count else columns
+    _check_counts(count, columns, None, None, None)
+    grids: list[npt.ArrayLike] = []
+    colors: list[Color] = []
+    for start in range(0, count, columns):
+        above, below = originals[start : start + columns], reconstructions[start : start + columns]
+        empty = [np.zeros((1, 1, 1), np.uint8)] * (columns - len(above))
+        grids += [*above, *empty, *below, *empty]
+        colors += [ORIGINAL_COLOR] * columns + [DEFAULT_COLOR] * columns
+    rows = labels * math.ceil(count / columns)
+    save_sheet(
+        path, grids, columns=columns, title=title, row_labels=rows, size=size, threshold=threshold, colors=colors
+    )
+
+
+def save_strip(
+    path: pathlib.Path,
+    voxels: Sequence[npt.ArrayLike] | np.ndarray,
+    titles: Sequence[str] | None = None,
+    *,
+    title: str | None = None,
+    size: int = 160,
+    threshold: float = 0.5,
+) -> None:
+    """Writes grids in one row to a PNG file, as of an interpolation; the arguments are those of `save_sheet`.
+
+    Raises:
+        ValueError: there is no grid, a count does not fit, or a grid cannot be drawn.
+        vae_gan3d.errors.UserError: the file cannot be written.
+    """
+    save_sheet(path, voxels, columns=len(voxels), titles=titles, title=title, size=size, threshold=threshold)
+
+
+def _check_counts(
+    count: int,
+    columns: int,
+    titles: Sequence[str] | None,
+    row_labels: Sequence[str] | None,
+    colors: Sequence[Color] | None,
+) -> None:
+    """Refuses a sheet whose parts do not fit each other."""
+    if not count:
+        raise ValueError("there is no grid to draw: give at least one")
+    if columns < 1:
+        raise ValueError(f"columns {columns} is not possible: choose at least 1")
+    for name, texts, wanted in (
+        ("titles", titles, count),
+        ("colors", colors, count),
+        ("row labels", row_labels, math.ceil(count / columns)),
+    ):
+        if texts is not None and len(texts) != wanted:
+            raise ValueError(f"{len(texts)} {name} for {wanted}: give one for each")
+
+
+def _trim(pictures: np.ndarray) -> np.ndarray:
+    """Cuts off the white border that all pictures `[K, S, S, 3]` share, but for a few pixels."""
+    drawn = (pictures < 250).any(axis=(0, 3))
+    if not drawn.any():
+        return pictures
+    last = pictures.shape[1]
+    windows = []
+    for used in (drawn.any(axis=1), drawn.any(axis=0)):
+        places = np.flatnonzero(used)
+        windows.append(slice(max(places[0] - _BORDER, 0), min(places[-1] + 1 + _BORDER, last)))
+    return pictures[:, windows[0], windows[1]]
+
+
+def _write_png(
+    path: pathlib.Path,
+    pictures: np.ndarray,
+    columns: int,
+    titles: Sequence[str] | None,
+    title: str | None,
+    row_labels: Sequence[str] | None,
+) -> None:
+    """Lays pictures `[K, H, W, 3]` out with their texts, pixel for pixel, and writes the file."""
+    count, high, wide, _ = pictures.shape
+    rows = math.ceil(count / columns)
+    step_x, step_y = wide + _GAP, high + _GAP + (_TEXT_LINE if titles else 0)
+    left, top = _MARGIN + (_LABEL_WIDTH if row_labels else 0), _MARGIN + (_HEADER if title else 0)
+    width, height = left + columns * step_x - _GAP + _MARGIN, top + rows * step_y - _GAP + _MARGIN
+    canvas = np.full((height, width, 3), 255, np.uint8)
+    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
+    for place, picture in enumerate(pictures):
+        y, x = top + place // columns * step_y, left + place % columns * step_x
+        canvas[y : y + high, x : x + wide] = picture
+        if titles:
+            text = _shorten(titles[place], wide // 6)
+            _put(figure, x + wide / 2, y + high + _TEXT_LINE / 2, text, size=8, ha="center")
+    for row, label in enumerate(row_labels or ()):
+        _put(figure, left - 10, top + row * step_y + high / 2, _shorten(label, _LABEL_WIDTH // 7), size=9, ha="right")
+    if title:
+        _put(figure, width / 2, _MARGIN + _HEADER / 2 - 4, _shorten(title, width // 8), size=12, ha="center")
+    figure.figimage(canvas, 0, 0, origin="upper", zorder=-1)
+    make_folder(pathlib.Path(path).parent)
+    with atomic_path(pathlib.Path(path)) as temporary:
+        FigureCanvasAgg(figure).print_png(str(temporary))
+
+
+def _put(figure: Figure, x: float, y: float, text: str, *, size: float, ha: str) -> None:
+    """Writes a text at pixels from the upper left corner; `$` stays a letter."""
+    width, height = figure.get_size_inches() * _DPI
+    figure.text(x / width, 1 - y / height, text, size=size, ha=ha, va="center", parse_math=False, **_TEXT)
+
+
+def _shorten(text: str, limit: int) -> str:
+    """Cuts a text that would run into its neighbor."""
+    return text if len(text) <= max(limit, 4) else text[: max(limit, 4) - 1] + "…"

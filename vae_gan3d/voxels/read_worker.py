@@ -1,0 +1,75 @@
+"""The child process of `reader_process`: reads voxel files, so that a crash in a parser ends only this process.
+
+Protocol, without pickle: each line of standard input is a JSON list of paths. For each path, standard output gets one
+JSON line, `{"resolution": N, "bytes": B}` followed by B packed bytes (`voxels.grids.pack_grid`), or `{"error": text}`.
+The first line is `{"ready": true}`. The process ends at the end of its input.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import sys
+from typing import BinaryIO
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.voxels.grids import pack_grid
+from vae_gan3d.voxels.readers import read_grid
+
+try:
+    import resource
+except ImportError:  # Windows has no limits of this kind; the parent's timeout remains.
+    resource = None  # type: ignore[assignment]
+
+MEMORY_BYTES = 2 << 30
+# Damaged files can hold names of any length, and an error quotes them.
+_ERROR_CHARACTERS = 2000
+
+
+def main() -> None:
+    """Answers paths until the input ends."""
+    # The answers keep the real standard output to themselves: a library that prints would break the protocol.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    # Ctrl-C reaches the whole terminal group; the parent decides, and then closes the input.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _limit_resources()
+    _send(answers, {"ready": True})
+    for line in sys.stdin.buffer:
+        for path in json.loads(line):
+            _answer(answers, pathlib.Path(path))
+
+
+def _limit_resources() -> None:
+    """Limits the memory and forbids core dumps, where the platform can."""
+    if resource is None:
+        return
+    for kind, wanted in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CORE, 0)):
+        _, hard = resource.getrlimit(kind)
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        # macOS refuses some address-space limits.
+        try:
+            resource.setrlimit(kind, (limit, hard))
+        except (ValueError, OSError) as error:
+            print(f"no limit set: {error}", file=sys.stderr)
+
+
+def _answer(answers: BinaryIO, path: pathlib.Path) -> None:
+    """Reads one file and sends the grid, or the reason why there is none."""
+    try:
+        grid = read_grid(path)
+    except UserError as error:
+        _send(answers, {"error": str(error)[:_ERROR_CHARACTERS]})
+        return
+    packed = pack_grid(grid)
+    _send(answers, {"resolution": grid.shape[0], "bytes": len(packed)}, packed)
+
+
+def _send(answers: BinaryIO, header: dict[str, object], data: bytes = b"") -> None:
+    """Sends one answer at once: the parent blames the first file without an answer for a crash."""
+    answers.write(json.dumps(header).encode("ascii") + b"\n" + data)
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,276 @@
+"""Voxel files from outside, parsed in child processes: one that crashes or hangs the parser is only one error."""
+
+import collections
+import concurrent.futures
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator, Sequence
+
+import numpy as np
+
+from vae_gan3d.voxels.grids import RESOLUTIONS, packed_bytes, unpack_grid
+from vae_gan3d.voxels.readers import GridError
+
+TIMEOUT_SECONDS = 20.0
+_START_SECONDS = 120.0
+_CHUNK_FILES = 64
+_HEADER_BYTES = 1 << 16
+_WORKER_MODULE = "vae_gan3d.voxels.read_worker"
+_PACKAGE_PARENT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GridResult:
+    """What became of one file: a grid, or an error.
+
+    Attributes:
+        path: the file.
+        grid: `[N, N, N]` uint8 in {0, 1} as stored in the file, not padded; None where it could not be read.
+        error: one line that names the file, the reason and the remedy; None where it was read.
+    """
+
+    path: pathlib.Path
+    grid: np.ndarray | None
+    error: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Answer:
+    """A child's answer to one path, the grid still packed."""
+
+    resolution: int = 0
+    packed: bytes = b""
+    error: str | None = None
+
+
+def read_grids(
+    paths: Sequence[pathlib.Path], *, workers: int = 2, timeout_seconds: float = TIMEOUT_SECONDS
+) -> Generator[GridResult, None, None]:
+    """Reads files in child processes, each with a memory limit where the platform has one.
+
+    Only a few dozen files a worker are held at a time. The children end when the iterator ends, is closed or raises.
+
+    Args:
+        paths: the files.
+        workers: child processes, at least 1.
+        timeout_seconds: the time that one file may take, above 0.
+
+    Yields:
+        One result for each path, in the order of the paths.
+
+    Raises:
+        ValueError: a number is out of range.
+        RuntimeError: the child process does not start at all.
+    """
+    if workers < 1 or not timeout_seconds > 0:
+        raise ValueError(f"workers {workers} and timeout {timeout_seconds} s are not possible: at least 1, and above 0")
+    chunks = [paths[start : start + _CHUNK_FILES] for start in range(0, len(paths), _CHUNK_FILES)]
+    return _read_chunks(chunks, min(workers, max(1, len(chunks))), timeout_seconds)
+
+
+def read_one(path: pathlib.Path, timeout_seconds: float = TIMEOUT_SECONDS) -> np.ndarray:
+    """Reads one file in a child process.
+
+    Args:
+        path: the file.
+        timeout_seconds: the time that it may take.
+
+    Returns:
+        voxels: `[N, N, N]` uint8 in {0, 1}, as stored.
+
+    Raises:
+        GridError: the file cannot be read; the message is one line.
+        RuntimeError: the child process does not start at all.
+    """
+    with contextlib.closing(_read_chunks([[path]], 1, timeout_seconds)) as results:
+        result = next(results)
+    if result.grid is None:
+        raise GridError(result.error)
+    return result.grid
+
+
+def _read_chunks(
+    chunks: Sequence[Sequence[pathlib.Path]], workers: int, timeout_seconds: float
+) -> Generator[GridResult, None, None]:
+    """Keeps two chunks a worker under way, and gives their results in order."""
+    readers = [_Reader(timeout_seconds) for _ in range(workers)]
+    idle: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
+    for reader in readers:
+        idle.put(reader)
+
+    def read(chunk: Sequence[pathlib.Path]) -> list[_Answer]:
+        reader = idle.get()
+        try:
+            return reader.read(chunk)
+        finally:
+            idle.put(reader)
+
+    under_way: collections.deque[tuple[Sequence[pathlib.Path], concurrent.futures.Future[list[_Answer]]]]
+    under_way = collections.deque()
+    waiting = iter(chunks)
+    threads = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="reader")
+    try:
+        while True:
+            while len(under_way) < 2 * workers and (chunk := next(waiting, None)) is not None:
+                under_way.append((chunk, threads.submit(read, chunk)))
+            if not under_way:
+                return
+            chunk, future = under_way.popleft()
+            for path, answer in zip(chunk, future.result(), strict=True):
+                grid = None if answer.error else unpack_grid(answer.packed, answer.resolution)
+                yield GridResult(path, grid, answer.error)
+    finally:
+        for reader in readers:
+            reader.close()
+        threads.shutdown(wait=True, cancel_futures=True)
+
+
+class _ChildEndedError(Exception):
+    """The child ended, or sent something that is no answer, in place of answering a path."""
+
+
+class _Reader:
+    """One child process, started when it is needed and again after a file has ended it."""
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._deadline = float("inf")
+        self._timed_out = False
+        self._closed = threading.Event()
+        self._watchdog = threading.Thread(target=self._watch, name="reader-watchdog", daemon=True)
+        self._watchdog.start()
+
+    def read(self, paths: Sequence[pathlib.Path]) -> list[_Answer]:
+        """Reads files one after the other; a file that ends the child gets an error, and the rest goes on."""
+        answers: list[_Answer] = []
+        while len(answers) < len(paths) and not self._closed.is_set():
+            child = self._child or self._start()
+            rest = paths[len(answers) :]
+            try:
+                self._ask(child, rest)
+                for path in rest:
+                    self._deadline = time.monotonic() + self._timeout_seconds
+                    answers.append(_receive(child, path))
+            except (_ChildEndedError, OSError):
+                answers.append(_Answer(error=f"{paths[len(answers)]}: {self._blame(child)}"))
+            finally:
+                self._deadline = float("inf")
+        return answers
+
+    def close(self) -> None:
+        """Ends the child and the watchdog; a read under way returns early."""
+        with self._lock:
+            self._closed.set()
+            child = self._child
+        if child is not None:
+            _end(child)
+        self._watchdog.join()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Starts a child and waits until it is ready."""
+        with self._lock:
+            if self._closed.is_set():
+                raise RuntimeError("the reader is closed; start another")
+            self._child = child = _spawn()
+        self._timed_out = False
+        self._deadline = time.monotonic() + _START_SECONDS
+        assert child.stdout is not None
+        if child.stdout.readline(_HEADER_BYTES) != b'{"ready": true}\n':
+            self._blame(child)
+            raise RuntimeError(
+                f"the process that reads voxel files does not start: {sys.executable} -m {_WORKER_MODULE} shows why"
+            )
+        return child
+
+    def _ask(self, child: subprocess.Popen[bytes], paths: Sequence[pathlib.Path]) -> None:
+        """Sends all paths as one line, which the child reads whole before it answers: so neither waits forever."""
+        assert child.stdin is not None
+        self._deadline = time.monotonic() + self._timeout_seconds
+        child.stdin.write(json.dumps([str(path) for path in paths]).encode("ascii") + b"\n")
+        child.stdin.flush()
+
+    def _blame(self, child: subprocess.Popen[bytes]) -> str:
+        """Ends a child that failed, and says what the file did to it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(1.0)
+        status = child.poll()
+        _end(child)
+        with self._lock:
+            self._child = None
+        if self._timed_out:
+            return f"reading it took more than {self._timeout_seconds:g} s: the file is damaged or too large"
+        return f"reading it crashed the reader ({_name_status(status)}): the file is damaged; fetch or write it again"
+
+    def _watch(self) -> None:
+        """Kills a child that passes its deadline: that alone frees the thread that waits for its answer."""
+        period = min(0.25, self._timeout_seconds / 4)
+        while not self._closed.wait(period):
+            child = self._child
+            if child is not None and time.monotonic() > self._deadline:
+                self._timed_out = True
+                child.kill()
+
+
+def _spawn() -> subprocess.Popen[bytes]:
+    """Starts the child, with this package on its path and one thread in its linear algebra."""
+    paths = [str(_PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    # Every thread of OpenBLAS reserves address space, which would use up the memory limit on machines of many cores.
+    single = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return subprocess.Popen(
+        [sys.executable, "-m", _WORKER_MODULE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **single, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+
+
+def _receive(child: subprocess.Popen[bytes], path: pathlib.Path) -> _Answer:
+    """Reads one answer, and believes nothing of it that cannot be so: the child may have been taken over by damage."""
+    assert child.stdout is not None
+    header = child.stdout.readline(_HEADER_BYTES)
+    try:
+        fields = json.loads(header)
+        if isinstance(fields.get("error"), str):
+            return _Answer(error=" ".join(fields["error"].split()) or f"{path}: cannot be read")
+        resolution, size = int(fields["resolution"]), int(fields["bytes"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _ChildEndedError from error
+    if not 1 <= resolution <= RESOLUTIONS[-1] or size != packed_bytes(resolution):
+        raise _ChildEndedError
+    packed = child.stdout.read(size)
+    if len(packed) != size:
+        raise _ChildEndedError
+    return _Answer(resolution, packed)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Kills a child and closes its pipes; harmless for one that has ended."""
+    child.kill()
+    child.wait()
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError, ValueError):
+                pipe.close()
+
+
+def _name_status(status: int | None) -> str:
+    """The exit status in words: "signal 11 (SIGSEGV)" or "exit status 1"."""
+    if status is None:
+        return "no sensible answer"
+    if status >= 0:
+        return f"exit status {status}"
+    with contextlib.suppress(ValueError):
+        return f"signal {-status}, {signal.Signals(-status).name}"
+    return f"signal {-status}"
