@@ -1,6 +1,6 @@
 """Writes folders of voxel grids as TFRecords.
 
-    python create_tf_record.py --data_dir=DATA/volumetric_data --classes=chair --output_dir=RECORDS
+python create_tf_record.py --data_dir=DATA/volumetric_data --classes=chair --output_dir=RECORDS
 """
 
 import flags.common

@@ -1,6 +1,6 @@
 """Interpolates between two shapes, or draws samples, with a trained checkpoint.
 
-    python test.py --checkpoint=RUN --shape1=A.mat --shape2=B.mat --alpha=0.3
+python test.py --checkpoint=RUN --shape1=A.mat --shape2=B.mat --alpha=0.3
 """
 
 import flags.common

@@ -1,6 +1,6 @@
 """Trains a VAE-3D-GAN on records; with --phase, does whatever test.py does.
 
-    python train.py --records=RECORDS --save_path=RUN
+python train.py --records=RECORDS --save_path=RUN
 """
 
 import flags.common

@@ -1,5 +1,7 @@
 """Flags that shape the networks. Only a new run reads them; the test phases rebuild from the checkpoint."""
 
+from typing import Any
+
 from absl import flags as absl_flags
 
 from vae_gan3d.config import ACTIVATIONS, ARCHITECTURE_DEFAULTS, ARCHITECTURES, NORMALIZATIONS, ModelConfig
@@ -10,7 +12,7 @@ _DEFAULT_RESOLUTION = {"default": 32, "3dgan": 64}
 absl_flags.DEFINE_enum("architecture", "default", ARCHITECTURES, "3dgan is the published network (Wu et al. 2016).")
 absl_flags.DEFINE_integer("latent_size", None, "Dimensions of the latent vector [default: 128; 3dgan: 200].")
 absl_flags.DEFINE_alias("len_vector", "latent_size")
-absl_flags.DEFINE_integer("base_width", None, "Channels of the stage nearest to the voxels [default: 32; 3dgan: 64].")
+absl_flags.DEFINE_integer("base_width", None, "Channels of the stage nearest to the voxels [default: 16; 3dgan: 64].")
 absl_flags.DEFINE_enum("normalization", None, NORMALIZATIONS, "[default: group; 3dgan: batch]")
 absl_flags.DEFINE_enum("activation", None, ACTIVATIONS, "The generator's [default: relu].")
 
@@ -22,6 +24,8 @@ def model_config() -> ModelConfig:
         UserError: a flag holds a bad value.
     """
     defaults = ARCHITECTURE_DEFAULTS[FLAGS.architecture]
-    chosen = {name: default if FLAGS[name].value is None else FLAGS[name].value for name, default in defaults.items()}
+    chosen: dict[str, Any] = {
+        name: default if FLAGS[name].value is None else FLAGS[name].value for name, default in defaults.items()
+    }
     resolution = FLAGS.resolution if FLAGS.resolution is not None else _DEFAULT_RESOLUTION[FLAGS.architecture]
     return ModelConfig(resolution=resolution, architecture=FLAGS.architecture, **chosen)

@@ -1,12 +1,14 @@
 """The flag that chooses what train.py and test.py do, and the configuration of that phase."""
 
+from collections.abc import Callable
+
 from absl import flags as absl_flags
 
 from flags import testing, training
 from vae_gan3d.config import SampleConfig, TestConfig, TrainingConfig
 
 FLAGS = absl_flags.FLAGS
-_CONFIGURATIONS = {
+_CONFIGURATIONS: dict[str, Callable[[], TrainingConfig | TestConfig | SampleConfig]] = {
     "train": training.training_config,
     "test": testing.test_config,
     "sample": testing.sample_config,

@@ -33,7 +33,9 @@ def records_config() -> RecordsConfig:
         if not getattr(FLAGS, flag):
             raise UserError(f"--{flag} is missing: see create_tf_record.py --help")
     if FLAGS.max_epoch is not None:
-        print("note: --max_epoch has no effect: shuffling belongs to reading, each shape is stored once", file=sys.stderr)
+        print(
+            "note: --max_epoch has no effect: shuffling belongs to reading, each shape is stored once", file=sys.stderr
+        )
     folder_split = "train" if FLAGS.if_train else "test"
     return RecordsConfig(
         data_dir=pathlib.Path(FLAGS.data_dir),

@@ -9,7 +9,9 @@ from vae_gan3d.config import SampleConfig, TestConfig
 
 FLAGS = absl_flags.FLAGS
 
-absl_flags.DEFINE_string("checkpoint", None, "Prefix RUN/model.ckpt-N, or a run folder (its newest) [default: SAVE_PATH].")
+absl_flags.DEFINE_string(
+    "checkpoint", None, "Prefix RUN/model.ckpt-N, or a run folder (its newest) [default: SAVE_PATH]."
+)
 absl_flags.DEFINE_alias("load_path", "checkpoint")
 absl_flags.DEFINE_string("shape1", None, "First shape v0: a .mat or .npy file, or the index of a record.")
 absl_flags.DEFINE_alias("im1_dir", "shape1")

@@ -31,7 +31,9 @@ absl_flags.DEFINE_integer("image_every", 500, "Steps between pictures.")
 absl_flags.DEFINE_alias("save_im_inter", "image_every")
 absl_flags.DEFINE_integer("log_every", 50, "Steps between rows of metrics.csv.")
 absl_flags.DEFINE_alias("print_log_inter", "log_every")
-absl_flags.DEFINE_integer("len_data", None, "The number of shapes, as older command lines state it; the records decide.")
+absl_flags.DEFINE_integer(
+    "len_data", None, "The number of shapes, as older command lines state it; the records decide."
+)
 absl_flags.DEFINE_boolean("restart", False, "Begins anew: in an empty folder, or after asking.")
 absl_flags.DEFINE_boolean("yes", False, "Answers yes where --restart asks.")
 
@@ -44,7 +46,9 @@ absl_flags.DEFINE_float(
     "0 trains a VAE.",
 )
 absl_flags.DEFINE_integer("adversarial_warmup", 2000, "Steps of reconstruction alone, before the adversarial term.")
-absl_flags.DEFINE_float("label_smoothing", 0.0, "One-sided: the discriminator's target for real shapes is 1 minus this.")
+absl_flags.DEFINE_float(
+    "label_smoothing", 0.0, "One-sided: the discriminator's target for real shapes is 1 minus this."
+)
 absl_flags.DEFINE_float(
     "d_accuracy_threshold", 1.0, "The discriminator rests while its accuracy is above this; 0.8 in the 3D-GAN paper."
 )

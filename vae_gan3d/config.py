@@ -15,7 +15,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 # What a flag left alone means, by architecture: the published numbers for the published network.
 ARCHITECTURE_DEFAULTS: dict[str, dict[str, Any]] = {
-    "default": {"latent_size": 128, "base_width": 32, "normalization": "group", "activation": "relu"},
+    "default": {"latent_size": 128, "base_width": 16, "normalization": "group", "activation": "relu"},
     "3dgan": {"latent_size": 200, "base_width": 64, "normalization": "batch", "activation": "relu"},
 }
 

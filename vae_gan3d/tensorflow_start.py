@@ -20,6 +20,8 @@ def start_tensorflow(*, verbose: bool) -> None:
         import tensorflow as tf  # takes seconds: flags and paths are checked before
 
         tf.config.list_logical_devices()
+        if not verbose:
+            tf.get_logger().setLevel("ERROR")
 
 
 @contextlib.contextmanager

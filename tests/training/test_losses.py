@@ -18,7 +18,9 @@ def cubes(*values):
 
 def test_bce_is_summed_over_voxels_and_not_over_the_batch():
     # Logit 0 costs ln 2 whatever the voxel; a 2^3 grid has 8 of them.
-    np.testing.assert_allclose(losses.reconstruction_loss(cubes(0, 0), cubes(0, 1), "bce"), [8 * LN2, 8 * LN2], rtol=1e-6)
+    np.testing.assert_allclose(
+        losses.reconstruction_loss(cubes(0, 0), cubes(0, 1), "bce"), [8 * LN2, 8 * LN2], rtol=1e-6
+    )
 
 
 def test_bce_of_perfect_and_opposite_answers():
@@ -27,7 +29,8 @@ def test_bce_of_perfect_and_opposite_answers():
 
 
 def test_mse_by_hand():
-    # Logit 0 is probability 0.5, 0.25 away squared; 8 voxels make 2. Logit -100 is right for empty, wrong by 1 for full.
+    # Logit 0 is probability 0.5, 0.25 away squared; 8 voxels make 2. Logit -100 is right for empty
+    # voxels and wrong by 1 for full ones.
     np.testing.assert_allclose(
         losses.reconstruction_loss(cubes(0, -100, -100), cubes(1, 0, 1), "mse"), [2, 0, 8], atol=1e-5
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.fakes import random_grids
+from tests.fakes import box_grid, random_grids
 from vae_gan3d.training.losses import discriminator_loss, generator_loss, kl_divergence, reconstruction_loss
 from vae_gan3d.training.noise import POSTERIOR_STREAM, PRIOR_STREAM, latent_noise, reparameterize
 from vae_gan3d.training.state import TrainingState
@@ -142,6 +142,8 @@ def test_the_adversarial_factor_gives_the_asked_share():
     state = make_state()
     encoder, generator, discriminator = state.networks
     kernel = generator.voxels.kernel.value
+    # A fresh discriminator hardly reacts, which would meet the factor's bound; this one reacts a hundred times as much.
+    discriminator.logit.kernel.assign(100 * discriminator.logit.kernel)
     noise = latent_noise((4, 4), seed=7, stream=POSTERIOR_STREAM, step=state.step)
     prior = latent_noise((4, 4), seed=7, stream=PRIOR_STREAM, step=state.step)
     with tf.GradientTape(persistent=True) as tape:
@@ -179,15 +181,16 @@ def test_averaged_weights_follow_by_hand():
 
 
 @pytest.mark.parametrize("normalization", ["group", "batch"])
-def test_it_learns_to_reconstruct_four_shapes(normalization):
-    state = make_state(normalization=normalization)
-    options = OPTIONS._replace(kl_weight=0.01, adversarial_warmup=60)
-    step = compiled(state, options)
-    first = step(voxels())[0]
-    for _ in range(80):
-        last = step(voxels())
-    assert np.isfinite(last[:4]).all()
-    assert float(last[0]) < 0.6 * float(first)
+def test_it_learns_to_reconstruct_four_boxes(normalization):
+    boxes = np.stack([box_grid(16, low, high) for low, high in ((0, 6), (4, 12), (9, 15), (2, 14))])
+    batch = tf.constant(boxes[..., np.newaxis], tf.float32)
+    step = compiled(make_state(normalization=normalization), OPTIONS._replace(kl_weight=0.1, adversarial_warmup=230))
+    first = step(batch)[0]
+    for _ in range(250):
+        last = step(batch)
+    assert np.isfinite(last[:6]).all()
+    assert float(last[0]) < 0.25 * float(first)
+    assert float(last[2]) > 0.6  # IoU
 
 
 def test_the_same_seed_gives_the_same_run_and_another_does_not():

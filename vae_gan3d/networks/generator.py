@@ -9,10 +9,10 @@ from vae_gan3d.networks.blocks import CORE_SIDE, ConvolutionBlock, check_sizes, 
 class Generator(keras.Model):
     """Transposed strided 3D convolutions from 4^3 to the voxels.
 
-    The `default` architecture opens with a dense layer and follows every doubling but the last with a 3^3
-    convolution. `3dgan` is the published network (Wu et al. 2016, "Learning a Probabilistic Latent Space of Object
-    Shapes via 3D Generative-Adversarial Modeling", supplementary figure 1): it opens with a transposed 4^3 convolution of
-    stride 1 on 1^3 and has no further convolutions. At 64^3 and base_width 64 that is 512-256-128-64-1.
+    Both architectures open with a transposed 4^3 convolution of stride 1 on 1^3, which is a dense layer. The `default`
+    one follows every doubling but the last with a 3^3 convolution. `3dgan` does not: it is the published network
+    (Wu et al. 2016, "Learning a Probabilistic Latent Space of Object Shapes via 3D Generative-Adversarial Modeling",
+    section 3.1), at 64^3 and base_width 64 with 512-256-128-64-1 channels.
     """
 
     def __init__(
@@ -46,12 +46,13 @@ class Generator(keras.Model):
         core_width = base_width * 2 ** (stages - 1)
         opening = keras.layers.Conv3DTranspose(core_width, CORE_SIDE, padding="valid", name="convolution")
         self.opening = ConvolutionBlock(opening, normalization, activation, name="opening")
-        self.blocks = []
+        blocks = []
         for stage in range(stages - 1):
             width = core_width // 2 ** (stage + 1)
-            self.blocks.append(doubling(width, normalization, activation, f"stage{stage}"))
+            blocks.append(doubling(width, normalization, activation, f"stage{stage}"))
             if architecture == "default":
-                self.blocks.append(refining(width, normalization, activation, f"refine{stage}"))
+                blocks.append(refining(width, normalization, activation, f"refine{stage}"))
+        self.blocks = blocks
         self.voxels = keras.layers.Conv3DTranspose(1, 4, strides=2, padding="same", name="voxels")
         self.build((None, latent_size))
 

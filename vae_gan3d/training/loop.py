@@ -10,7 +10,8 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from vae_gan3d.config import TrainingConfig
-from vae_gan3d.records.pipeline import training_batches
+from vae_gan3d.files import make_folder
+from vae_gan3d.records.pipeline import read_record, training_batches
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
 from vae_gan3d.training.health import OccupancyWatch
@@ -47,7 +48,7 @@ def train(config: TrainingConfig, records: RecordSet) -> int:
     if int(state.step) >= schedule.total_steps:
         print(f"{config.save_path} is trained to epoch {config.epochs} already: give a larger --epochs to go on")
         return 0
-    write_model_config(config.save_path, config.model)
+    write_model_config(make_folder(config.save_path), config.model)
     beginning = "from the start" if restored is None else f"on from model.ckpt-{restored}, step {int(state.step)}"
     print(
         f"training {config.model.describe()}, {precision}, on {records.count} shapes, "
@@ -86,20 +87,22 @@ def step_options(config: TrainingConfig) -> StepOptions:
 class _Run:
     """The moving parts of one run."""
 
-    def __init__(
-        self, config: TrainingConfig, records: RecordSet, state: TrainingState, schedule: Schedule
-    ) -> None:
+    def __init__(self, config: TrainingConfig, records: RecordSet, state: TrainingState, schedule: Schedule) -> None:
         self._config = config
         self._state = state
         self._schedule = schedule
         self._step = int(state.step)
-        batch = {"resolution": config.model.resolution, "batch_size": config.batch_size, "seed": config.seed}
         self._batches = training_batches(
-            records, **batch, start_step=self._step, stop_step=schedule.total_steps
+            records,
+            resolution=config.model.resolution,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            start_step=self._step,
+            stop_step=schedule.total_steps,
         )
-        looks = max(1, _MONITORED // config.batch_size)
-        monitored = [voxels.numpy() for voxels, _ in training_batches(records, **batch, stop_step=looks)]
-        self._monitor = Monitor(state.average, np.concatenate(monitored), config.model.latent_size, config.seed)
+        self._monitor = Monitor(
+            state.average, _spread_shapes(records, config.model.resolution), config.model.latent_size, config.seed
+        )
         self._watch = OccupancyWatch()
         self.log = RunLog(config.save_path, config.logdir, _COLUMNS, self._step)
         options = step_options(config)
@@ -132,9 +135,7 @@ class _Run:
                     return
 
     def _save(self, epoch: int, bar: tqdm, *, quiet: bool) -> None:
-        prefix = save_checkpoint(
-            self._state.checkpoint(), self._config.save_path, epoch, self._config.keep_checkpoints
-        )
+        prefix = save_checkpoint(self._state.checkpoint(), self._config.save_path, epoch, self._config.keep_checkpoints)
         if not quiet:
             bar.write(f"saved {prefix}", file=sys.stderr)
 
@@ -147,7 +148,9 @@ class _Run:
             reconstruction=f"{values['reconstruction_loss']:.0f}",
             kl=f"{values['kl']:.1f}",
             iou=f"{values['iou']:.3f}",
-            **({} if math.isnan(values["discriminator_accuracy"]) else {"d": f"{values['discriminator_accuracy']:.2f}"}),
+            **(
+                {} if math.isnan(values["discriminator_accuracy"]) else {"d": f"{values['discriminator_accuracy']:.2f}"}
+            ),
             refresh=False,
         )
         warning = self._watch.warning(values["occupancy_ratio"], self._step)
@@ -161,6 +164,13 @@ class _Run:
         for name, path in self._monitor.save_pictures(self._config.save_path, epoch, self._step).items():
             picture = tf.io.decode_png(tf.io.read_file(str(path)), channels=3)
             self.log.write_picture(name, self._step, picture.numpy())
+
+
+def _spread_shapes(records: RecordSet, resolution: int) -> np.ndarray:
+    """Shapes from all over the records, so of every class: `[K, R, R, R, 1]` float32 in {0, 1}."""
+    numbers = np.unique(np.linspace(0, records.count - 1, _MONITORED).astype(int))
+    voxels = [read_record(records, int(number), resolution) for number in numbers]
+    return np.stack(voxels)[..., np.newaxis].astype(np.float32)
 
 
 def _mean_without_nan(rows: np.ndarray) -> list[float]:

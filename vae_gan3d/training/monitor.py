@@ -28,7 +28,8 @@ class Monitor:
             seed: of the latents.
         """
         self._networks = networks
-        self._real = tf.constant(voxels[:_PICTURED])
+        pictured = np.linspace(0, len(voxels) - 1, min(_PICTURED, len(voxels))).astype(int)
+        self._real = tf.constant(voxels[pictured])
         self._real_occupancy = float(tf.reduce_mean(occupancy(voxels)))
         self._latents = tf.random.stateless_normal((_SAMPLED, latent_size), seed=(seed, 2))
         self._sample = tf.function(lambda latents: tf.sigmoid(networks.generator(latents)), autograph=False)
@@ -59,8 +60,8 @@ class Monitor:
         save_sheet(pictures["samples"], samples, columns=8, title=f"samples from the prior, step {step}")
         save_pairs(
             pictures["reconstructions"],
-            [self._real.numpy()[..., 0], reconstructions],
-            row_labels=["original", "reconstruction"],
+            self._real.numpy()[..., 0],
+            reconstructions,
             title=f"reconstructions, step {step}",
         )
         return pictures

@@ -58,7 +58,9 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
     if checkpoint.is_dir():
         epochs = checkpoint_epochs(checkpoint)
         if not epochs:
-            raise UserError(f"{checkpoint} holds no checkpoint ({CHECKPOINT_STEM}-N.index): train first, or name another")
+            raise UserError(
+                f"{checkpoint} holds no checkpoint ({CHECKPOINT_STEM}-N.index): train first, or name another"
+            )
         return checkpoint_prefix(checkpoint, epochs[0])
     prefix = checkpoint
     if checkpoint.suffix == ".index" or checkpoint.suffix.startswith(".data-"):

@@ -43,9 +43,9 @@ class TrainingState:
         """
         self.networks = build_networks(**network_arguments, seed=seed)
         self.average = build_networks(**network_arguments, seed=seed)
-        self.optimizer = keras.optimizers.Adam(learning_rate, beta_1=beta1, beta_2=0.99)
+        self.optimizer = keras.optimizers.Adam(learning_rate, beta_1=beta1, beta_2=0.99, name="adam")
         self.optimizer.build(self.trained_variables)
-        self.d_optimizer = keras.optimizers.Adam(d_learning_rate, beta_1=beta1, beta_2=0.99)
+        self.d_optimizer = keras.optimizers.Adam(d_learning_rate, beta_1=beta1, beta_2=0.99, name="d_adam")
         self.d_optimizer.build(self.networks.discriminator.trainable_variables)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
 
@@ -66,15 +66,18 @@ class TrainingState:
         ]
 
     def checkpoint(self) -> tf.train.Checkpoint:
-        """What is saved and restored, under the names that stand in a checkpoint."""
+        """What is saved and restored, under the names that stand in a checkpoint.
+
+        Learning rates are left out, so that a resumed run takes those of its command line.
+        """
         return tf.train.Checkpoint(
-            encoder=self.networks.encoder,
-            generator=self.networks.generator,
-            discriminator=self.networks.discriminator,
-            average_encoder=self.average.encoder,
-            average_generator=self.average.generator,
-            optimizer=self.optimizer,
-            d_optimizer=self.d_optimizer,
+            encoder=_by_path(self.networks.encoder.variables),
+            generator=_by_path(self.networks.generator.variables),
+            discriminator=_by_path(self.networks.discriminator.variables),
+            average_encoder=_by_path(self.average.encoder.variables),
+            average_generator=_by_path(self.average.generator.variables),
+            optimizer=_by_path(_without_learning_rate(self.optimizer)),
+            d_optimizer=_by_path(_without_learning_rate(self.d_optimizer)),
             step=self.step,
         )
 
@@ -82,5 +85,23 @@ class TrainingState:
 def inference_checkpoint(networks: Networks) -> tf.train.Checkpoint:
     """The part of a checkpoint that the test phases read: the averaged encoder and generator, the discriminator."""
     return tf.train.Checkpoint(
-        average_encoder=networks.encoder, average_generator=networks.generator, discriminator=networks.discriminator
+        average_encoder=_by_path(networks.encoder.variables),
+        average_generator=_by_path(networks.generator.variables),
+        discriminator=_by_path(networks.discriminator.variables),
     )
+
+
+def _without_learning_rate(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    return [variable for variable in optimizer.variables if not variable.path.endswith("/learning_rate")]
+
+
+def _by_path(variables: list[keras.Variable]) -> dict[str, tf.Variable]:
+    """Variables by their Keras paths, written out because `tf.train.Checkpoint` misses layers kept in lists.
+
+    Raises:
+        ValueError: two variables share a path, so that one of them would be lost.
+    """
+    named = {variable.path: variable.value for variable in variables}
+    if len(named) != len(variables):
+        raise ValueError(f"{len(variables)} variables have {len(named)} paths: give every layer a name of its own")
+    return named

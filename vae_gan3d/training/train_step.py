@@ -108,7 +108,9 @@ def train_step(state: TrainingState, options: StepOptions, voxels: tf.Tensor) ->
         output_gradients=[by_logits + adversarial.by_logits, tf.constant(options.kl_weight)],
     )
     first = len(encoder.trainable_variables)
-    gradients[first:] = [ours + theirs for ours, theirs in zip(gradients[first:], adversarial.by_generator, strict=True)]
+    gradients[first:] = [
+        ours + theirs for ours, theirs in zip(gradients[first:], adversarial.by_generator, strict=True)
+    ]
 
     state.optimizer.apply(gradients, state.trained_variables)
     accuracy = adversarial.metrics[2]
@@ -160,9 +162,7 @@ def _play(
         + prior_tape.gradient(prior_logits, last_kernel, output_gradients=by_prior),
         options.adversarial_weight,
     )
-    by_generator = prior_tape.gradient(
-        prior_logits, generator.trainable_variables, output_gradients=factor * by_prior
-    )
+    by_generator = prior_tape.gradient(prior_logits, generator.trainable_variables, output_gradients=factor * by_prior)
     by_discriminator = game_tape.gradient(telling, discriminator.trainable_variables)
     penalty, by_penalty = _r1_term(state, options, voxels)
     return Adversarial(

@@ -7,7 +7,7 @@ import numpy as np
 
 # The camera looks from low x, low y and above, so that a chair of 3D ShapeNets (back at high x) shows its seat.
 _AZIMUTH = np.deg2rad(38.0)
-_ELEVATION = np.deg2rad(24.0)
+_ELEVATION = np.deg2rad(27.0)
 FORWARD = np.array([np.cos(_ELEVATION) * np.cos(_AZIMUTH), np.cos(_ELEVATION) * np.sin(_AZIMUTH), -np.sin(_ELEVATION)])
 RIGHT = np.array([np.sin(_AZIMUTH), -np.cos(_AZIMUTH), 0.0])
 UP = np.cross(RIGHT, FORWARD)

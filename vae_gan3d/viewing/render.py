@@ -11,15 +11,15 @@ from vae_gan3d.viewing.rays import FORWARD, ray_origins, ray_table
 
 Color = str | tuple[float, float, float]
 
-DEFAULT_COLOR: Color = (0.33, 0.55, 0.78)
+DEFAULT_COLOR: Color = (0.36, 0.6, 0.85)
 _SUPERSAMPLING = 2
 _SIZES = (16, 1024)
 _LARGEST_SIDE = 256
 # Brightness of faces that look to low x, low y and up; over 1 goes towards white.
-_FACE_LIGHT = np.array([0.9, 0.64, 1.22])
+_FACE_LIGHT = np.array([1.0, 0.68, 1.4])
 _OUTWARD = np.array([[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
 _OUTLINE = 0.42
-_CREASE = 0.86
+_CREASE = 0.9
 _OCCLUSION = 1.25
 _SHADOW = 0.3
 
@@ -133,7 +133,7 @@ def _shade(grid: np.ndarray, hits: _Hits, base: np.ndarray) -> np.ndarray:
 
 
 def _open_sky(grid: np.ndarray, hits: _Hits) -> np.ndarray:
-    """How little of a face's surroundings is filled: `[H]` in (0, 1], 1 in the open, lower in corners and under seats."""
+    """How open the surroundings of a face are: `[H]` in (0, 1], 1 in the open, lower in corners and under seats."""
     blur = max(grid.shape[0] / 22, 0.8)
     density = scipy.ndimage.gaussian_filter(grid.astype(np.float32), blur, mode="constant", truncate=2.5)
     # One and a half blurs before a plane wall, the wall itself fills this share of the surroundings.

@@ -3,6 +3,7 @@
 import math
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ _BORDER = 4
 _TEXT_LINE = 18
 _HEADER = 34
 _LABEL_WIDTH = 112
-_TEXT = {"color": "#333333", "family": "sans-serif"}
+_TEXT: dict[str, Any] = {"color": "#333333", "family": "sans-serif"}
 
 
 def save_sheet(
@@ -153,7 +154,7 @@ def _check_counts(
 
 def _trim(pictures: np.ndarray) -> np.ndarray:
     """Cuts off the white border that all pictures `[K, S, S, 3]` share, but for a few pixels."""
-    drawn = (pictures < 250).any(axis=(0, 3))
+    drawn = pictures.min(axis=(0, 3)) < 250
     if not drawn.any():
         return pictures
     last = pictures.shape[1]

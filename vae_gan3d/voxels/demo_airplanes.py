@@ -185,20 +185,23 @@ def _propellers(random: np.random.Generator, body: _Body, wing: _Wing) -> list[P
     reach = random.uniform(0.1, 0.15)
     upright = chance(random, 0.5)
 
-    def blades(x: float, y: float, z: float) -> Part:
+    def blades(x: float, y: float, z: float, reach: float) -> Part:
         half = (_THIN, reach) if upright else (reach, _THIN)
         return box((x - _THIN, x + _THIN), (y - half[0], y + half[0]), (z - half[1], z + half[1]))
 
     count = pick(random, (0, 0, 1, 2))
     if not count:
-        return [blades(body.nose, 0.0, 0.0), Ellipsoid((body.nose, 0.0, 0.0), (0.04, 0.03, 0.03))]
+        return [
+            blades(body.nose, 0.0, 0.0, reach),
+            Bar((body.nose, 0.0, 0.0), (body.nose + 0.1, 0.0, 0.0), 0.025, 0.03),
+        ]
     parts: list[Part] = []
     for share in (0.33, 0.62)[:count]:
         x, y, z, chord = wing.at(share)
         front = x - chord - random.uniform(0.05, 0.08)
         for sign in (-1, 1):
             parts.append(Bar((front, sign * y, z), (x, sign * y, z), 0.032, 0.028))
-            parts.append(blades(front - 0.03, sign * y, z))
+            parts.append(blades(front - 0.01, sign * y, z, reach * 0.7))
     return parts
 
 
@@ -211,7 +214,7 @@ def _tail(random: np.random.Generator, body: _Body) -> list[Part]:
     """A fin and a tailplane, which sits at the fuselage or on the fin, or carries two outer fins instead."""
     kind = pick(random, ("low", "low", "low", "tee", "cross", "twin"))
     root = random.uniform(0.05, 0.08)
-    x, height = body.tail - root, random.uniform(0.14, 0.24)
+    x, height = body.tail - root, random.uniform(0.13, 0.2)
     sweep = random.uniform(0.02, 0.1)
     base = body.height * 0.2
     level = {"tee": base + height, "cross": base + height * 0.5}.get(kind, body.height * 0.5)

@@ -18,6 +18,7 @@ class _Seat:
         bottom: z of the lower face.
         top: z of the upper face.
         stick: half the thickness of legs and bars.
+        power: how round the front half is, as `Loft.power`.
     """
 
     depth: float
@@ -25,6 +26,13 @@ class _Seat:
     bottom: float
     top: float
     stick: float
+    power: float
+
+    @property
+    def corner(self) -> tuple[float, float]:
+        """x and y of the farthest front corner at which a leg still stands under the seat."""
+        inset = 1.0 if np.isinf(self.power) else 0.5 ** (1 / self.power)
+        return self.depth * inset - self.stick * 1.1, self.width * inset - self.stick * 1.1
 
 
 def chair_parts(random: np.random.Generator) -> list[Part]:
@@ -38,11 +46,13 @@ def chair_parts(random: np.random.Generator) -> list[Part]:
     """
     top = random.uniform(0.38, 0.52)
     thickness = pick(random, (random.uniform(0.045, 0.07), random.uniform(0.045, 0.07), random.uniform(0.08, 0.15)))
-    seat = _Seat(
-        random.uniform(0.2, 0.27), random.uniform(0.19, 0.3), top - thickness, top, random.uniform(0.021, 0.036)
-    )
     power = pick(random, (np.inf, np.inf, 4.0, 2.6))
-    parts: list[Part] = [slab((seat.bottom, seat.top), (seat.depth, seat.width), power)]
+    seat = _Seat(
+        random.uniform(0.2, 0.27), random.uniform(0.19, 0.3), top - thickness, top, random.uniform(0.021, 0.036), power
+    )
+    level = (seat.bottom, seat.top)
+    parts: list[Part] = [slab(level, (seat.depth, seat.width), power)]
+    parts.append(box((0.0, seat.depth), (-seat.width, seat.width), level))
     base = pick(random, (_four_legs, _four_legs, _four_legs, _pedestal, _sled, _block, _crossed))
     parts += base(random, seat)
     back = pick(random, (_panel, _panel, _slats, _bars, _frame, _rounded, _hoop))
@@ -57,9 +67,7 @@ def _four_legs(random: np.random.Generator, seat: _Seat) -> list[Part]:
     splay = pick(random, (0.0, 0.0, random.uniform(0.02, 0.08)))
     foot = seat.stick * pick(random, (1.0, random.uniform(0.55, 0.9)))
     power = pick(random, (np.inf, np.inf, 2.0))
-    x, y = seat.depth - seat.stick * 1.1, seat.width - seat.stick * 1.1
-    if power == 2.0:
-        x, y = x * 0.92, y * 0.92
+    x, y = seat.corner
     corners = [(sign_x, sign_y) for sign_x in (-1, 1) for sign_y in (-1, 1)]
     legs: list[Part] = [
         post(
@@ -103,7 +111,7 @@ def _pedestal(random: np.random.Generator, seat: _Seat) -> list[Part]:
 def _sled(random: np.random.Generator, seat: _Seat) -> list[Part]:
     """Two runners on the floor under posts: in front and behind, or in front alone (a cantilever)."""
     thin = seat.stick
-    x, y = seat.depth - thin, seat.width - thin
+    x, y = seat.corner
     cantilever = chance(random, 0.45)
     parts: list[Part] = []
     for sign in (-1, 1):
@@ -135,7 +143,7 @@ def _block(random: np.random.Generator, seat: _Seat) -> list[Part]:
 
 def _crossed(random: np.random.Generator, seat: _Seat) -> list[Part]:
     """Crossed legs at each side, as of a folding chair, joined by a bar where they cross."""
-    x, y = seat.depth - seat.stick, seat.width - seat.stick
+    x, y = seat.corner
     reach = x * random.uniform(0.9, 1.15)
     half = (seat.stick,) * 2
     parts: list[Part] = []

@@ -15,9 +15,8 @@ def lamp_parts(random: np.random.Generator) -> list[Part]:
     Returns:
         The parts; the largest extent is about 1, z is up.
     """
-    kind = pick(
-        random, (_floor_lamp, _floor_lamp, _table_lamp, _table_lamp, _desk_lamp, _gooseneck, _pendant, _arc_lamp)
-    )
+    common = (_floor_lamp, _table_lamp)
+    kind = pick(random, (*common, *common, *common, _desk_lamp, _gooseneck, _pendant, _arc_lamp))
     return kind(random)
 
 

@@ -80,8 +80,10 @@ class Loft:
         for side, axis in enumerate(axis for axis in range(3) if axis != self.axis):
             centre = self.start[side] + (self.end[side] - self.start[side]) * share
             half = self.start_half[side] + (self.end_half[side] - self.start_half[side]) * share
+            # A leaning part moves by its slope from layer to layer: it must be as wide, or its layers come apart.
+            slope = abs(self.end[side] - self.start[side]) / max(high - low, 1e-9)
             offsets.append(np.abs(axes[axis] - centre))
-            halves.append(np.maximum(half, least) + pitch * _SLACK)
+            halves.append(np.maximum(half, least * max(slope, 1.0)) + pitch * _SLACK)
         inside = (np.abs(along - (low + high) / 2) <= reach) & self._section(offsets, halves)
         if self.wall:
             wall = max(self.wall, pitch * 1.2)

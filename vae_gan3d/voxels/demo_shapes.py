@@ -3,6 +3,7 @@
 import argparse
 import math
 import pathlib
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -152,10 +153,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    data_dir = output_dir / "volumetric_data"
+    data_dir, records = output_dir / "volumetric_data", output_dir / "records"
     print(
-        f"{train + test} demo shapes ({train} train, {test} test) are in {data_dir}; next: "
-        f"python create_tf_record.py --data_dir={data_dir} --output_dir={output_dir / 'records'} --classes=all"
+        f"{train + test} demo shapes ({train} train, {test} test) are in {data_dir}; next: python create_tf_record.py "
+        f"--data_dir={shlex.quote(str(data_dir))} --output_dir={shlex.quote(str(records))} --classes=all"
     )
     return 0
 

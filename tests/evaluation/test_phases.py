@@ -1,0 +1,72 @@
+"""What --phase=test and --phase=sample write."""
+
+import pathlib
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from tests.fakes import box_grid
+from vae_gan3d.config import ModelConfig, SampleConfig, TestConfig
+from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
+from vae_gan3d.evaluation.sample_phase import sample_shapes
+from vae_gan3d.evaluation.trained_model import TrainedModel
+from vae_gan3d.networks.factory import build_networks
+
+CONFIG = ModelConfig(16, 4, "default", 8, "group", "relu", ())
+SHAPES = [box_grid(16, 2, 9), box_grid(16, 5, 14)]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return TrainedModel(CONFIG, build_networks(**CONFIG.network_arguments()))
+
+
+def make_config(folder, **changed):
+    values = {
+        "checkpoint": pathlib.Path("run"),
+        "shape1": "a.mat",
+        "shape2": "b.mat",
+        "records": "",
+        "split_name": "train",
+        "output_dir": folder,
+        "alpha": 0.3,
+        "steps": 0,
+        "text_slices": False,
+        "sample_posterior": False,
+        "threshold": 0.5,
+        "seed": 0,
+    }
+    return TestConfig(**{**values, **changed})
+
+
+def test_a_path_runs_from_the_second_reconstruction_to_the_first(model, tmp_path, capsys):
+    interpolate_shapes(make_config(tmp_path, steps=5), model, SHAPES)
+    path, ends = np.load(tmp_path / "interpolation.npy"), np.load(tmp_path / "reconstructions.npy")
+    assert path.shape == (5, 16, 16, 16)
+    np.testing.assert_allclose(path[0], ends[1], atol=1e-5)
+    np.testing.assert_allclose(path[-1], ends[0], atol=1e-5)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": IoU ")[0] for line in lines[:2]] == ["reconstruction of a.mat", "reconstruction of b.mat"]
+    assert matplotlib.image.imread(tmp_path / "interpolation.png").std() > 0.01
+
+
+def test_one_alpha_mixes_the_means(model, tmp_path):
+    interpolate_shapes(make_config(tmp_path, text_slices=True, threshold=0.45), model, SHAPES)
+    first, second = model.encode(np.stack(SHAPES))
+    mixed = np.load(tmp_path / "interpolation.npy")
+    np.testing.assert_allclose(mixed, model.generate((0.3 * first + 0.7 * second)[np.newaxis]), rtol=1e-5)
+    text = np.loadtxt(tmp_path / "interpolation-0.300.txt").reshape(16, 16, 16)
+    np.testing.assert_array_equal(text, mixed[0] > 0.45)
+
+
+def test_samples_follow_the_seed(model, tmp_path):
+    results = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        (tmp_path / name).mkdir()
+        sample_shapes(SampleConfig(pathlib.Path("run"), tmp_path / name, 5, 0.5, seed), model)
+        results.append(np.load(tmp_path / name / "samples.npy"))
+        assert (tmp_path / name / "samples.png").is_file()
+    assert results[0].shape == (5, 16, 16, 16)
+    np.testing.assert_array_equal(results[0], results[1])
+    assert not np.allclose(results[0], results[2])

@@ -1,0 +1,35 @@
+"""Shapes by file and by record index."""
+
+import numpy as np
+import pytest
+
+from tests.fakes import random_grids, write_mat, write_records
+from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.shape_choice import choose_shape
+from vae_gan3d.records.record_set import find_records
+
+
+def test_a_file_is_padded_and_zoomed_as_records_are(tmp_path):
+    grid = random_grids(1, 30)[0]
+    write_mat(tmp_path / "a.mat", grid)
+    choice = choose_shape(str(tmp_path / "a.mat"), None)
+    padded = np.pad(grid, 1)
+    np.testing.assert_array_equal(choice.load(32), padded)
+    np.testing.assert_array_equal(choice.load(64), np.kron(padded, np.ones((2, 2, 2), np.uint8)))
+
+
+def test_a_record_by_its_index(tmp_path):
+    grids = random_grids(3, 16)
+    write_records(tmp_path, grids)
+    choice = choose_shape("2", find_records(str(tmp_path)))
+    np.testing.assert_array_equal(choice.load(16), grids[2])
+
+
+def test_refusals(tmp_path):
+    write_records(tmp_path, random_grids(3, 16))
+    with pytest.raises(UserError, match="--records"):
+        choose_shape("2", None)
+    with pytest.raises(UserError, match="there is no record 3: the set holds 3"):
+        choose_shape("3", find_records(str(tmp_path)))
+    with pytest.raises(UserError, match=r"absent\.mat"):
+        choose_shape(str(tmp_path / "absent.mat"), None)

@@ -1,0 +1,135 @@
+"""Training runs on small records: files, resuming, stopping."""
+
+import csv
+import dataclasses
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from tests.fakes import random_grids, write_records
+from vae_gan3d.config import LossConfig, ModelConfig, OptimizerConfig, TrainingConfig
+from vae_gan3d.records.record_set import find_records
+from vae_gan3d.training import loop
+from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, index_file, read_model_config
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    write_records(folder, random_grids(10, 16))
+    return find_records(str(folder))
+
+
+def make_config(folder, **changed):
+    values = {
+        "model": ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",)),
+        "loss": LossConfig(1.0, "bce", 0.3, 3, 0.0, 1.0, r1_every=2),
+        "optimizer": OptimizerConfig(1e-3, 1e-3, 0.5),
+        "records": "records",
+        "split_name": "train",
+        "save_path": folder / "run",
+        "logdir": folder / "run",
+        "epochs": 3,
+        "batch_size": 4,
+        "checkpoint_every": 2,
+        "keep_checkpoints": 15,
+        "image_every": 5,
+        "log_every": 2,
+        "seed": 0,
+        "precision": "float32",
+        "restart": False,
+        "assume_yes": False,
+    }
+    return TrainingConfig(**{**values, **changed})
+
+
+def restored_weights(config):
+    state = loop.build_state(config)
+    loop.restore_newest(state.checkpoint(), config.save_path)
+    variables = [variable for network in state.networks for variable in network.variables]
+    return [variable.numpy() for variable in variables], int(state.step)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, records):
+    """An uninterrupted run, and how often its step was traced."""
+    config = make_config(tmp_path_factory.mktemp("finished"))
+    take_step, traces = loop.train_step, []
+
+    def counted(*arguments):
+        traces.append(arguments)
+        return take_step(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "train_step", counted)
+        assert loop.train(config, records) == 0
+    return config, len(traces)
+
+
+def test_a_run_leaves_checkpoints_metrics_pictures_and_its_configuration(finished):
+    config, _ = finished
+    # 10 shapes by 4 make 8 steps in 3 epochs; checkpoints after the second epoch and at the end.
+    assert checkpoint_epochs(config.save_path) == [3, 2]
+    assert read_model_config(config.save_path) == config.model
+    with open(config.save_path / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["epoch"], row["step"]) for row in rows] == [("0", "2"), ("1", "4"), ("2", "6"), ("3", "8")]
+    # The game begins after 3 steps, so the first row, of steps 1 and 2, has no answer of the discriminator.
+    assert [row["discriminator_accuracy"] != "" for row in rows] == [False, True, True, True]
+    assert all(float(row["occupancy_ratio"]) >= 0 and float(row["reconstruction_loss"]) > 0 for row in rows)
+    folders = sorted(path.name for path in (config.save_path / "output_ims").iterdir())
+    assert folders == ["epoch-2_sample-5", "epoch-3_sample-8"]
+    assert list(config.save_path.glob("events.out.tfevents.*"))
+
+
+def test_one_trace_a_run(finished):
+    _, traces = finished
+    assert traces == 1
+
+
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path, records, finished):
+    whole, _ = finished
+    parts = make_config(tmp_path)
+    loop.train(dataclasses.replace(parts, epochs=2), records)
+    _, step = restored_weights(parts)
+    assert step == 5
+    loop.train(parts, records)
+    expected, expected_step = restored_weights(whole)
+    weights, step = restored_weights(parts)
+    assert step == expected_step == 8
+    for mine, reference in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(mine, reference, rtol=1e-3, atol=1e-5)
+
+
+def test_a_finished_run_is_left_alone(records, finished, capsys):
+    config, _ = finished
+    before = index_file(config.save_path, 3).read_bytes()
+    assert loop.train(config, records) == 0
+    assert "give a larger --epochs" in capsys.readouterr().out
+    assert index_file(config.save_path, 3).read_bytes() == before
+
+
+def test_ctrl_c_saves_and_says_where(tmp_path, records, capsys, monkeypatch):
+    config = make_config(tmp_path, epochs=100)
+    take_step, taken = loop.train_step, []
+
+    def step_and_interrupt(*arguments):
+        taken.append(arguments)
+        os.kill(os.getpid(), signal.SIGINT)  # while the first step is traced
+        return take_step(*arguments)
+
+    monkeypatch.setattr(loop, "train_step", step_and_interrupt)
+    assert loop.train(config, records) == 130
+    assert len(taken) == 1
+    assert f"saved {checkpoint_prefix(config.save_path, 1)}" in capsys.readouterr().err
+    _, step = restored_weights(config)
+    assert step == 1
+
+
+def test_means_leave_out_what_is_not_known():
+    rows = np.array([[1.0, np.nan, np.nan], [3.0, 5.0, np.nan]])
+    first, second, third = loop._mean_without_nan(rows)
+    assert (first, second) == (2.0, 5.0)
+    assert np.isnan(third)

@@ -1,0 +1,67 @@
+"""Everything that training changes is in a checkpoint and comes back from it."""
+
+import numpy as np
+import pytest
+
+from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
+from vae_gan3d.training.state import TrainingState, inference_checkpoint
+
+
+def make_state(architecture, normalization, seed):
+    networks = {
+        "resolution": 32,
+        "latent_size": 4,
+        "base_width": 8,
+        "normalization": normalization,
+        "activation": "relu",
+        "architecture": architecture,
+    }
+    return TrainingState(networks, learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=seed)
+
+
+def everything(state):
+    networks = (*state.networks, state.average.encoder, state.average.generator)
+    variables = [variable for network in networks for variable in network.variables]
+    slots = [slot for optimizer in (state.optimizer, state.d_optimizer) for slot in optimizer.variables]
+    return [*variables, *(slot for slot in slots if "learning_rate" not in slot.path), state.step]
+
+
+@pytest.mark.parametrize(("architecture", "normalization"), [("default", "group"), ("3dgan", "batch")])
+def test_every_variable_comes_back(tmp_path, architecture, normalization):
+    saved, restored = make_state(architecture, normalization, 1), make_state(architecture, normalization, 2)
+    random = np.random.default_rng(0)
+    for variable in everything(saved):
+        variable.assign(random.integers(1, 100, variable.shape))
+    save_checkpoint(saved.checkpoint(), tmp_path, 1, keep=1)
+    assert restore_newest(restored.checkpoint(), tmp_path) == 1
+    for mine, theirs in zip(everything(restored), everything(saved), strict=True):
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+
+
+def test_the_test_phases_read_the_averaged_networks(tmp_path):
+    saved, other = make_state("default", "group", 1), make_state("default", "group", 2)
+    for variable in saved.average.generator.variables:
+        variable.assign(variable + 1)
+    prefix = save_checkpoint(saved.checkpoint(), tmp_path, 1, keep=1)
+    inference_checkpoint(other.networks).read(str(prefix)).assert_existing_objects_matched()
+    for name in ("encoder", "generator"):
+        for mine, theirs in zip(
+            getattr(other.networks, name).variables, getattr(saved.average, name).variables, strict=True
+        ):
+            np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+
+
+def test_averaged_networks_begin_as_the_weights():
+    state = make_state("default", "group", 1)
+    pairs = state.averaged_pairs()
+    assert len(pairs) == len(state.networks.encoder.variables) + len(state.networks.generator.variables)
+    for averaged, trained in pairs:
+        np.testing.assert_array_equal(averaged.numpy(), trained.numpy())
+
+
+def test_a_resumed_run_takes_the_learning_rate_it_is_given(tmp_path):
+    saved, resumed = make_state("default", "group", 1), make_state("default", "group", 1)
+    saved.optimizer.learning_rate.assign(0.5)
+    save_checkpoint(saved.checkpoint(), tmp_path, 1, keep=1)
+    restore_newest(resumed.checkpoint(), tmp_path)
+    np.testing.assert_allclose(resumed.optimizer.learning_rate.numpy(), 1e-3)
