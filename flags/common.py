@@ -5,16 +5,25 @@ import pathlib
 from absl import flags as absl_flags
 
 FLAGS = absl_flags.FLAGS
+TITLE = "Common"
 
-absl_flags.DEFINE_string("output_dir", None, "Folder for records, or for the results of a test phase.")
+absl_flags.DEFINE_string(
+    "output_dir",
+    None,
+    "Folder for records, or for the results of a phase [default, for results: a folder beside the checkpoint].",
+)
 absl_flags.DEFINE_alias("TFRECORD_DIR", "output_dir")
 absl_flags.DEFINE_alias("save_dir", "output_dir")
-absl_flags.DEFINE_string("split_name", None, "Name of the set of records: SPLIT_NAME.tfrecords.")
+absl_flags.DEFINE_string(
+    "split_name",
+    None,
+    "Name of the set of records, SPLIT_NAME.tfrecords [default: train, or the folder that is read].",
+)
 absl_flags.DEFINE_integer(
     "resolution",
     None,
-    "Voxels a side: 16, 32, 64 or 128. In training 32 where it is not given; in create_tf_record.py the largest that "
-    "is stored, by default what the files hold.",
+    "Voxels a side: 16, 32, 64 or 128; in create_tf_record.py the largest that is stored "
+    "[default: in training 32, 3dgan: 64; in create_tf_record.py what the files hold].",
 )
 absl_flags.DEFINE_alias("len_x", "resolution")
 absl_flags.DEFINE_alias("cube_len", "resolution")

@@ -7,13 +7,14 @@ from absl import flags as absl_flags
 from vae_gan3d.config import ACTIVATIONS, ARCHITECTURE_DEFAULTS, ARCHITECTURES, NORMALIZATIONS, ModelConfig
 
 FLAGS = absl_flags.FLAGS
+TITLE = "Networks of a new run"
 _DEFAULT_RESOLUTION = {"default": 32, "3dgan": 64}
 
 absl_flags.DEFINE_enum("architecture", "default", ARCHITECTURES, "3dgan is the published network (Wu et al. 2016).")
 absl_flags.DEFINE_integer("latent_size", None, "Dimensions of the latent vector [default: 128; 3dgan: 200].")
 absl_flags.DEFINE_alias("len_vector", "latent_size")
 absl_flags.DEFINE_integer("base_width", None, "Channels of the stage nearest to the voxels [default: 16; 3dgan: 64].")
-absl_flags.DEFINE_enum("normalization", None, NORMALIZATIONS, "[default: group; 3dgan: batch]")
+absl_flags.DEFINE_enum("normalization", None, NORMALIZATIONS, "Of the networks [default: group; 3dgan: batch].")
 absl_flags.DEFINE_enum("activation", None, ACTIVATIONS, "The generator's [default: relu].")
 
 

@@ -8,13 +8,14 @@ from flags import testing, training
 from vae_gan3d.config import SampleConfig, TestConfig, TrainingConfig
 
 FLAGS = absl_flags.FLAGS
+TITLE = "Phase"
 _CONFIGURATIONS: dict[str, Callable[[], TrainingConfig | TestConfig | SampleConfig]] = {
     "train": training.training_config,
     "test": testing.test_config,
     "sample": testing.sample_config,
 }
 
-absl_flags.DEFINE_enum("phase", None, sorted(_CONFIGURATIONS), "[default: train in train.py, test in test.py]")
+absl_flags.DEFINE_enum("phase", None, sorted(_CONFIGURATIONS), "What to do [default: that of the script's name].")
 absl_flags.DEFINE_integer("seed", 0, "Of the first weights, the order of samples and every draw.")
 
 

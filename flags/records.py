@@ -11,6 +11,7 @@ from vae_gan3d.config import RecordsConfig
 from vae_gan3d.errors import UserError
 
 FLAGS = absl_flags.FLAGS
+TITLE = "Writing records"
 
 absl_flags.DEFINE_string("data_dir", None, "Folder of shapes in the 3D ShapeNets layout CLASS/30/{train,test}/*.mat.")
 absl_flags.DEFINE_alias("LOCAL_PATH", "data_dir")

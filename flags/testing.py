@@ -8,6 +8,7 @@ from flags import common
 from vae_gan3d.config import SampleConfig, TestConfig
 
 FLAGS = absl_flags.FLAGS
+TITLE = "Using a checkpoint"
 
 absl_flags.DEFINE_string(
     "checkpoint", None, "Prefix RUN/model.ckpt-N, or a run folder (its newest) [default: SAVE_PATH]."

@@ -15,6 +15,7 @@ from vae_gan3d.config import (
 from vae_gan3d.errors import UserError
 
 FLAGS = absl_flags.FLAGS
+TITLE = "Training"
 
 absl_flags.DEFINE_string("records", None, "Record file, folder of records, or pattern.")
 absl_flags.DEFINE_alias("record_dir", "records")
@@ -54,8 +55,8 @@ absl_flags.DEFINE_float(
 )
 absl_flags.DEFINE_float("r1_weight", 1.0, "γ of the discriminator's R1 gradient penalty; 0 leaves it out.")
 
-absl_flags.DEFINE_float("learning_rate", 5e-4, "Adam's, for encoder and generator.")
-absl_flags.DEFINE_float("d_learning_rate", 5e-4, "Adam's, for the discriminator.")
+absl_flags.DEFINE_float("learning_rate", 1e-3, "Adam's, for encoder and generator.")
+absl_flags.DEFINE_float("d_learning_rate", 1e-3, "Adam's, for the discriminator.")
 absl_flags.DEFINE_float("beta1", 0.5, "Adam's first decay.")
 absl_flags.DEFINE_enum("precision", "auto", PRECISIONS, "auto: bfloat16 on a GPU, float32 on a CPU.")
 

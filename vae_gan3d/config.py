@@ -1,6 +1,7 @@
 """What each phase needs, as frozen dataclasses that refuse bad values when they are built."""
 
 import dataclasses
+import math
 import pathlib
 from typing import Any
 
@@ -12,6 +13,9 @@ NORMALIZATIONS = ("group", "batch", "none")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "tanh")
 RECONSTRUCTION_LOSSES = ("bce", "mse")
 PRECISIONS = ("auto", "float32", "bfloat16")
+# Above these, products of counts leave 64 bits, and NumPy refuses the seed.
+LARGEST_COUNT = 2**31 - 1
+LARGEST_SEED = 2**32 - 1
 
 # What a flag left alone means, by architecture: the published numbers for the published network.
 ARCHITECTURE_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -29,8 +33,14 @@ def _require_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
     _require(value in choices, f"--{flag}={value} is not known: give one of {', '.join(choices)}")
 
 
+def _require_finite(flag: str, value: float) -> None:
+    _require(math.isfinite(value), f"--{flag}={value} is not a finite number: give one")
+
+
 def _require_at_least(flag: str, value: float, least: float) -> None:
+    _require_finite(flag, value)
     _require(value >= least, f"--{flag}={value} is too small: give {least} or more")
+    _require(value <= LARGEST_COUNT, f"--{flag}={value} is too large: give {LARGEST_COUNT} or less")
 
 
 def _require_between(flag: str, value: float, low: float, high: float) -> None:
@@ -104,6 +114,10 @@ class ModelConfig:
     classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for flag in ("resolution", "latent_size", "base_width"):  # config.json can hold anything
+            _require(
+                type(getattr(self, flag)) is int, f"--{flag}={getattr(self, flag)} is not a whole number: give one"
+            )
         require_resolution(self.resolution)
         _require_choice("architecture", self.architecture, ARCHITECTURES)
         _require_choice("normalization", self.normalization, NORMALIZATIONS)
@@ -184,6 +198,7 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         for flag in ("learning_rate", "d_learning_rate"):
+            _require_finite(flag, getattr(self, flag))
             _require(getattr(self, flag) > 0, f"--{flag}={getattr(self, flag)} must be above 0")
         for flag in ("beta1", "ema_decay"):
             _require(0 <= getattr(self, flag) < 1, f"--{flag}={getattr(self, flag)} must be in [0, 1)")
@@ -234,7 +249,7 @@ class TrainingConfig:
         _require_choice("precision", self.precision, PRECISIONS)
         for flag in ("epochs", "batch_size", "checkpoint_every", "keep_checkpoints", "image_every", "log_every"):
             _require_at_least(flag, getattr(self, flag), 1)
-        _require_at_least("seed", self.seed, 0)
+        _require_between("seed", self.seed, 0, LARGEST_SEED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,8 +288,10 @@ class TestConfig:
     def __post_init__(self) -> None:
         for flag in ("shape1", "shape2"):
             _require(bool(getattr(self, flag)), f"--{flag} is missing: give a .mat or .npy file, or a record's index")
+        _require_finite("alpha", self.alpha)
         _require(self.steps == 0 or self.steps >= 2, f"--steps={self.steps}: a path needs 2 values of alpha or more")
         _require(0 < self.threshold < 1, f"--threshold={self.threshold} must lie between 0 and 1")
+        _require_between("seed", self.seed, 0, LARGEST_SEED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -298,3 +315,4 @@ class SampleConfig:
     def __post_init__(self) -> None:
         _require_at_least("samples", self.count, 1)
         _require(0 < self.threshold < 1, f"--threshold={self.threshold} must lie between 0 and 1")
+        _require_between("seed", self.seed, 0, LARGEST_SEED)

@@ -53,7 +53,8 @@ def atomic_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
             f"cannot write {path}: {error.strerror or error}; free some space or choose another place"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def flush_to_disk(path: pathlib.Path) -> None:

@@ -6,8 +6,9 @@ import sys
 from vae_gan3d.config import RecordsConfig, SampleConfig, TestConfig, TrainingConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import make_folder
+from vae_gan3d.records.manifest import check_names
 from vae_gan3d.records.record_set import find_records
-from vae_gan3d.tensorflow_start import start_tensorflow
+from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
 from vae_gan3d.voxels.shape_folders import find_shapes
 
@@ -26,6 +27,7 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         UserError: the folder, a file or the disk is at fault; nothing is published.
     """
     listing = find_shapes(config.data_dir, config.classes, config.folder_split)
+    check_names(config.split_name, config.shards, len(listing.files))
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.records.writer import create_records as write_records
@@ -46,7 +48,8 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         f"wrote {count} records of {manifest.resolution}^3 in {len(manifest.classes)} classes "
         f"({size / 1e6:.1f} MB) to {config.output_dir}{skipped}"
     )
-    print(f"next: python train.py --records={config.output_dir} --split_name={config.split_name} --save_path=RUN")
+    if config.folder_split == "train":
+        print(f"next: python train.py --records={config.output_dir} --split_name={config.split_name} --save_path=RUN")
     return 0
 
 
@@ -79,14 +82,16 @@ def _train(config: TrainingConfig, verbose: bool) -> int:
         )
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, classes=records.classes))
     make_folder(config.save_path)
+    make_folder(config.logdir)
     if config.restart:
         _clear_after_a_yes(config)
     elif run_folder.checkpoint_epochs(config.save_path):
-        run_folder.require_same_networks(config.save_path, config.model)
+        run_folder.require_same_run(config.save_path, config.model, batch_size=config.batch_size)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.training.loop import train
 
-    return train(config, records)
+    with memory_errors_in_one_line():
+        return train(config, records)
 
 
 def _clear_after_a_yes(config: TrainingConfig) -> None:
@@ -98,7 +103,10 @@ def _clear_after_a_yes(config: TrainingConfig) -> None:
             raise UserError(
                 f"--restart would remove the run in {config.save_path} ({len(found)} files): add --yes to allow it"
             )
-        answer = input(f"Remove the run in {config.save_path} ({len(found)} files) and begin anew? [y/N] ")
+        try:
+            answer = input(f"Remove the run in {config.save_path} ({len(found)} files) and begin anew? [y/N] ")
+        except EOFError:
+            answer = ""
         if answer.strip().lower() not in ("y", "yes"):
             raise UserError(f"nothing was removed from {config.save_path}; leave out --restart to go on with the run")
     run_folder.clear_run(config.save_path)
@@ -118,7 +126,8 @@ def _interpolate(config: TestConfig, verbose: bool) -> int:
     from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
     from vae_gan3d.evaluation.trained_model import load_model
 
-    interpolate_shapes(config, load_model(prefix, model), [choice.load(model.resolution) for choice in choices])
+    with memory_errors_in_one_line():
+        interpolate_shapes(config, load_model(prefix, model), [choice.load(model.resolution) for choice in choices])
     return 0
 
 
@@ -130,5 +139,6 @@ def _sample(config: SampleConfig, verbose: bool) -> int:
     from vae_gan3d.evaluation.sample_phase import sample_shapes
     from vae_gan3d.evaluation.trained_model import load_model
 
-    sample_shapes(config, load_model(prefix, model))
+    with memory_errors_in_one_line():
+        sample_shapes(config, load_model(prefix, model))
     return 0

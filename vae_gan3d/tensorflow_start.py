@@ -6,6 +6,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from vae_gan3d.errors import UserError
+
 
 def start_tensorflow(*, verbose: bool) -> None:
     """Imports TensorFlow and finds its devices; its messages are shown only if asked for, or if it fails.
@@ -25,6 +27,23 @@ def start_tensorflow(*, verbose: bool) -> None:
 
 
 @contextlib.contextmanager
+def memory_errors_in_one_line() -> Iterator[None]:
+    """Tells a user what to make smaller where the memory of the device, or of the machine, does not suffice.
+
+    Raises:
+        UserError: in place of the error that TensorFlow or NumPy raises.
+    """
+    import tensorflow as tf  # as above
+
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise UserError(
+            "the memory does not suffice: give a smaller --batch_size, --resolution, --base_width or --samples"
+        ) from error
+
+
+@contextlib.contextmanager
 def _error_stream_aside() -> Iterator[None]:
     """Keeps what is written to file descriptor 2, by C++ code too, and shows it only after an exception."""
     sys.stderr.flush()
@@ -33,7 +52,7 @@ def _error_stream_aside() -> Iterator[None]:
         os.dup2(aside.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             aside.seek(0)
             os.write(terminal, aside.read())
             raise

@@ -111,12 +111,21 @@ def test_a_bad_file_publishes_nothing_and_keeps_the_old_set(tmp_path, tree):
 
 @pytest.mark.usefixtures("readers_in_this_process")
 def test_bad_files_can_be_left_out_and_are_named_in_the_manifest(tmp_path, tree):
-    bad = tree / "chair/30/train/chair_000000001_1.mat"
-    write_mat(bad, np.zeros((30, 30, 30)))
+    (tree / "chair/30/train/chair_000000001_1.mat").write_bytes(b"damage")
     manifest = write(find_shapes(tree, ("chair",), "train"), tmp_path / "out", skip_bad=True)
     assert manifest.records == 2
     assert [skipped.path for skipped in manifest.skipped] == ["chair/30/train/chair_000000001_1.mat"]
-    assert manifest.skipped[0].reason.startswith("holds no occupied voxel")
+    assert "damaged" in manifest.skipped[0].reason
+
+
+@pytest.mark.usefixtures("readers_in_this_process")
+def test_empty_grids_are_left_out_with_a_note_and_do_not_stop_the_run(tmp_path, tree, capsys):
+    write_mat(tree / "chair/30/train/chair_000000001_1.mat", np.zeros((30, 30, 30)))
+    listing = find_shapes(tree, ("chair",), "train")
+    manifest = create_records(listing, tmp_path / "out", split_name="train", progress=True)
+    assert manifest.records == 2
+    assert [skipped.path for skipped in manifest.skipped] == ["chair/30/train/chair_000000001_1.mat"]
+    assert "note: 1 grids hold no occupied voxel and are left out" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("readers_in_this_process")

@@ -1,5 +1,6 @@
 """Run folders: which checkpoints there are, and what config.json says."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -10,6 +11,7 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.training import run_folder
 
 MODEL = ModelConfig(32, 128, "default", 16, "group", "relu", ("chair", "table"))
+HEADER = {"format": run_folder.CONFIG_FORMAT, "schema": run_folder.CONFIG_SCHEMA}
 
 
 def touch_checkpoint(folder, epoch, *, data=True):
@@ -46,7 +48,7 @@ def test_find_checkpoint_says_what_is_missing_and_what_there_is(tmp_path):
 
 
 def test_model_config_returns_as_written(tmp_path):
-    run_folder.write_model_config(tmp_path, MODEL)
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32)
     assert run_folder.read_model_config(tmp_path) == MODEL
 
 
@@ -57,7 +59,9 @@ def test_model_config_returns_as_written(tmp_path):
         ("{", "is damaged"),
         ("[]", "is damaged"),
         (json.dumps({"format": "other", "schema": 1}), "is of format other"),
-        (json.dumps({"format": run_folder.CONFIG_FORMAT, "schema": 1, "model": {"resolution": 32}}), "is damaged"),
+        (json.dumps({**HEADER, "model": {"resolution": 32}}), "is damaged"),
+        (json.dumps({**HEADER, "model": "abc"}), "is damaged"),
+        (json.dumps({**HEADER, "model": {**dataclasses.asdict(MODEL), "resolution": 20}}), "is damaged"),
     ],
 )
 def test_bad_model_configs_are_refused(tmp_path, contents, message):
@@ -68,15 +72,22 @@ def test_bad_model_configs_are_refused(tmp_path, contents, message):
 
 
 def test_other_networks_are_refused_with_both_described(tmp_path):
-    run_folder.write_model_config(tmp_path, MODEL)
-    run_folder.require_same_networks(tmp_path, ModelConfig(32, 128, "default", 16, "group", "relu", ()))
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32)
+    other_classes = dataclasses.replace(MODEL, classes=())
+    run_folder.require_same_run(tmp_path, other_classes, batch_size=32)
     with pytest.raises(UserError, match=r"width 16, .*width 24, "):
-        run_folder.require_same_networks(tmp_path, ModelConfig(32, 128, "default", 24, "group", "relu", ()))
+        run_folder.require_same_run(tmp_path, dataclasses.replace(MODEL, base_width=24), batch_size=32)
+
+
+def test_another_batch_size_is_refused_because_epochs_count_by_it(tmp_path):
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32)
+    with pytest.raises(UserError, match=r"--batch_size=32, by which its epochs count, not 16"):
+        run_folder.require_same_run(tmp_path, MODEL, batch_size=16)
 
 
 def test_clearing_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     touch_checkpoint(tmp_path, 3)
-    run_folder.write_model_config(tmp_path, MODEL)
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32)
     (tmp_path / "output_ims" / "epoch-1_sample-2").mkdir(parents=True)
     (tmp_path / "thesis.tex").touch()
     run_folder.clear_run(tmp_path)

@@ -58,6 +58,9 @@ def _draw(
     config: TestConfig, alphas: np.ndarray, results: np.ndarray, reconstructions: np.ndarray, voxels: np.ndarray
 ) -> None:
     """The strip: from the second shape (α = 0) over what lies between to the first (α = 1)."""
-    pictures = [voxels[1], reconstructions[1], *results, reconstructions[0], voxels[0]]
-    titles = ["shape 2", "reconstruction", *(f"α = {alpha:.2f}" for alpha in alphas), "reconstruction", "shape 1"]
+    pictures, titles = list(results), [f"α = {alpha:.2f}" for alpha in alphas]
+    if not config.steps:  # a path holds both reconstructions already, as α = 0 and α = 1
+        pictures = [reconstructions[1], *pictures, reconstructions[0]]
+        titles = ["α = 0.00", *titles, "α = 1.00"]
+    pictures, titles = [voxels[1], *pictures, voxels[0]], ["shape 2", *titles, "shape 1"]
     save_strip(config.output_dir / "interpolation.png", np.stack(pictures), titles, threshold=config.threshold)

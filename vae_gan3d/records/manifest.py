@@ -16,6 +16,7 @@ RECORD_SUFFIX = ".tfrecords"
 _SHARD_TAIL = re.compile(r"-\d{5}-of-\d{5}$")
 T = TypeVar("T")
 _REMEDY = "run create_tf_record.py again"
+_MOST_SHARDS = 99_999
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +82,24 @@ def shard_names(split: str, shards: int) -> tuple[str, ...]:
     if shards == 1:
         return (split + RECORD_SUFFIX,)
     return tuple(f"{split}-{number:05d}-of-{shards:05d}{RECORD_SUFFIX}" for number in range(shards))
+
+
+def check_names(split: str, shards: int, shapes: int) -> None:
+    """Refuses a set that could not be named or filled.
+
+    Args:
+        split: the set's name.
+        shards: the number of its files.
+        shapes: the number of shapes to write.
+
+    Raises:
+        UserError: the name is no plain file name, or there are more shards than shapes or than numbers for them.
+    """
+    plain = re.fullmatch(r"[^./\\:*?\[\]\0][^/\\:*?\[\]\0]*", split) is not None
+    if not plain or _SHARD_TAIL.search(split):
+        raise UserError(f"split name {split!r} is no plain file name: use letters, digits, '-' and '_'")
+    if not 1 <= shards <= min(_MOST_SHARDS, shapes):
+        raise UserError(f"{shards} shards for {shapes} shapes are not possible: choose 1 to that number")
 
 
 def write_manifest(path: pathlib.Path, manifest: Manifest) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -15,10 +14,12 @@ import tqdm
 import vae_gan3d
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import flush_to_disk, make_folder
+from vae_gan3d.progress import progress_bar
 from vae_gan3d.records.manifest import (
     Manifest,
     Shard,
     SkippedFile,
+    check_names,
     manifest_path,
     read_manifest,
     shard_names,
@@ -26,12 +27,11 @@ from vae_gan3d.records.manifest import (
 )
 from vae_gan3d.records.record_set import file_sha256, is_legacy
 from vae_gan3d.records.schema import encode_example
-from vae_gan3d.voxels.grids import check_resolution, pack_grid, pad_grid, padded_resolution, resize_grid
+from vae_gan3d.voxels.grids import EMPTY_REASON, check_resolution, pack_grid, pad_grid, padded_resolution, resize_grid
 from vae_gan3d.voxels.reader_process import GridResult, read_grids
 from vae_gan3d.voxels.shape_folders import ShapeFile, ShapeListing
 
 _LISTED_FILES = 20
-_MOST_SHARDS = 99_999
 
 
 def create_records(
@@ -57,7 +57,8 @@ def create_records(
         split_name: the set's name.
         resolution: the largest resolution to store; grids are never zoomed up to it, which is left to reading.
         shards: the number of files, from 1 to the number of shapes.
-        skip_bad: leave out files that cannot be used, and name them in the manifest.
+        skip_bad: leave out files that cannot be used, and name them in the manifest; empty grids are left out and
+            named in any case.
         workers: processes that read.
         progress: show a bar on standard error, and below it the files that cannot be used.
 
@@ -122,12 +123,7 @@ def _check_arguments(listing: ShapeListing, split_name: str, resolution: int | N
     """Refuses arguments before anything is read."""
     if resolution is not None:
         check_resolution(resolution)
-    if re.fullmatch(r"[^./\\:*?\[\]\0][^/\\:*?\[\]\0]*", split_name) is None or re.search(
-        r"-\d{5}-of-\d{5}$", split_name
-    ):
-        raise UserError(f"split name {split_name!r} is no plain file name: use letters, digits, '-' and '_'")
-    if not 1 <= shards <= min(_MOST_SHARDS, len(listing.files)):
-        raise UserError(f"{shards} shards for {len(listing.files)} shapes are not possible: choose 1 to that number")
+    check_names(split_name, shards, len(listing.files))
 
 
 def _check_targets(targets: Sequence[pathlib.Path]) -> None:
@@ -220,8 +216,8 @@ def _write_shards(
             counts[shard] += 1
     if fitter.stored is None:
         raise UserError(
-            f"none of the {len(listing.files)} files can be used, the first is {skipped[0].path}, which "
-            f"{skipped[0].reason}; give other files"
+            f"none of the {len(listing.files)} files can be used ({skipped[0].path}: "
+            f"{skipped[0].reason}); give other files"
         )
     for path in temporaries:
         flush_to_disk(path)
@@ -233,7 +229,7 @@ def _results(listing: ShapeListing, workers: int, progress: bool) -> Iterator[It
     """Gives every shape with what reading it gave, under a progress bar; the reading processes end with the block."""
     paths = [shape.path for shape in listing.files]
     with contextlib.closing(read_grids(paths, workers=workers)) as results:
-        yield tqdm.tqdm(
+        yield progress_bar(
             zip(listing.files, results, strict=True),
             total=len(paths),
             desc="shapes to records",
@@ -250,16 +246,25 @@ def _encode_result(fitter: _Fitter, shape: ShapeFile, result: GridResult) -> byt
 
 
 def _report_skipped(listing: ShapeListing, skipped: Sequence[SkippedFile], skip_bad: bool, progress: bool) -> None:
-    """Lists the files that cannot be used, and refuses them unless they may be left out."""
+    """Lists the files that are left out, and refuses them unless they are empty grids or may be left out.
+
+    Empty grids are no damage (ModelNet10's public voxel grids hold some), but they would teach blank shapes.
+    """
+    bad = [file for file in skipped if file.reason != EMPTY_REASON]
+    empty = [file for file in skipped if file.reason == EMPTY_REASON]
     if progress:
-        for line in skipped[:_LISTED_FILES]:
-            tqdm.tqdm.write(f"{line.path}: {line.reason}", file=sys.stderr)
-        if len(skipped) > _LISTED_FILES:
-            tqdm.tqdm.write(f"and {len(skipped) - _LISTED_FILES} more", file=sys.stderr)
-    if skipped and not skip_bad:
+        # A single file that stops the run is named by the error already.
+        for file in bad[:_LISTED_FILES] if skip_bad or len(bad) > 1 else []:
+            tqdm.tqdm.write(f"{file.path}: {file.reason}", file=sys.stderr)
+        if len(bad) > _LISTED_FILES:
+            tqdm.tqdm.write(f"and {len(bad) - _LISTED_FILES} more", file=sys.stderr)
+        if empty:
+            note = f"note: {len(empty)} grids hold no occupied voxel and are left out (first {empty[0].path})"
+            tqdm.tqdm.write(note, file=sys.stderr)
+    if bad and not skip_bad:
         raise UserError(
-            f"{len(skipped)} of {len(listing.files)} files in {listing.root} cannot be used ({skipped[0].path}: "
-            f"{skipped[0].reason}); mend or remove them, or leave them out with --skip_bad"
+            f"{len(bad)} of {len(listing.files)} files in {listing.root} cannot be used ({bad[0].path}: "
+            f"{bad[0].reason}); mend or remove them, or leave them out with --skip_bad"
         )
 
 

@@ -11,13 +11,14 @@ from tqdm import tqdm
 
 from vae_gan3d.config import TrainingConfig
 from vae_gan3d.files import make_folder
+from vae_gan3d.progress import progress_bar
 from vae_gan3d.records.pipeline import read_record, training_batches
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
 from vae_gan3d.training.health import OccupancyWatch
 from vae_gan3d.training.monitor import Monitor
 from vae_gan3d.training.precision import set_precision
-from vae_gan3d.training.run_folder import write_model_config
+from vae_gan3d.training.run_folder import write_run_config
 from vae_gan3d.training.run_log import RunLog
 from vae_gan3d.training.schedule import Schedule
 from vae_gan3d.training.state import TrainingState
@@ -48,14 +49,15 @@ def train(config: TrainingConfig, records: RecordSet) -> int:
     if int(state.step) >= schedule.total_steps:
         print(f"{config.save_path} is trained to epoch {config.epochs} already: give a larger --epochs to go on")
         return 0
-    write_model_config(make_folder(config.save_path), config.model)
+    make_folder(config.save_path)
+    run = _Run(config, records, state, schedule)
+    write_run_config(config.save_path, config.model, batch_size=config.batch_size)
     beginning = "from the start" if restored is None else f"on from model.ckpt-{restored}, step {int(state.step)}"
     print(
         f"training {config.model.describe()}, {precision}, on {records.count} shapes, "
         f"{schedule.total_steps} steps of {config.batch_size}, {beginning}"
     )
     with stop_request() as stop:
-        run = _Run(config, records, state, schedule)
         try:
             run.take_steps(stop)
         finally:
@@ -113,10 +115,7 @@ class _Run:
     def take_steps(self, stop: StopRequest) -> None:
         """Trains to the last step, or to the first one after a request to stop."""
         config, schedule = self._config, self._schedule
-        patience = 0.5 if sys.stderr.isatty() else 20.0
-        with tqdm(
-            total=schedule.total_steps, initial=self._step, unit="step", mininterval=patience, dynamic_ncols=True
-        ) as bar:
+        with progress_bar(total=schedule.total_steps, initial=self._step, unit="step") as bar:
             for voxels, _ in self._batches:
                 self._window.append(self._train_step(voxels))
                 self._step += 1

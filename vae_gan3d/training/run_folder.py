@@ -5,7 +5,9 @@ import json
 import pathlib
 import re
 import shutil
+from typing import Any
 
+import vae_gan3d
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import write_text
@@ -77,40 +79,41 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
     return prefix
 
 
-def write_model_config(folder: pathlib.Path, model: ModelConfig) -> None:
-    """Writes `config.json`, from which the test phases rebuild the networks.
+def write_run_config(folder: pathlib.Path, model: ModelConfig, *, batch_size: int) -> None:
+    """Writes `config.json`: the networks, from which the test phases rebuild them, and what resuming must repeat.
 
     Raises:
         UserError: it cannot be written.
     """
-    contents = {"format": CONFIG_FORMAT, "schema": CONFIG_SCHEMA, "model": dataclasses.asdict(model)}
+    contents = {
+        "format": CONFIG_FORMAT,
+        "schema": CONFIG_SCHEMA,
+        "version": vae_gan3d.__version__,
+        "model": dataclasses.asdict(model),
+        "batch_size": batch_size,
+    }
     write_text(folder / CONFIG_NAME, json.dumps(contents, indent=2) + "\n")
 
 
 def read_model_config(folder: pathlib.Path) -> ModelConfig:
-    """Reads `config.json` of a run folder.
+    """Reads the networks' configuration from `config.json` of a run folder.
 
     Raises:
         UserError: it is missing, damaged or of another format.
     """
-    path = folder / CONFIG_NAME
+    contents = _read_contents(folder)
     try:
-        contents = json.loads(path.read_text(encoding="utf-8"))
-        if contents["format"] != CONFIG_FORMAT or contents["schema"] != CONFIG_SCHEMA:
-            raise UserError(f"{path} is of format {contents['format']} {contents['schema']}, not {CONFIG_FORMAT} 1")
         model = dict(contents["model"])
         return ModelConfig(**{**model, "classes": tuple(model["classes"])})
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: it belongs beside the checkpoints and describes their networks") from error
-    except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is damaged ({error}): put back the one that training wrote") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder, error) from error
 
 
-def require_same_networks(folder: pathlib.Path, model: ModelConfig) -> None:
-    """Refuses to go on in a run folder whose checkpoints are of other networks.
+def require_same_run(folder: pathlib.Path, model: ModelConfig, *, batch_size: int) -> None:
+    """Refuses to go on in a run folder with other networks, or another batch, by which its steps and epochs count.
 
     Raises:
-        UserError: they are; both are described.
+        UserError: they are not the same; both are described.
     """
     there = read_model_config(folder)
     if there.network_arguments() != model.network_arguments():
@@ -118,6 +121,30 @@ def require_same_networks(folder: pathlib.Path, model: ModelConfig) -> None:
             f"{folder} holds a run of other networks ({there.describe()}) than asked for ({model.describe()}): "
             "give the same flags, or another --save_path"
         )
+    batch_there = _read_contents(folder).get("batch_size")
+    if batch_there != batch_size:
+        raise UserError(
+            f"{folder} holds a run with --batch_size={batch_there}, by which its epochs count, not {batch_size}: "
+            "give the same, or another --save_path"
+        )
+
+
+def _read_contents(folder: pathlib.Path) -> dict[str, Any]:
+    path = folder / CONFIG_NAME
+    try:
+        contents = json.loads(path.read_text(encoding="utf-8"))
+        found = (contents["format"], contents["schema"])
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: it belongs beside the checkpoints and describes their networks") from error
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder, error) from error
+    if found != (CONFIG_FORMAT, CONFIG_SCHEMA):
+        raise UserError(f"{path} is of format {found[0]} {found[1]}, not {CONFIG_FORMAT} {CONFIG_SCHEMA}")
+    return contents
+
+
+def _damaged(folder: pathlib.Path, error: Exception) -> UserError:
+    return UserError(f"{folder / CONFIG_NAME} is damaged ({error}): put back the one that training wrote")
 
 
 def run_files(folder: pathlib.Path) -> list[pathlib.Path]:

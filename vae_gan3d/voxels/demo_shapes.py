@@ -10,10 +10,10 @@ from typing import NoReturn
 
 import numpy as np
 import scipy.io
-import tqdm
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import atomic_path, make_folder
+from vae_gan3d.progress import progress_bar
 from vae_gan3d.voxels.demo_airplanes import airplane_parts
 from vae_gan3d.voxels.demo_chairs import chair_parts
 from vae_gan3d.voxels.demo_lamps import lamp_parts
@@ -100,7 +100,7 @@ def write_demo_shapes(
         for split in written:
             make_folder(root / class_name / "30" / split)
     jobs = [(class_name, index) for class_name in classes for index in range(count)]
-    for class_name, index in tqdm.tqdm(jobs, desc="demo shapes", unit="shape", disable=not progress):
+    for class_name, index in progress_bar(jobs, desc="demo shapes", unit="shape", disable=not progress):
         split, other = ("test", "train") if _held_out(index, test_fraction) else ("train", "test")
         name = f"{class_name}_{index + 1:09d}_1.mat"
         folder = root / class_name / "30"

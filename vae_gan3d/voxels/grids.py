@@ -6,6 +6,7 @@ import numpy.typing as npt
 from vae_gan3d.errors import UserError
 
 RESOLUTIONS = (16, 32, 64, 128)
+EMPTY_REASON = "holds no occupied voxel; a shape needs at least one voxel of value 1"
 _NUMBER_KINDS = "biuf"
 
 
@@ -72,7 +73,7 @@ def check_grid(array: npt.ArrayLike) -> np.ndarray:
     if wrong.size:
         raise UserError(f"holds the value {wrong[0]}; a grid holds only 0 and 1, put a threshold on it first")
     if not grid.any():
-        raise UserError("holds no occupied voxel; a grid needs at least one voxel of value 1")
+        raise UserError(EMPTY_REASON)
     return grid
 
 

@@ -1,4 +1,4 @@
-"""What --phase=test and --phase=sample write."""
+"""What --phase=test writes."""
 
 import pathlib
 
@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from tests.fakes import box_grid
-from vae_gan3d.config import ModelConfig, SampleConfig, TestConfig
+from vae_gan3d.config import ModelConfig, TestConfig
 from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
-from vae_gan3d.evaluation.sample_phase import sample_shapes
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.networks.factory import build_networks
 
@@ -58,15 +57,3 @@ def test_one_alpha_mixes_the_means(model, tmp_path):
     np.testing.assert_allclose(mixed, model.generate((0.3 * first + 0.7 * second)[np.newaxis]), rtol=1e-5)
     text = np.loadtxt(tmp_path / "interpolation-0.300.txt").reshape(16, 16, 16)
     np.testing.assert_array_equal(text, mixed[0] > 0.45)
-
-
-def test_samples_follow_the_seed(model, tmp_path):
-    results = []
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        (tmp_path / name).mkdir()
-        sample_shapes(SampleConfig(pathlib.Path("run"), tmp_path / name, 5, 0.5, seed), model)
-        results.append(np.load(tmp_path / name / "samples.npy"))
-        assert (tmp_path / name / "samples.png").is_file()
-    assert results[0].shape == (5, 16, 16, 16)
-    np.testing.assert_array_equal(results[0], results[1])
-    assert not np.allclose(results[0], results[2])

@@ -1,0 +1,39 @@
+# make demo: shapes that a network made, in a few minutes.   make test: every test.
+# Both make .venv from pyproject.toml once; a second call installs nothing.
+
+PYTHON ?= python3
+RUN := .venv/bin/python
+DEMO := demo_output
+
+.PHONY: demo test lint install clean-demo
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13: name one with make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+		{ echo "error: $(PYTHON) cannot make a virtual environment: on Debian, apt install python3-venv" >&2; exit 1; }
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[test]"
+	@touch $@
+
+demo: install
+	$(RUN) -m vae_gan3d.voxels.demo_shapes --output_dir=$(DEMO)/data --classes=chair --count=1500
+	$(RUN) create_tf_record.py --data_dir=$(DEMO)/data/volumetric_data --output_dir=$(DEMO)/records
+	$(RUN) train.py --flagfile=flags/presets/demo.flags --records=$(DEMO)/records --save_path=$(DEMO)/run
+	$(RUN) test.py --checkpoint=$(DEMO)/run --steps=7 --output_dir=$(DEMO)/interpolation \
+		--shape1=$(DEMO)/data/volumetric_data/chair/30/test/chair_000000010_1.mat \
+		--shape2=$(DEMO)/data/volumetric_data/chair/30/test/chair_000000020_1.mat
+	$(RUN) test.py --phase=sample --checkpoint=$(DEMO)/run --samples=32 --output_dir=$(DEMO)/samples
+	@echo "look at $(DEMO)/samples/samples.png, $(DEMO)/interpolation/interpolation.png and $(DEMO)/run/output_ims"
+
+test: install
+	$(RUN) -m pytest
+
+lint: install
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+clean-demo:
+	rm -rf $(DEMO)

@@ -1,0 +1,73 @@
+"""Times the input pipeline alone, against what one training step takes from it.
+
+    python -m benchmarks.pipeline --records=RECORDS
+
+Both are medians over rounds taken in turn within one process, so that their ratio holds where the machine's speed
+drifts.
+"""
+
+import argparse
+import statistics
+import time
+
+from vae_gan3d.tensorflow_start import start_tensorflow
+
+start_tensorflow(verbose=False)
+
+import tensorflow as tf  # noqa: E402 (its messages are kept aside first)
+
+from vae_gan3d.config import ARCHITECTURE_DEFAULTS, LossConfig  # noqa: E402
+from vae_gan3d.records.pipeline import training_batches  # noqa: E402
+from vae_gan3d.records.record_set import RecordSet, find_records  # noqa: E402
+from vae_gan3d.training.state import TrainingState  # noqa: E402
+from vae_gan3d.training.train_step import StepOptions, train_step  # noqa: E402
+
+_ROUNDS = 5
+_SECONDS_A_ROUND = 2.0
+
+
+def seconds_per_call(call, least_calls: int = 2) -> float:  # noqa: ANN001 (any callable)
+    """Mean seconds of one call over about two seconds of calls."""
+    start, calls = time.perf_counter(), 0
+    while calls < least_calls or time.perf_counter() - start < _SECONDS_A_ROUND:
+        call()
+        calls += 1
+    return (time.perf_counter() - start) / calls
+
+
+def compare(records: RecordSet, resolution: int, batch_size: int) -> tuple[float, float]:
+    """Times batches from the pipeline and steps of the default network, in turn.
+
+    Returns:
+        Median grids a second of the pipeline, and of a step with its adversarial part.
+    """
+    batches = iter(training_batches(records, resolution=resolution, batch_size=batch_size, seed=0, stop_step=10**9))
+    arguments = {"resolution": resolution, "architecture": "default", **ARCHITECTURE_DEFAULTS["default"]}
+    state = TrainingState(arguments, learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=0)
+    loss = LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0)
+    options = StepOptions(**vars(loss), seed=0, global_batch=batch_size, ema_decay=0.999)
+    step = tf.function(lambda voxels: train_step(state, options, voxels), autograph=False)
+    voxels, _ = next(batches)
+    step(voxels)
+    fed, eaten = [], []
+    for _ in range(_ROUNDS):
+        fed.append(seconds_per_call(lambda: next(batches)))
+        eaten.append(seconds_per_call(lambda: step(voxels).numpy()))
+    return batch_size / statistics.median(fed), batch_size / statistics.median(eaten)
+
+
+def main() -> None:
+    """Prints a table for 16, 32 and 64 voxels a side."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", required=True)
+    parser.add_argument("--batch_size", type=int, default=32)
+    flags = parser.parse_args()
+    records = find_records(flags.records)
+    print("| resolution | pipeline, grids/s | training step, grids/s | ratio |\n| --- | --- | --- | --- |")
+    for resolution in (16, 32, 64):
+        fed, eaten = compare(records, resolution, flags.batch_size)
+        print(f"| {resolution}³ | {fed:,.0f} | {eaten:,.0f} | {fed / eaten:,.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Flags of the phases that use a checkpoint become their configurations."""
+
+import pathlib
+
+import pytest
+
+from flags.phase import phase_config
+from tests.command_lines import TEST, words
+from vae_gan3d.config import SampleConfig, TestConfig
+from vae_gan3d.errors import UserError
+
+LEAST = ("--shape1=A.mat", "--shape2=B.mat")
+
+
+def test_the_published_command_line(parse):
+    parse(*words(TEST)[1:])
+    assert phase_config("train") == TestConfig(
+        checkpoint=pathlib.Path("RUN/model.ckpt-400"),
+        shape1="A.mat",
+        shape2="B.mat",
+        records="OUT/train.tfrecords",
+        split_name="train",
+        output_dir=pathlib.Path("OUT2"),
+        alpha=0.3,
+        steps=0,
+        text_slices=False,
+        sample_posterior=False,
+        threshold=0.5,
+        seed=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "field", "value"),
+    [
+        ("--checkpoint=X", "checkpoint", pathlib.Path("X")),
+        ("--load_path=X", "checkpoint", pathlib.Path("X")),
+        ("--save_path=X", "checkpoint", pathlib.Path("X")),
+        ("--shape1=X", "shape1", "X"),
+        ("--im1_dir=X", "shape1", "X"),
+        ("--shape2=3", "shape2", "3"),
+        ("--im2_dir=3", "shape2", "3"),
+        ("--records=X", "records", "X"),
+        ("--record_dir=X", "records", "X"),
+        ("--split_name=test", "split_name", "test"),
+        ("--output_dir=X", "output_dir", pathlib.Path("X")),
+        ("--save_dir=X", "output_dir", pathlib.Path("X")),
+        ("--alpha=1.5", "alpha", 1.5),
+        ("--scale=0.25", "alpha", 0.25),
+        ("--steps=5", "steps", 5),
+        ("--text_slices", "text_slices", True),
+        ("--sample_posterior", "sample_posterior", True),
+        ("--threshold=0.4", "threshold", 0.4),
+        ("--seed=7", "seed", 7),
+    ],
+)
+def test_each_flag_and_alias_of_an_interpolation(parse, word, field, value):
+    parse(*LEAST, word)
+    assert getattr(phase_config("test"), field) == value
+
+
+def test_samples(parse):
+    parse("--phase=sample", "--save_path=RUN", "--samples=5", "--threshold=0.4", "--seed=7")
+    assert phase_config("test") == SampleConfig(pathlib.Path("RUN"), pathlib.Path("samples"), 5, 0.4, 7)
+
+
+def test_results_go_beside_the_checkpoint(parse, tmp_path):
+    parse(*LEAST, f"--checkpoint={tmp_path}")
+    assert phase_config("test").output_dir == tmp_path / "interpolation"
+    parse(*LEAST, f"--checkpoint={tmp_path}/model.ckpt-3")
+    assert phase_config("test").output_dir == tmp_path / "interpolation"
+    parse(f"--checkpoint={tmp_path}/model.ckpt-3")
+    assert phase_config("sample").output_dir == tmp_path / "samples"
+
+
+@pytest.mark.parametrize("missing", ["shape1", "shape2"])
+def test_missing_shapes_are_named(parse, missing):
+    parse(*(word for word in LEAST if missing not in word))
+    with pytest.raises(UserError, match=f"^--{missing} is missing"):
+        phase_config("test")

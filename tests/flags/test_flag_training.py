@@ -1,0 +1,142 @@
+"""Flags of training become a TrainingConfig."""
+
+import pathlib
+
+import pytest
+from absl import flags as absl_flags
+
+from flags.phase import phase_config
+from tests.command_lines import TRAIN, words
+from vae_gan3d.config import ARCHITECTURE_DEFAULTS, ModelConfig, TrainingConfig
+from vae_gan3d.errors import UserError
+
+LEAST = ("--records=R",)
+# What a measurement has chosen may change; what a flag left alone means is that it changes nothing.
+DEFAULT, PUBLISHED = ARCHITECTURE_DEFAULTS["default"], ARCHITECTURE_DEFAULTS["3dgan"]
+
+
+def test_the_published_command_line(parse):
+    parse(*LEAST)
+    defaults = phase_config("train")
+    parse(*words(TRAIN)[1:])
+    assert phase_config("test") == TrainingConfig(
+        model=ModelConfig(64, architecture="default", **{**DEFAULT, "latent_size": 200}),
+        loss=defaults.loss,
+        optimizer=defaults.optimizer,
+        records="OUT/train.tfrecords",
+        split_name="train",
+        save_path=pathlib.Path("RUN"),
+        logdir=pathlib.Path("RUN"),
+        epochs=500,
+        batch_size=50,
+        checkpoint_every=10,
+        keep_checkpoints=15,
+        image_every=10,
+        log_every=15,
+        seed=0,
+        precision="auto",
+        restart=False,
+        assume_yes=False,
+        expected_count=10668,
+    )
+
+
+def test_defaults(parse):
+    parse(*LEAST)
+    config = phase_config("train")
+    assert config.model == ModelConfig(32, architecture="default", **DEFAULT)
+    assert (config.loss.reconstruction_loss, config.loss.label_smoothing) == ("bce", 0)
+    assert config.save_path == config.logdir == pathlib.Path("runs/vae_gan3d")
+    assert (config.epochs, config.batch_size, config.expected_count) == (100, 32, None)
+
+
+def test_the_published_network_has_its_own_defaults(parse):
+    parse(*LEAST, "--architecture=3dgan")
+    assert phase_config("train").model == ModelConfig(64, architecture="3dgan", **PUBLISHED)
+    assert (PUBLISHED["latent_size"], PUBLISHED["base_width"], PUBLISHED["normalization"]) == (200, 64, "batch")
+    parse(*LEAST, "--architecture=3dgan", "--len_x=32", "--len_vector=9", "--normalization=none", "--activation=elu")
+    assert phase_config("train").model == ModelConfig(32, 9, "3dgan", 64, "none", "elu")
+
+
+@pytest.mark.parametrize(
+    ("word", "field", "value"),
+    [
+        ("--record_dir=X", "records", "X"),
+        ("--split_name=x", "split_name", "x"),
+        ("--save_path=X", "save_path", pathlib.Path("X")),
+        ("--save_path=X", "logdir", pathlib.Path("X")),
+        ("--logdir=X", "logdir", pathlib.Path("X")),
+        ("--epochs=7", "epochs", 7),
+        ("--epoch=7", "epochs", 7),
+        ("--batch_size=7", "batch_size", 7),
+        ("--batch=7", "batch_size", 7),
+        ("--checkpoint_every=7", "checkpoint_every", 7),
+        ("--save_iner=7", "checkpoint_every", 7),
+        ("--keep_checkpoints=7", "keep_checkpoints", 7),
+        ("--image_every=7", "image_every", 7),
+        ("--save_im_inter=7", "image_every", 7),
+        ("--log_every=7", "log_every", 7),
+        ("--print_log_inter=7", "log_every", 7),
+        ("--len_data=7", "expected_count", 7),
+        ("--seed=7", "seed", 7),
+        ("--precision=bfloat16", "precision", "bfloat16"),
+        ("--restart", "restart", True),
+        ("--yes", "assume_yes", True),
+        ("--resolution=16", "model.resolution", 16),
+        ("--len_x=16", "model.resolution", 16),
+        ("--cube_len=16", "model.resolution", 16),
+        ("--latent_size=7", "model.latent_size", 7),
+        ("--len_vector=7", "model.latent_size", 7),
+        ("--base_width=24", "model.base_width", 24),
+        ("--normalization=batch", "model.normalization", "batch"),
+        ("--activation=tanh", "model.activation", "tanh"),
+        ("--kl_weight=0.5", "loss.kl_weight", 0.5),
+        ("--reconstruction_loss=mse", "loss.reconstruction_loss", "mse"),
+        ("--adversarial_weight=0", "loss.adversarial_weight", 0),
+        ("--adversarial_warmup=7", "loss.adversarial_warmup", 7),
+        ("--label_smoothing=0.1", "loss.label_smoothing", 0.1),
+        ("--d_accuracy_threshold=0.8", "loss.d_accuracy_threshold", 0.8),
+        ("--r1_weight=7", "loss.r1_weight", 7),
+        ("--learning_rate=0.125", "optimizer.learning_rate", 0.125),
+        ("--d_learning_rate=0.1", "optimizer.d_learning_rate", 0.1),
+        ("--beta1=0.9", "optimizer.beta1", 0.9),
+    ],
+)
+def test_each_flag_and_alias(parse, word, field, value):
+    parse(*LEAST, word)
+    found = phase_config("train")
+    for name in field.split("."):
+        found = getattr(found, name)
+    assert found == value
+
+
+def test_missing_records_are_named(parse):
+    parse()
+    with pytest.raises(UserError, match=r"^--records is missing: .*create_tf_record"):
+        phase_config("train")
+
+
+def test_the_later_of_two_spellings_counts(parse):
+    parse(*LEAST, "--epochs=3", "--epoch=4")
+    assert phase_config("train").epochs == 4
+
+
+def test_a_file_of_flags(parse, tmp_path):
+    (tmp_path / "small.flags").write_text("--epoch=9\n--batch=3\n")
+    parse(*LEAST, f"--flagfile={tmp_path / 'small.flags'}", "--epoch=10")
+    assert (phase_config("train").epochs, phase_config("train").batch_size) == (10, 3)
+
+
+@pytest.mark.parametrize("word", ["--epochs=1e3", "--precision=float16", "--kl_weight=a", "--restart=maybe"])
+def test_values_of_another_kind_are_refused(parse, word):
+    with pytest.raises(absl_flags.IllegalFlagValueError, match=word):
+        parse(*LEAST, word)
+
+
+PRESETS = sorted((pathlib.Path(__file__).parents[2] / "flags" / "presets").glob("*.flags"))
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=[path.stem for path in PRESETS])
+def test_presets_parse(parse, preset):
+    parse(*LEAST, f"--flagfile={preset}")
+    assert phase_config("train").records == "R"

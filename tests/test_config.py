@@ -1,0 +1,121 @@
+"""Configurations refuse bad values when they are built, in one line that names the flag and the remedy."""
+
+import dataclasses
+import pathlib
+
+import pytest
+
+from vae_gan3d.config import (
+    LARGEST_COUNT,
+    LARGEST_SEED,
+    LossConfig,
+    ModelConfig,
+    OptimizerConfig,
+    RecordsConfig,
+    SampleConfig,
+    TestConfig,
+    TrainingConfig,
+)
+from vae_gan3d.errors import UserError
+
+RECORDS = RecordsConfig(pathlib.Path("D"), pathlib.Path("O"), ("all",), "train", "train", None, 1, False, 1)
+MODEL = ModelConfig(32, 128, "default", 16, "group", "relu", ("chair",))
+LOSS = LossConfig(3.0, "bce", 0.3, 2000, 0.0, 1.0)
+OPTIMIZER = OptimizerConfig(5e-4, 5e-4, 0.5)
+RUN = pathlib.Path("RUN")
+TRAINING = TrainingConfig(
+    MODEL, LOSS, OPTIMIZER, "R", "train", RUN, RUN, 100, 32, 10, 15, 500, 50, 0, "auto", False, False
+)
+TEST = TestConfig(RUN, "A.mat", "B.mat", "", "train", RUN, 0.5, 0, False, False, 0.5, 0)
+SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
+
+
+@pytest.mark.parametrize(
+    ("config", "field", "value", "message"),
+    [
+        (RECORDS, "shards", 0, "--shards=0 is too small: give 1 or more"),
+        (RECORDS, "workers", 0, "--workers=0 is too small: give 1 or more"),
+        (RECORDS, "classes", (), "--classes is empty: give a class, a comma list, or all"),
+        (RECORDS, "resolution", 20, "--resolution=20 is not offered: give one of 16, 32, 64, 128"),
+        (MODEL, "resolution", 256, "--resolution=256 is not offered: give one of 16, 32, 64, 128"),
+        (MODEL, "architecture", "unet", "--architecture=unet is not known: give one of default, 3dgan"),
+        (MODEL, "normalization", "layer", "--normalization=layer is not known: give one of group, batch, none"),
+        (MODEL, "latent_size", 0, "--latent_size=0 is too small: give 1 or more"),
+        (MODEL, "latent_size", 4.5, "--latent_size=4.5 is not a whole number: give one"),
+        (MODEL, "base_width", 0, "--base_width=0 is too small: give 1 or more"),
+        (LOSS, "reconstruction_loss", "l1", "--reconstruction_loss=l1 is not known: give one of bce, mse"),
+        (LOSS, "kl_weight", float("nan"), "--kl_weight=nan is not a finite number: give one"),
+        (LOSS, "kl_weight", float("inf"), "--kl_weight=inf is not a finite number: give one"),
+        (LOSS, "kl_weight", -1.0, "--kl_weight=-1.0 is too small: give 0 or more"),
+        (LOSS, "adversarial_weight", float("nan"), "--adversarial_weight=nan is not a finite number: give one"),
+        (LOSS, "adversarial_warmup", -1, "--adversarial_warmup=-1 is too small: give 0 or more"),
+        (LOSS, "r1_weight", -1.0, "--r1_weight=-1.0 is too small: give 0 or more"),
+        (LOSS, "label_smoothing", 0.7, "--label_smoothing=0.7 is out of range: give a value from 0 to 0.5"),
+        (LOSS, "d_accuracy_threshold", 80.0, "--d_accuracy_threshold=80.0 is out of range: give a value from 0 to 1"),
+        (OPTIMIZER, "learning_rate", 0.0, "--learning_rate=0.0 must be above 0"),
+        (OPTIMIZER, "d_learning_rate", float("inf"), "--d_learning_rate=inf is not a finite number: give one"),
+        (OPTIMIZER, "beta1", 1.0, "--beta1=1.0 must be in [0, 1)"),
+        (TRAINING, "precision", "float16", "--precision=float16 is not known: give one of auto, float32, bfloat16"),
+        (TRAINING, "epochs", 0, "--epochs=0 is too small: give 1 or more"),
+        (TRAINING, "epochs", 2**31, f"--epochs=2147483648 is too large: give {LARGEST_COUNT} or less"),
+        (TRAINING, "batch_size", 0, "--batch_size=0 is too small: give 1 or more"),
+        (TRAINING, "checkpoint_every", 0, "--checkpoint_every=0 is too small: give 1 or more"),
+        (TRAINING, "keep_checkpoints", 0, "--keep_checkpoints=0 is too small: give 1 or more"),
+        (TRAINING, "image_every", 0, "--image_every=0 is too small: give 1 or more"),
+        (TRAINING, "log_every", 0, "--log_every=0 is too small: give 1 or more"),
+        (TRAINING, "seed", -1, f"--seed=-1 is out of range: give a value from 0 to {LARGEST_SEED}"),
+        (TRAINING, "seed", 2**32, f"--seed=4294967296 is out of range: give a value from 0 to {LARGEST_SEED}"),
+        (TEST, "shape1", "", "--shape1 is missing: give a .mat or .npy file, or a record's index"),
+        (TEST, "shape2", "", "--shape2 is missing: give a .mat or .npy file, or a record's index"),
+        (TEST, "alpha", float("nan"), "--alpha=nan is not a finite number: give one"),
+        (TEST, "steps", 1, "--steps=1: a path needs 2 values of alpha or more"),
+        (TEST, "threshold", 1.0, "--threshold=1.0 must lie between 0 and 1"),
+        (TEST, "seed", -1, f"--seed=-1 is out of range: give a value from 0 to {LARGEST_SEED}"),
+        (SAMPLE, "count", 0, "--samples=0 is too small: give 1 or more"),
+        (SAMPLE, "threshold", float("nan"), "--threshold=nan must lie between 0 and 1"),
+        (SAMPLE, "seed", -1, f"--seed=-1 is out of range: give a value from 0 to {LARGEST_SEED}"),
+    ],
+)
+def test_bad_values_are_refused(config, field, value, message):
+    with pytest.raises(UserError) as caught:
+        dataclasses.replace(config, **{field: value})
+    assert str(caught.value) == message
+
+
+def test_groups_need_a_width_that_they_divide():
+    with pytest.raises(UserError, match=r"--base_width=12 cannot be split into the 8 groups .*multiple of 8"):
+        dataclasses.replace(MODEL, base_width=12)
+    assert dataclasses.replace(MODEL, base_width=12, normalization="batch").base_width == 12
+
+
+@pytest.mark.parametrize(
+    ("config", "field", "value"),
+    [
+        (TRAINING, "epochs", LARGEST_COUNT),
+        (TRAINING, "seed", LARGEST_SEED),
+        (LOSS, "kl_weight", 0.0),
+        (LOSS, "label_smoothing", 0.5),
+        (LOSS, "d_accuracy_threshold", 0.0),
+        (OPTIMIZER, "beta1", 0.0),
+        (TEST, "alpha", 1.5),
+        (TEST, "steps", 2),
+    ],
+)
+def test_the_ends_of_a_range_are_allowed(config, field, value):
+    assert getattr(dataclasses.replace(config, **{field: value}), field) == value
+
+
+def test_network_arguments_leave_out_the_classes():
+    assert MODEL.network_arguments() == {
+        "resolution": 32,
+        "latent_size": 128,
+        "architecture": "default",
+        "base_width": 16,
+        "normalization": "group",
+        "activation": "relu",
+    }
+
+
+def test_descriptions_tell_configurations_apart():
+    assert MODEL.describe() == "default at 32^3, latent 128, width 16, group normalization, relu"
+    assert dataclasses.replace(MODEL, activation="elu").describe() != MODEL.describe()

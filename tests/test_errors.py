@@ -1,0 +1,139 @@
+"""What a user reads in a shell after a mistake: one line, at once, and nothing half-written."""
+
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.fakes import legacy_example, random_grids, write_mat, write_records, write_shape_tree, write_tfrecords
+from vae_gan3d.config import ModelConfig
+from vae_gan3d.training import run_folder
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+# Starting TensorFlow takes 2 to 5 s. Without it a script ends in 0.3 s, and reading a shape adds a process.
+SECONDS_BEFORE_TENSORFLOW = 2.0
+
+RECORDS = "create_tf_record.py"
+TRAIN = "train.py --records={w}/records --save_path={w}/new"
+TEST = "test.py --checkpoint={w}/run --output_dir={w}/new"
+SHAPES = "--shape1={w}/data/chair/30/train/chair_000000001_1.mat --shape2={w}/data/chair/30/train/chair_000000001_2.mat"
+CREATE = "create_tf_record.py --data_dir={w}/data --output_dir={w}/new"
+HOW_TO_GET_SHAPES = (
+    "expected DATA_DIR/CLASS/30/{train,test}/*.mat",
+    "https://3dshapenets.cs.princeton.edu",
+    "python -m vae_gan3d.voxels.demo_shapes --output_dir=",
+)
+
+CASES = [
+    # Flags.
+    (RECORDS, ("--data_dir is missing",)),
+    (f"{RECORDS} --data_dir=x", ("--output_dir is missing",)),
+    ("train.py", ("--records is missing", "create_tf_record.py")),
+    ("test.py", ("--shape1 is missing", "record's index")),
+    (f"{TRAIN} --batchsize=4", ("there is no flag --batchsize", "did you mean --batch_size?")),
+    (f"{TRAIN} four", ("'four' is not a flag", "--name=value")),
+    (f"{TRAIN} --resolution=20", ("--resolution=20", "16, 32, 64, 128")),
+    (f"{TRAIN} --len_x=20", ("--len_x=20", "16, 32, 64, 128")),
+    (f"{TRAIN} --batch_size=0", ("--batch_size=0", "1 or more")),
+    (f"{TRAIN} --epoch=x", ("--epoch=x", "a whole number")),
+    (f"{TRAIN} --kl_weight=nan", ("--kl_weight=nan", "finite")),
+    (f"{TRAIN} --phase=trian", ("--phase=trian is not known", "train")),
+    (f"{TEST} {SHAPES} --scale=abc", ("--scale=abc", "a number")),
+    (f"{TEST} {SHAPES} --alpha=nan", ("--alpha=nan", "finite")),
+    # Data folders and the records' place.
+    (f"{RECORDS} --data_dir={{w}}/absent --output_dir={{w}}/new", ("there is no folder", *HOW_TO_GET_SHAPES)),
+    (f"{RECORDS} --data_dir={{w}}/empty --output_dir={{w}}/new", ("holds no class folders", *HOW_TO_GET_SHAPES)),
+    (f"{RECORDS} --data_dir={{w}}/bare --output_dir={{w}}/new", ("holds no .mat or .npy files", *HOW_TO_GET_SHAPES)),
+    (f"{CREATE} --classes=sofa", ("no class 'sofa'", "chair, table")),
+    (f"{CREATE} --shards=0", ("--shards=0", "1 or more")),
+    (f"{CREATE} --shards=9", ("9 shards for 6 shapes",)),
+    (f"{CREATE} --split_name=a/b", ("'a/b' is no plain file name",)),
+    (f"{RECORDS} --data_dir={{w}}/data --output_dir={{w}}/file", ("cannot make the folder", "another place")),
+    # Records.
+    ("train.py --save_path={w}/new --records={w}/nope*", ("no records match", "nope*")),
+    ("train.py --save_path={w}/new --records={w}/empty", ("holds no .tfrecords files", "create_tf_record.py")),
+    ("train.py --save_path={w}/new --records={w}/lonely", ("train.json is missing", "create_tf_record.py")),
+    ("train.py --save_path={w}/new --records={w}/fewer", ("has 2 records, but 3 in its manifest",)),
+    ("train.py --save_path={w}/new --records={w}/cut", ("bytes, but", "in its manifest")),
+    ("train.py --save_path={w}/new --records={w}/old20.tfrecords", ("images of 8000 bytes", "16, 32, 64 or 128")),
+    ("train.py --save_path={w}/new --records={w}/file", ("cut short or damaged",)),
+    # Run folders and checkpoints.
+    ("train.py --records={w}/records --save_path={w}/file", ("cannot make the folder", "another place")),
+    (f"{TRAIN} --logdir={{w}}/file", ("cannot make the folder", "another place")),
+    ("train.py --records={w}/records --save_path={w}/run --base_width=8", ("width 16", "width 8", "--save_path")),
+    ("train.py --records={w}/records --save_path={w}/run --restart", ("would remove the run", "add --yes")),
+    (f"test.py --checkpoint={{w}}/empty {SHAPES}", ("holds no checkpoint", "train first")),
+    (f"test.py --checkpoint={{w}}/run/model.ckpt-7 {SHAPES}", ("model.ckpt-7.index", "has epochs 1")),
+    ("test.py --phase=sample --checkpoint={w}/noconfig --output_dir={w}/new", ("config.json is missing",)),
+    # Shapes.
+    (f"{TEST} --shape1={{w}}/absent.mat --shape2=1", ("absent.mat", "no such file")),
+    (f"{TEST} --shape1={{w}}/bad.mat --shape2=1", ("bad.mat", "no variable 'instance'", "it holds other")),
+    (f"{TEST} --shape1=1 --shape2=1", ("index of a record", "--records")),
+    (f"{TEST} --shape1=3 --shape2=1 --records={{w}}/records", ("no record 3", "holds 3")),
+]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder with a data set, records, a run and much that is wrong."""
+    work = tmp_path_factory.mktemp("errors")
+    write_shape_tree(work / "data")
+    (work / "empty").mkdir()
+    (work / "bare" / "chair" / "30" / "train").mkdir(parents=True)
+    (work / "file").write_text("x")
+    write_mat(work / "bad.mat", random_grids(1, 16)[0], variable="other")
+    grids = random_grids(3, 32)
+    for name in ("records", "lonely", "fewer", "cut"):
+        write_records(work / name, grids)
+    (work / "lonely" / "train.json").unlink()
+    write_other_count(work / "fewer", grids)
+    with open(work / "cut" / "train.tfrecords", "rb+") as file:
+        file.truncate(2000)
+    write_tfrecords(work / "old20.tfrecords", [legacy_example(bytes(20**3))])
+    for name in ("run", "noconfig"):
+        (work / name).mkdir()
+        run_folder.index_file(work / name, 1).touch()
+        run_folder.data_file(work / name, 1).touch()
+    run_folder.write_run_config(work / "run", ModelConfig(32, 128, "default", 16, "group", "relu"), batch_size=32)
+    return work
+
+
+def write_other_count(folder, grids):
+    """A file of two records, whose size the manifest of three has been changed to."""
+    size = (folder / "train.tfrecords").stat().st_size
+    manifest = (folder / "train.json").read_text()
+    write_records(folder, grids[:2])
+    smaller = (folder / "train.tfrecords").stat().st_size
+    (folder / "train.json").write_text(manifest.replace(f'"bytes": {size}', f'"bytes": {smaller}'))
+
+
+def listing(folder):
+    """Every file below a folder with its size."""
+    return {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("line", "expected"), CASES, ids=[line for line, _ in CASES])
+def test_a_mistake_ends_in_one_line_at_once(work, line, expected):
+    before = listing(work)
+    arguments = [word.replace("{w}", str(work)) for word in line.split()]
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
+    )
+    seconds = time.monotonic() - start
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert [text for text in expected if text not in done.stderr] == [], done.stderr
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert seconds < SECONDS_BEFORE_TENSORFLOW
+    assert listing(work) == before
+
+
+def test_help_is_no_mistake():
+    for script, flag in (("train.py", "--epochs=INTEGER, --epoch"), ("test.py", "--scale"), (RECORDS, "--LOCAL_PATH")):
+        done = subprocess.run([sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert flag in done.stdout

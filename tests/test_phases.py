@@ -1,0 +1,152 @@
+"""What the phases refuse, say and ask before TensorFlow starts."""
+
+import dataclasses
+import io
+
+import pytest
+
+from tests.fakes import random_grids, write_mat, write_records, write_shape_tree
+from tests.test_config import MODEL, RECORDS, SAMPLE, TEST, TRAINING
+from vae_gan3d import phases
+from vae_gan3d.errors import UserError
+from vae_gan3d.training import run_folder
+
+
+class Started(Exception):
+    """TensorFlow would start now."""
+
+
+@pytest.fixture(autouse=True)
+def no_tensorflow(monkeypatch):
+    def start(*, verbose):
+        raise Started
+
+    monkeypatch.setattr(phases, "start_tensorflow", start)
+
+
+@pytest.fixture
+def training(tmp_path):
+    """A run of a 16^3 network on three records, in a run folder with one checkpoint."""
+    write_records(tmp_path / "records", random_grids(3, 16))
+    run = tmp_path / "run"
+    run.mkdir()
+    model = dataclasses.replace(MODEL, resolution=16)
+    run_folder.write_run_config(run, model, batch_size=32)
+    run_folder.index_file(run, 1).touch()
+    run_folder.data_file(run, 1).touch()
+    return dataclasses.replace(
+        TRAINING, model=model, records=str(tmp_path / "records"), save_path=run, logdir=tmp_path / "logs"
+    )
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_count_that_disagrees_is_noted_and_ignored(training, capsys):
+    with pytest.raises(Started):
+        phases.run(dataclasses.replace(training, expected_count=10668))
+    assert capsys.readouterr().err == "note: --len_data=10668 is ignored: the records hold 3 shapes\n"
+
+
+def test_a_count_that_agrees_is_not_mentioned(training, capsys):
+    with pytest.raises(Started):
+        phases.run(dataclasses.replace(training, expected_count=3))
+    assert capsys.readouterr().err == ""
+
+
+def test_other_networks_in_the_run_folder_are_refused(training):
+    changed = dataclasses.replace(training.model, latent_size=9)
+    with pytest.raises(UserError, match=r"latent 128.* than asked for .*latent 9.*another --save_path"):
+        phases.run(dataclasses.replace(training, model=changed))
+
+
+def test_a_file_in_the_way_of_the_logs_is_refused(training):
+    training.logdir.touch()
+    with pytest.raises(UserError, match=r"cannot make the folder .*logs"):
+        phases.run(training)
+
+
+def test_restart_without_a_terminal_needs_yes(training, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    with pytest.raises(UserError, match=r"would remove the run in .* \(3 files\): add --yes"):
+        phases.run(dataclasses.replace(training, restart=True))
+    assert run_folder.checkpoint_epochs(training.save_path) == [1]
+
+
+def test_restart_with_yes_removes_the_run(training):
+    with pytest.raises(Started):
+        phases.run(dataclasses.replace(training, restart=True, assume_yes=True))
+    assert names(training.save_path) == []
+
+
+class Terminal(io.StringIO):
+    """Standard input that is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("answer", ["y\n", "YES\n"])
+def test_restart_on_a_terminal_asks_and_takes_a_yes(training, monkeypatch, answer):
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    with pytest.raises(Started):
+        phases.run(dataclasses.replace(training, restart=True))
+    assert names(training.save_path) == []
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_restart_on_a_terminal_removes_nothing_without_a_yes(training, monkeypatch, answer):
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    with pytest.raises(UserError, match="nothing was removed from"):
+        phases.run(dataclasses.replace(training, restart=True))
+    assert run_folder.checkpoint_epochs(training.save_path) == [1]
+
+
+def test_restart_in_an_empty_folder_asks_nothing(training, tmp_path):
+    with pytest.raises(Started):
+        phases.run(dataclasses.replace(training, restart=True, save_path=tmp_path / "new"))
+
+
+@pytest.mark.parametrize("alpha", [-0.5, 1.5])
+def test_an_alpha_outside_the_ends_warns_and_runs_on(training, tmp_path, capsys, alpha):
+    write_mat(tmp_path / "a.mat", random_grids(1, 16)[0])
+    config = dataclasses.replace(
+        TEST,
+        checkpoint=training.save_path,
+        shape1=str(tmp_path / "a.mat"),
+        shape2="2",
+        records=training.records,
+        output_dir=tmp_path / "results",
+        alpha=alpha,
+    )
+    with pytest.raises(Started):
+        phases.run(config)
+    error = capsys.readouterr().err
+    assert error == f"warning: --alpha={alpha} lies outside [0, 1]: this extrapolates past a shape\n"
+
+
+def test_samples_need_a_checkpoint(training, tmp_path):
+    with pytest.raises(UserError, match="holds no checkpoint"):
+        phases.run(dataclasses.replace(SAMPLE, checkpoint=tmp_path, output_dir=tmp_path / "results"))
+    assert not (tmp_path / "results").exists()
+    with pytest.raises(Started):
+        phases.run(
+            dataclasses.replace(SAMPLE, checkpoint=training.save_path / "model.ckpt-1", output_dir=tmp_path / "results")
+        )
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"shards": 7}, "7 shards for 6 shapes are not possible"),
+        ({"split_name": "a/b"}, "split name 'a/b' is no plain file name"),
+    ],
+)
+def test_a_set_that_cannot_be_written_is_refused_before_its_folder_is_made(tmp_path, changed, message):
+    config = dataclasses.replace(RECORDS, data_dir=write_shape_tree(tmp_path / "data"), output_dir=tmp_path / "out")
+    with pytest.raises(UserError, match=message):
+        phases.create_records(dataclasses.replace(config, **changed))
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(Started):
+        phases.create_records(config)
