@@ -62,7 +62,10 @@ def train(config: TrainingConfig, records: RecordSet) -> int:
             run.take_steps(stop)
         finally:
             run.log.close()
-    return stop.exit_status if stop else 0
+    if stop:
+        return stop.exit_status
+    print(f"next: python test.py --phase=sample --checkpoint={config.save_path}")
+    return 0
 
 
 def build_state(config: TrainingConfig) -> TrainingState:
@@ -148,7 +151,9 @@ class _Run:
             kl=f"{values['kl']:.1f}",
             iou=f"{values['iou']:.3f}",
             **(
-                {} if math.isnan(values["discriminator_accuracy"]) else {"d": f"{values['discriminator_accuracy']:.2f}"}
+                {}
+                if math.isnan(values["discriminator_accuracy"])
+                else {"d_accuracy": f"{values['discriminator_accuracy']:.2f}"}
             ),
             refresh=False,
         )
