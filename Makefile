@@ -14,6 +14,7 @@ install: .venv/installed
 		{ echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13: name one with make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || \
 		{ echo "error: $(PYTHON) cannot make a virtual environment: on Debian, apt install python3-venv" >&2; exit 1; }
+	@echo "setting up .venv: TensorFlow and the rest, about a minute"
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[test]"
 	@touch $@
 
