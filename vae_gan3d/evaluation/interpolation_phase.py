@@ -9,7 +9,10 @@ from vae_gan3d.evaluation.text_slices import write_text_slices
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.files import atomic_path
 from vae_gan3d.training.metrics import intersection_over_union
-from vae_gan3d.viewing.sheets import save_strip
+from vae_gan3d.viewing.render import DEFAULT_COLOR
+from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_strip
+
+_PIXELS_A_SHAPE = 240
 
 
 def interpolate_shapes(config: TestConfig, model: TrainedModel, shapes: list[np.ndarray]) -> None:
@@ -63,4 +66,12 @@ def _draw(
         pictures = [reconstructions[1], *pictures, reconstructions[0]]
         titles = ["α = 0.00", *titles, "α = 1.00"]
     pictures, titles = [voxels[1], *pictures, voxels[0]], ["shape 2", *titles, "shape 1"]
-    save_strip(config.output_dir / "interpolation.png", np.stack(pictures), titles, threshold=config.threshold)
+    colors = [ORIGINAL_COLOR, *[DEFAULT_COLOR] * (len(pictures) - 2), ORIGINAL_COLOR]
+    save_strip(
+        config.output_dir / "interpolation.png",
+        np.stack(pictures),
+        titles,
+        size=_PIXELS_A_SHAPE,
+        threshold=config.threshold,
+        colors=colors,
+    )

@@ -26,6 +26,6 @@ def sample_shapes(config: SampleConfig, model: TrainedModel) -> None:
     samples = model.generate(draws.astype(np.float32))
     with atomic_path(config.output_dir / "samples.npy") as path:
         np.save(path, samples)
-    columns = min(8, math.ceil(math.sqrt(config.count)))
-    save_sheet(config.output_dir / "samples.png", samples, columns=columns, threshold=config.threshold)
+    columns = min(8, 2 * math.ceil(math.sqrt(config.count / 2)))
+    save_sheet(config.output_dir / "samples.png", samples, columns=columns, size=240, threshold=config.threshold)
     print(f"wrote {config.count} shapes to {config.output_dir}")

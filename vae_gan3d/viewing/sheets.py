@@ -121,6 +121,7 @@ def save_strip(
     title: str | None = None,
     size: int = 160,
     threshold: float = 0.5,
+    colors: Sequence[Color] | None = None,
 ) -> None:
     """Writes grids in one row to a PNG file, as of an interpolation; the arguments are those of `save_sheet`.
 
@@ -128,7 +129,8 @@ def save_strip(
         ValueError: there is no grid, a count does not fit, or a grid cannot be drawn.
         vae_gan3d.errors.UserError: the file cannot be written.
     """
-    save_sheet(path, voxels, columns=len(voxels), titles=titles, title=title, size=size, threshold=threshold)
+    columns = len(voxels)
+    save_sheet(path, voxels, columns=columns, titles=titles, title=title, size=size, threshold=threshold, colors=colors)
 
 
 def _check_counts(
