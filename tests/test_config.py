@@ -5,9 +5,8 @@ import pathlib
 
 import pytest
 
+from vae_gan3d.checks import LARGEST_COUNT, LARGEST_SEED
 from vae_gan3d.config import (
-    LARGEST_COUNT,
-    LARGEST_SEED,
     LossConfig,
     ModelConfig,
     OptimizerConfig,

@@ -1,11 +1,10 @@
 """What each phase needs, as frozen dataclasses that refuse bad values when they are built."""
 
 import dataclasses
-import math
 import pathlib
 from typing import Any
 
-from vae_gan3d.errors import UserError
+from vae_gan3d.checks import LARGEST_SEED, require, require_at_least, require_between, require_choice, require_finite
 from vae_gan3d.voxels.grids import RESOLUTIONS
 
 ARCHITECTURES = ("default", "3dgan")
@@ -13,38 +12,12 @@ NORMALIZATIONS = ("group", "batch", "none")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "tanh")
 RECONSTRUCTION_LOSSES = ("bce", "mse")
 PRECISIONS = ("auto", "float32", "bfloat16")
-# Above these, products of counts leave 64 bits, and NumPy refuses the seed.
-LARGEST_COUNT = 2**31 - 1
-LARGEST_SEED = 2**32 - 1
 
 # What a flag left alone means, by architecture: the published numbers for the published network.
 ARCHITECTURE_DEFAULTS: dict[str, dict[str, Any]] = {
     "default": {"latent_size": 128, "base_width": 16, "normalization": "group", "activation": "relu"},
     "3dgan": {"latent_size": 200, "base_width": 64, "normalization": "batch", "activation": "relu"},
 }
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise UserError(message)
-
-
-def _require_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
-    _require(value in choices, f"--{flag}={value} is not known: give one of {', '.join(choices)}")
-
-
-def _require_finite(flag: str, value: float) -> None:
-    _require(math.isfinite(value), f"--{flag}={value} is not a finite number: give one")
-
-
-def _require_at_least(flag: str, value: float, least: float) -> None:
-    _require_finite(flag, value)
-    _require(value >= least, f"--{flag}={value} is too small: give {least} or more")
-    _require(value <= LARGEST_COUNT, f"--{flag}={value} is too large: give {LARGEST_COUNT} or less")
-
-
-def _require_between(flag: str, value: float, low: float, high: float) -> None:
-    _require(low <= value <= high, f"--{flag}={value} is out of range: give a value from {low} to {high}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,9 +47,9 @@ class RecordsConfig:
     workers: int
 
     def __post_init__(self) -> None:
-        _require_at_least("shards", self.shards, 1)
-        _require_at_least("workers", self.workers, 1)
-        _require(bool(self.classes), "--classes is empty: give a class, a comma list, or all")
+        require_at_least("shards", self.shards, 1)
+        require_at_least("workers", self.workers, 1)
+        require(bool(self.classes), "--classes is empty: give a class, a comma list, or all")
         if self.resolution is not None:
             require_resolution(self.resolution)
 
@@ -88,7 +61,7 @@ def require_resolution(resolution: int) -> None:
         UserError: it is not one of 16, 32, 64, 128.
     """
     sizes = ", ".join(str(size) for size in RESOLUTIONS)
-    _require(resolution in RESOLUTIONS, f"--resolution={resolution} is not offered: give one of {sizes}")
+    require(resolution in RESOLUTIONS, f"--resolution={resolution} is not offered: give one of {sizes}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,16 +88,14 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for flag in ("resolution", "latent_size", "base_width"):  # config.json can hold anything
-            _require(
-                type(getattr(self, flag)) is int, f"--{flag}={getattr(self, flag)} is not a whole number: give one"
-            )
+            require(type(getattr(self, flag)) is int, f"--{flag}={getattr(self, flag)} is not a whole number: give one")
         require_resolution(self.resolution)
-        _require_choice("architecture", self.architecture, ARCHITECTURES)
-        _require_choice("normalization", self.normalization, NORMALIZATIONS)
-        _require_choice("activation", self.activation, ACTIVATIONS)
-        _require_at_least("latent_size", self.latent_size, 1)
-        _require_at_least("base_width", self.base_width, 1)
-        _require(
+        require_choice("architecture", self.architecture, ARCHITECTURES)
+        require_choice("normalization", self.normalization, NORMALIZATIONS)
+        require_choice("activation", self.activation, ACTIVATIONS)
+        require_at_least("latent_size", self.latent_size, 1)
+        require_at_least("base_width", self.base_width, 1)
+        require(
             self.normalization != "group" or self.base_width % 8 == 0,
             f"--base_width={self.base_width} cannot be split into the 8 groups of --normalization=group: "
             "give a multiple of 8 or another normalization",
@@ -170,14 +141,14 @@ class LossConfig:
     r1_every: int = 8
 
     def __post_init__(self) -> None:
-        _require_choice("reconstruction_loss", self.reconstruction_loss, RECONSTRUCTION_LOSSES)
-        _require_at_least("kl_weight", self.kl_weight, 0)
-        _require_at_least("adversarial_weight", self.adversarial_weight, 0)
-        _require_at_least("adversarial_warmup", self.adversarial_warmup, 0)
-        _require_between("label_smoothing", self.label_smoothing, 0, 0.5)
-        _require_between("d_accuracy_threshold", self.d_accuracy_threshold, 0, 1)
-        _require_at_least("r1_weight", self.r1_weight, 0)
-        _require_at_least("r1_every", self.r1_every, 1)
+        require_choice("reconstruction_loss", self.reconstruction_loss, RECONSTRUCTION_LOSSES)
+        require_at_least("kl_weight", self.kl_weight, 0)
+        require_at_least("adversarial_weight", self.adversarial_weight, 0)
+        require_at_least("adversarial_warmup", self.adversarial_warmup, 0)
+        require_between("label_smoothing", self.label_smoothing, 0, 0.5)
+        require_between("d_accuracy_threshold", self.d_accuracy_threshold, 0, 1)
+        require_at_least("r1_weight", self.r1_weight, 0)
+        require_at_least("r1_every", self.r1_every, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,10 +169,10 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         for flag in ("learning_rate", "d_learning_rate"):
-            _require_finite(flag, getattr(self, flag))
-            _require(getattr(self, flag) > 0, f"--{flag}={getattr(self, flag)} must be above 0")
+            require_finite(flag, getattr(self, flag))
+            require(getattr(self, flag) > 0, f"--{flag}={getattr(self, flag)} must be above 0")
         for flag in ("beta1", "ema_decay"):
-            _require(0 <= getattr(self, flag) < 1, f"--{flag}={getattr(self, flag)} must be in [0, 1)")
+            require(0 <= getattr(self, flag) < 1, f"--{flag}={getattr(self, flag)} must be in [0, 1)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,10 +217,10 @@ class TrainingConfig:
     expected_count: int | None = None
 
     def __post_init__(self) -> None:
-        _require_choice("precision", self.precision, PRECISIONS)
+        require_choice("precision", self.precision, PRECISIONS)
         for flag in ("epochs", "batch_size", "checkpoint_every", "keep_checkpoints", "image_every", "log_every"):
-            _require_at_least(flag, getattr(self, flag), 1)
-        _require_between("seed", self.seed, 0, LARGEST_SEED)
+            require_at_least(flag, getattr(self, flag), 1)
+        require_between("seed", self.seed, 0, LARGEST_SEED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -287,11 +258,11 @@ class TestConfig:
 
     def __post_init__(self) -> None:
         for flag in ("shape1", "shape2"):
-            _require(bool(getattr(self, flag)), f"--{flag} is missing: give a .mat or .npy file, or a record's index")
-        _require_finite("alpha", self.alpha)
-        _require(self.steps == 0 or self.steps >= 2, f"--steps={self.steps}: a path needs 2 values of alpha or more")
-        _require(0 < self.threshold < 1, f"--threshold={self.threshold} must lie between 0 and 1")
-        _require_between("seed", self.seed, 0, LARGEST_SEED)
+            require(bool(getattr(self, flag)), f"--{flag} is missing: give a .mat or .npy file, or a record's index")
+        require_finite("alpha", self.alpha)
+        require(self.steps == 0 or self.steps >= 2, f"--steps={self.steps}: a path needs 2 values of alpha or more")
+        require(0 < self.threshold < 1, f"--threshold={self.threshold} must lie between 0 and 1")
+        require_between("seed", self.seed, 0, LARGEST_SEED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -313,6 +284,6 @@ class SampleConfig:
     seed: int
 
     def __post_init__(self) -> None:
-        _require_at_least("samples", self.count, 1)
-        _require(0 < self.threshold < 1, f"--threshold={self.threshold} must lie between 0 and 1")
-        _require_between("seed", self.seed, 0, LARGEST_SEED)
+        require_at_least("samples", self.count, 1)
+        require(0 < self.threshold < 1, f"--threshold={self.threshold} must lie between 0 and 1")
+        require_between("seed", self.seed, 0, LARGEST_SEED)

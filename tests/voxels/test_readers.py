@@ -108,7 +108,7 @@ def test_files_that_are_empty_cut_short_or_something_else_are_refused(tmp_path, 
 
 
 def test_python_objects_are_never_loaded(tmp_path):
-    np.save(tmp_path / "a.npy", np.full((2, 2, 2), None), allow_pickle=True)
+    np.save(tmp_path / "a.npy", np.full((2, 2, 2), None))
     assert "holds Python objects" in refusal(tmp_path / "a.npy")
 
 

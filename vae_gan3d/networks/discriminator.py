@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.blocks import check_sizes, halving, stage_count
+from vae_gan3d.networks.trunk import Trunk
 
 
 class Discriminator(keras.Model):
@@ -21,21 +21,15 @@ class Discriminator(keras.Model):
             ValueError: a size is too small, or a name is not known.
         """
         super().__init__(name="discriminator")
-        check_sizes(base_width=base_width)
-        self.blocks = [
-            halving(base_width * 2**stage, normalization, f"stage{stage}") for stage in range(stage_count(resolution))
-        ]
+        self.trunk = Trunk(resolution=resolution, base_width=base_width, normalization=normalization)
         self.flatten = keras.layers.Flatten(name="flatten", dtype="float32")
         self.logit = keras.layers.Dense(1, dtype="float32", name="logit")
         self.build((None, resolution, resolution, resolution, 1))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds every layer for `[B, R, R, R, 1]`."""
-        shape = input_shape
-        for block in self.blocks:
-            block.build(shape)
-            shape = block.compute_output_shape(shape)
-        self.logit.build(self.flatten.compute_output_shape(shape))
+        self.trunk.build(input_shape)
+        self.logit.build(self.flatten.compute_output_shape(self.trunk.compute_output_shape(input_shape)))
         self.built = True
 
     def call(self, voxels: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -48,6 +42,5 @@ class Discriminator(keras.Model):
         Returns:
             `[B, 1]` float32 logits, high for real.
         """
-        for block in self.blocks:
-            voxels = block(voxels, training=training)
-        return self.logit(self.flatten(voxels))  # [B, 1]
+        core = self.trunk(voxels)  # [B, 4, 4, 4, C]
+        return self.logit(self.flatten(core))  # [B, 1]

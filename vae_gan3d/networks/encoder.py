@@ -3,17 +3,15 @@
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.blocks import check_sizes, halving, stage_count
+from vae_gan3d.networks.blocks import check_sizes
+from vae_gan3d.networks.trunk import Trunk
 
 # exp(-8) to exp(4): wide enough for any posterior seen, narrow enough that exp never overflows in bfloat16.
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
 
 
 class Encoder(keras.Model):
-    """Strided 3D convolutions from the voxels to 4^3, then a dense layer (Kingma and Welling 2014; DESIGN's recipe).
-
-    Channels are base_width at half the resolution and double at every halving.
-    """
+    """Strided 3D convolutions from the voxels to 4^3, then a dense layer (Kingma and Welling 2014)."""
 
     def __init__(self, *, resolution: int, latent_size: int, base_width: int, normalization: str) -> None:
         """Makes and builds the network.
@@ -28,38 +26,17 @@ class Encoder(keras.Model):
             ValueError: a size is too small, or a name is not known.
         """
         super().__init__(name="encoder")
-        check_sizes(latent_size=latent_size, base_width=base_width)
-        self.blocks = [
-            halving(base_width * 2**stage, normalization, f"stage{stage}") for stage in range(stage_count(resolution))
-        ]
+        check_sizes(latent_size=latent_size)
+        self.trunk = Trunk(resolution=resolution, base_width=base_width, normalization=normalization)
         self.flatten = keras.layers.Flatten(name="flatten", dtype="float32")
         self.moments = keras.layers.Dense(2 * latent_size, dtype="float32", name="moments")
         self.build((None, resolution, resolution, resolution, 1))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds every layer for `[B, R, R, R, 1]`."""
-        shape = input_shape
-        for block in self.blocks:
-            block.build(shape)
-            shape = block.compute_output_shape(shape)
-        self.moments.build(self.flatten.compute_output_shape(shape))
+        self.trunk.build(input_shape)
+        self.moments.build(self.flatten.compute_output_shape(self.trunk.compute_output_shape(input_shape)))
         self.built = True
-
-    def features(self, voxels: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
-        """The output of every stage, outermost first.
-
-        Args:
-            voxels: `[B, R, R, R, 1]` float in [0, 1].
-            training: uses batch statistics where the normalisation has two modes.
-
-        Returns:
-            `[B, R/2, R/2, R/2, base_width]` to `[B, 4, 4, 4, C]`.
-        """
-        outputs = []
-        for block in self.blocks:
-            voxels = block(voxels, training=training)
-            outputs.append(voxels)
-        return outputs
 
     def call(self, voxels: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Encodes voxels.
@@ -72,7 +49,7 @@ class Encoder(keras.Model):
             mean: `[B, latent_size]` float32.
             log_variance: `[B, latent_size]` float32 in [-8, 4].
         """
-        core = self.features(voxels, training)[-1]  # [B, 4, 4, 4, C]
+        core = self.trunk(voxels)  # [B, 4, 4, 4, C]
         moments = self.moments(self.flatten(core))  # [B, 2 latent_size]
         mean, log_variance = tf.split(moments, 2, axis=-1)
         return mean, tf.clip_by_value(log_variance, *LOG_VARIANCE_RANGE)

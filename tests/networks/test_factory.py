@@ -1,0 +1,78 @@
+"""The networks together: shapes at every resolution, gradients, seeds and refusals."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.fakes import random_grids
+from vae_gan3d.networks.factory import build_networks
+
+SMALL = {"latent_size": 6, "base_width": 8, "normalization": "group", "activation": "relu", "architecture": "default"}
+
+
+def grids(resolution, count=2):
+    return tf.constant(random_grids(count, resolution)[..., np.newaxis], tf.float32)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "architecture"),
+    [(16, "default"), (32, "default"), (64, "default"), (128, "default"), (16, "3dgan"), (64, "3dgan")],
+)
+def test_shapes_at_every_resolution(resolution, architecture):
+    networks = build_networks(resolution=resolution, **{**SMALL, "architecture": architecture})
+    mean, log_variance = networks.encoder(grids(resolution))
+    assert mean.shape == log_variance.shape == (2, 6)
+    assert networks.generator(mean).shape == (2, resolution, resolution, resolution, 1)
+    assert networks.discriminator(grids(resolution)).shape == (2, 1)
+
+
+@pytest.mark.parametrize("normalization", ["group", "batch", "none"])
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "selu", "gelu", "tanh"])
+def test_gradients_reach_every_weight(normalization, activation):
+    arguments = {**SMALL, "normalization": normalization, "activation": activation}
+    networks = build_networks(resolution=16, **arguments)
+    voxels = grids(16, count=4)
+    with tf.GradientTape() as tape:
+        mean, log_variance = networks.encoder(voxels, training=True)
+        logits = networks.generator(mean + tf.exp(log_variance), training=True)
+        score = networks.discriminator(tf.sigmoid(logits), training=True)
+        loss = tf.reduce_sum(logits**2) + tf.reduce_sum(score**2)
+    variables = [variable for network in networks for variable in network.trainable_variables]
+    for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+        assert gradient is not None, variable.path
+        assert np.isfinite(gradient).all(), variable.path
+        # A bias right before a batch normalisation is taken out again by it; everything else must be moved.
+        cancelled = normalization == "batch" and variable.path.endswith("convolution/bias")
+        assert cancelled or float(tf.reduce_max(tf.abs(gradient))) > 0, variable.path
+
+
+def test_only_the_published_discriminator_is_normalised():
+    for architecture, normalised in (("default", False), ("3dgan", True)):
+        discriminator = build_networks(
+            resolution=16, **{**SMALL, "architecture": architecture, "normalization": "batch"}
+        ).discriminator
+        assert any("moving" in variable.path for variable in discriminator.variables) == normalised
+
+
+def test_first_weights_follow_the_seed():
+    first, same, other = (build_networks(resolution=16, **SMALL, seed=seed) for seed in (1, 1, 2))
+    kernel = first.generator.voxels.kernel.numpy()
+    np.testing.assert_array_equal(kernel, same.generator.voxels.kernel.numpy())
+    assert not np.array_equal(kernel, other.generator.voxels.kernel.numpy())
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"resolution": 24}, "resolution=24"),
+        ({"latent_size": 0}, "latent_size=0"),
+        ({"base_width": 0}, "base_width=0"),
+        ({"base_width": 12}, "groups=8"),
+        ({"normalization": "instance"}, "normalization='instance'"),
+        ({"activation": "swish"}, "activation='swish'"),
+        ({"architecture": "unet"}, "architecture='unet'"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(changed, message):
+    with pytest.raises(ValueError, match=message):
+        build_networks(**{"resolution": 16, **SMALL, **changed})
