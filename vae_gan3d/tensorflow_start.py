@@ -22,6 +22,9 @@ def start_tensorflow(*, verbose: bool) -> None:
         import tensorflow as tf  # takes seconds: flags and paths are checked before
 
         tf.config.list_logical_devices()
+        if tuple(map(int, tf.__version__.split(".")[:2])) < (2, 21):
+            # This pass fails on the training step and is then left out; these versions say so whatever their log level.
+            tf.config.optimizer.set_experimental_options({"remapping": False})
         if not verbose:
             tf.get_logger().setLevel("ERROR")
 

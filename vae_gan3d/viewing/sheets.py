@@ -182,7 +182,8 @@ def _write_png(
     left, top = _MARGIN + (_LABEL_WIDTH if row_labels else 0), _MARGIN + (_HEADER if title else 0)
     width, height = left + columns * step_x - _GAP + _MARGIN, top + rows * step_y - _GAP + _MARGIN
     canvas = np.full((height, width, 3), 255, np.uint8)
-    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
+    # A little over: matplotlib 3.9 cuts to whole pixels what comes out just under one.
+    figure = Figure(figsize=((width + 0.01) / _DPI, (height + 0.01) / _DPI), dpi=_DPI, facecolor="white")
     for place, picture in enumerate(pictures):
         y, x = top + place // columns * step_y, left + place % columns * step_x
         canvas[y : y + high, x : x + wide] = picture
