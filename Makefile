@@ -19,12 +19,12 @@ install: .venv/installed
 	@touch $@
 
 demo: install
-	$(RUN) -m vae_gan3d.voxels.demo_shapes --output_dir=$(DEMO)/data --classes=chair --count=1500
-	$(RUN) create_tf_record.py --data_dir=$(DEMO)/data/volumetric_data --output_dir=$(DEMO)/records
+	$(RUN) -m vae_gan3d.voxels.demo_shapes --output_dir=$(DEMO) --classes=chair --count=1500
+	$(RUN) create_tf_record.py --data_dir=$(DEMO)/volumetric_data --output_dir=$(DEMO)/records
 	$(RUN) train.py --flagfile=flags/presets/demo.flags --records=$(DEMO)/records --save_path=$(DEMO)/run
 	$(RUN) test.py --checkpoint=$(DEMO)/run --steps=7 --output_dir=$(DEMO)/interpolation \
-		--shape1=$(DEMO)/data/volumetric_data/chair/30/test/chair_000000010_1.mat \
-		--shape2=$(DEMO)/data/volumetric_data/chair/30/test/chair_000000020_1.mat
+		--shape1=$(DEMO)/volumetric_data/chair/30/test/chair_000000010_1.mat \
+		--shape2=$(DEMO)/volumetric_data/chair/30/test/chair_000000020_1.mat
 	$(RUN) test.py --phase=sample --checkpoint=$(DEMO)/run --samples=32 --output_dir=$(DEMO)/samples
 	@echo "look at $(DEMO)/samples/samples.png, $(DEMO)/interpolation/interpolation.png and $(DEMO)/run/output_ims"
 

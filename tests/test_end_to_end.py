@@ -149,7 +149,7 @@ def test_records_and_their_manifest(story):
     assert (manifest["resolution"], manifest["classes"]) == (16, ["chair"])
     assert [(shard["name"], shard["records"]) for shard in manifest["shards"]] == [("train.tfrecords", SHAPES)]
     assert sorted(path.name for path in (story.folder / "OUT").iterdir()) == ["train.json", "train.tfrecords"]
-    assert f"wrote {SHAPES} records of 16^3 in 1 classes" in story.outcomes["create"].stdout
+    assert f"wrote {SHAPES} records of 16^3 in 1 class" in story.outcomes["create"].stdout
 
 
 def test_a_damaged_shape_is_named_once_and_leaves_nothing_behind(story):

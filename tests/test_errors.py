@@ -96,7 +96,9 @@ def work(tmp_path_factory):
         (work / name).mkdir()
         run_folder.index_file(work / name, 1).touch()
         run_folder.data_file(work / name, 1).touch()
-    run_folder.write_run_config(work / "run", ModelConfig(32, 128, "default", 16, "group", "relu"), batch_size=32)
+    run_folder.write_run_config(
+        work / "run", ModelConfig(32, 128, "default", 16, "group", "relu"), batch_size=32, record_count=9
+    )
     return work
 
 

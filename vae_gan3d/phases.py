@@ -43,9 +43,9 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
     )
     count = sum(shard.records for shard in manifest.shards)
     size = sum(shard.bytes for shard in manifest.shards)
-    skipped = f", {len(manifest.skipped)} files left out" if manifest.skipped else ""
+    skipped = f", {_counted(len(manifest.skipped), 'file', 'files')} left out" if manifest.skipped else ""
     print(
-        f"wrote {count} records of {manifest.resolution}^3 in {len(manifest.classes)} classes "
+        f"wrote {count} records of {manifest.resolution}^3 in {_counted(len(manifest.classes), 'class', 'classes')} "
         f"({size / 1e6:.1f} MB) to {config.output_dir}{skipped}"
     )
     if config.folder_split == "train":
@@ -73,6 +73,10 @@ def run(config: TrainingConfig | TestConfig | SampleConfig, *, verbose: bool = F
     return _sample(config, verbose)
 
 
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
 def _train(config: TrainingConfig, verbose: bool) -> int:
     records = find_records(config.records, config.split_name)
     if config.expected_count not in (None, records.count):
@@ -87,6 +91,9 @@ def _train(config: TrainingConfig, verbose: bool) -> int:
         _clear_after_a_yes(config)
     elif run_folder.checkpoint_epochs(config.save_path):
         run_folder.require_same_run(config.save_path, config.model, batch_size=config.batch_size)
+        note = run_folder.changed_records_note(config.save_path, config.model, record_count=records.count)
+        if note:
+            print(note, file=sys.stderr)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.training.loop import train
 

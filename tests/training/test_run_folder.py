@@ -48,7 +48,7 @@ def test_find_checkpoint_says_what_is_missing_and_what_there_is(tmp_path):
 
 
 def test_model_config_returns_as_written(tmp_path):
-    run_folder.write_run_config(tmp_path, MODEL, batch_size=32)
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
     assert run_folder.read_model_config(tmp_path) == MODEL
 
 
@@ -72,7 +72,7 @@ def test_bad_model_configs_are_refused(tmp_path, contents, message):
 
 
 def test_other_networks_are_refused_with_both_described(tmp_path):
-    run_folder.write_run_config(tmp_path, MODEL, batch_size=32)
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
     other_classes = dataclasses.replace(MODEL, classes=())
     run_folder.require_same_run(tmp_path, other_classes, batch_size=32)
     with pytest.raises(UserError, match=r"width 16, .*width 24, "):
@@ -80,15 +80,22 @@ def test_other_networks_are_refused_with_both_described(tmp_path):
 
 
 def test_another_batch_size_is_refused_because_epochs_count_by_it(tmp_path):
-    run_folder.write_run_config(tmp_path, MODEL, batch_size=32)
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
     with pytest.raises(UserError, match=r"--batch_size=32, by which its epochs count, not 16"):
         run_folder.require_same_run(tmp_path, MODEL, batch_size=16)
 
 
 def test_clearing_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     touch_checkpoint(tmp_path, 3)
-    run_folder.write_run_config(tmp_path, MODEL, batch_size=32)
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
     (tmp_path / "output_ims" / "epoch-1_sample-2").mkdir(parents=True)
     (tmp_path / "thesis.tex").touch()
     run_folder.clear_run(tmp_path)
     assert [path.name for path in pathlib.Path(tmp_path).iterdir()] == ["thesis.tex"]
+
+
+def test_other_records_are_noted_and_the_same_are_not(tmp_path):
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
+    assert run_folder.changed_records_note(tmp_path, MODEL, record_count=9) is None
+    note = run_folder.changed_records_note(tmp_path, dataclasses.replace(MODEL, classes=("lamp",)), record_count=5)
+    assert "was trained on 9 shapes of chair, table, and goes on with 5 of lamp" in note

@@ -1,6 +1,7 @@
 """`--phase=sample`: shapes from the prior."""
 
 import math
+import sys
 
 import numpy as np
 
@@ -28,4 +29,10 @@ def sample_shapes(config: SampleConfig, model: TrainedModel) -> None:
         np.save(path, samples)
     columns = min(8, 2 * math.ceil(math.sqrt(config.count / 2)))
     save_sheet(config.output_dir / "samples.png", samples, columns=columns, size=240, threshold=config.threshold)
-    print(f"wrote {config.count} shapes to {config.output_dir}")
+    empty = int((samples <= config.threshold).all(axis=(1, 2, 3)).sum())
+    if empty:
+        print(
+            f"warning: {empty} of {config.count} shapes are empty at --threshold={config.threshold}: train longer",
+            file=sys.stderr,
+        )
+    print(f"wrote {config.count} shapes to {config.output_dir}, drawn in samples.png")

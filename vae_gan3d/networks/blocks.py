@@ -76,8 +76,8 @@ class ConvolutionBlock(keras.layers.Layer):
         """The convolution's: nothing after it changes the shape."""
         return self.convolution.compute_output_shape(input_shape)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Maps `[B, D, H, W, C]` to the convolution's output shape."""
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Maps `[B, D, H, W, C]` to the convolution's output shape; Keras hands `training` on to the normalisation."""
         outputs = self.convolution(inputs)
         outputs = self.normalization(outputs)
         return self.activation(outputs)

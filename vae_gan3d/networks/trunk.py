@@ -51,6 +51,6 @@ class Trunk(keras.layers.Layer):
             outputs.append(voxels)
         return outputs
 
-    def call(self, voxels: tf.Tensor) -> tf.Tensor:
-        """Maps `[B, R, R, R, 1]` float to `[B, 4, 4, 4, C]`."""
+    def call(self, voxels: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Maps `[B, R, R, R, 1]` float to `[B, 4, 4, 4, C]`; Keras hands `training` on to the blocks."""
         return self.features(voxels)[-1]

@@ -47,16 +47,24 @@ def train(config: TrainingConfig, records: RecordSet) -> int:
     restored = restore_newest(state.checkpoint(), config.save_path)
     schedule = Schedule(records.count, config.batch_size, config.epochs, config.checkpoint_every)
     if int(state.step) >= schedule.total_steps:
-        print(f"{config.save_path} is trained to epoch {config.epochs} already: give a larger --epochs to go on")
+        print(
+            f"{config.save_path} holds model.ckpt-{restored} already, and --epochs={config.epochs} asks for no more: "
+            "give a larger --epochs to go on"
+        )
         return 0
     make_folder(config.save_path)
     run = _Run(config, records, state, schedule)
-    write_run_config(config.save_path, config.model, batch_size=config.batch_size)
+    write_run_config(config.save_path, config.model, batch_size=config.batch_size, record_count=records.count)
     beginning = "from the start" if restored is None else f"on from model.ckpt-{restored}, step {int(state.step)}"
     print(
         f"training {config.model.describe()}, {precision}, on {records.count} shapes, "
         f"{schedule.total_steps} steps of {config.batch_size}, {beginning}"
     )
+    if config.loss.adversarial_weight > 0 and schedule.total_steps <= config.loss.adversarial_warmup:
+        print(
+            f"note: these steps end before --adversarial_warmup={config.loss.adversarial_warmup}: the discriminator "
+            "never enters, and this trains a VAE"
+        )
     with stop_request() as stop:
         try:
             run.take_steps(stop)
@@ -120,6 +128,8 @@ class _Run:
         config, schedule = self._config, self._schedule
         with progress_bar(total=schedule.total_steps, initial=self._step, unit="step") as bar:
             for voxels, _ in self._batches:
+                if self._step == config.loss.adversarial_warmup and config.loss.adversarial_weight > 0:
+                    bar.write("the discriminator enters: a step takes about three times as long", file=sys.stderr)
                 self._window.append(self._train_step(voxels))
                 self._step += 1
                 last = self._step == schedule.total_steps

@@ -79,7 +79,7 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
     return prefix
 
 
-def write_run_config(folder: pathlib.Path, model: ModelConfig, *, batch_size: int) -> None:
+def write_run_config(folder: pathlib.Path, model: ModelConfig, *, batch_size: int, record_count: int) -> None:
     """Writes `config.json`: the networks, from which the test phases rebuild them, and what resuming must repeat.
 
     Raises:
@@ -91,6 +91,7 @@ def write_run_config(folder: pathlib.Path, model: ModelConfig, *, batch_size: in
         "version": vae_gan3d.__version__,
         "model": dataclasses.asdict(model),
         "batch_size": batch_size,
+        "record_count": record_count,
     }
     write_text(folder / CONFIG_NAME, json.dumps(contents, indent=2) + "\n")
 
@@ -127,6 +128,25 @@ def require_same_run(folder: pathlib.Path, model: ModelConfig, *, batch_size: in
             f"{folder} holds a run with --batch_size={batch_there}, by which its epochs count, not {batch_size}: "
             "give the same, or another --save_path"
         )
+
+
+def changed_records_note(folder: pathlib.Path, model: ModelConfig, *, record_count: int) -> str | None:
+    """Says so where a run goes on with other records than before, which is allowed and changes how epochs count.
+
+    Returns:
+        One line, or None where count and classes are the same.
+
+    Raises:
+        UserError: `config.json` cannot be read.
+    """
+    before = _read_contents(folder).get("record_count")
+    classes = read_model_config(folder).classes
+    if (before, classes) == (record_count, model.classes):
+        return None
+    return (
+        f"note: {folder} was trained on {before} shapes of {', '.join(classes)}, and goes on with {record_count} of "
+        f"{', '.join(model.classes)}: epochs count by these from now on"
+    )
 
 
 def _read_contents(folder: pathlib.Path) -> dict[str, Any]:
