@@ -31,7 +31,7 @@ def training(tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     model = dataclasses.replace(MODEL, resolution=16)
-    run_folder.write_run_config(run, model, batch_size=32, record_count=9)
+    run_folder.write_run_config(run, model, batch_size=32, record_count=3)
     run_folder.index_file(run, 1).touch()
     run_folder.data_file(run, 1).touch()
     return dataclasses.replace(
