@@ -27,7 +27,6 @@ class Monitor:
             latent_size: dimensions of the latent vector.
             seed: of the latents.
         """
-        self._networks = networks
         pictured = np.linspace(0, len(voxels) - 1, min(_PICTURED, len(voxels))).astype(int)
         self._real = tf.constant(voxels[pictured])
         self._real_occupancy = float(tf.reduce_mean(occupancy(voxels)))
