@@ -1,9 +1,10 @@
-"""Interpolates between two shapes, or draws samples, with a trained checkpoint.
+"""Interpolates between two shapes, draws samples, or measures how good a trained checkpoint is.
 
 python test.py --checkpoint=RUN --shape1=A.mat --shape2=B.mat --alpha=0.3
 """
 
 import flags.common
+import flags.evaluation
 import flags.model
 import flags.phase
 import flags.script
@@ -18,5 +19,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    groups = [flags.phase, flags.common, flags.model, flags.training, flags.testing]
+    groups = [flags.phase, flags.common, flags.model, flags.training, flags.testing, flags.evaluation]
     flags.script.run_script(main, groups)

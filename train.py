@@ -4,6 +4,7 @@ python train.py --records=RECORDS --save_path=RUN
 """
 
 import flags.common
+import flags.evaluation
 import flags.model
 import flags.phase
 import flags.script
@@ -18,5 +19,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    groups = [flags.phase, flags.common, flags.model, flags.training, flags.testing]
+    groups = [flags.phase, flags.common, flags.model, flags.training, flags.testing, flags.evaluation]
     flags.script.run_script(main, groups)

@@ -29,6 +29,20 @@ absl_flags.DEFINE_alias("len_x", "resolution")
 absl_flags.DEFINE_alias("cube_len", "resolution")
 
 
+absl_flags.DEFINE_string(
+    "classes",
+    "all",
+    "One class, a comma list, or all: in create_tf_record.py those that are read, in label order; of --phase=sample "
+    "those that are drawn of.",
+)
+absl_flags.DEFINE_alias("name", "classes")
+
+
+def given_classes() -> tuple[str, ...]:
+    """The names in `--classes`, `("all",)` by default."""
+    return tuple(name.strip() for name in FLAGS.classes.split(",") if name.strip())
+
+
 def given_path(value: str | None, default: pathlib.Path) -> pathlib.Path:
     """The path that a flag gives, or a default where it was left alone or empty."""
     return pathlib.Path(value) if value else default

@@ -4,15 +4,29 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from vae_gan3d.config import ACTIVATIONS, ARCHITECTURE_DEFAULTS, ARCHITECTURES, NORMALIZATIONS, ModelConfig
+from vae_gan3d.config import (
+    ACTIVATIONS,
+    ARCHITECTURE_DEFAULTS,
+    ARCHITECTURES,
+    LATENT_LAYOUTS,
+    NORMALIZATIONS,
+    ModelConfig,
+)
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Networks of a new run"
 _DEFAULT_RESOLUTION = {"default": 32, "3dgan": 64}
 
 absl_flags.DEFINE_enum("architecture", "default", ARCHITECTURES, "3dgan is the published network (Wu et al. 2016).")
-absl_flags.DEFINE_integer("latent_size", None, "Dimensions of the latent vector [default: 128; 3dgan: 200].")
+absl_flags.DEFINE_integer("latent_size", None, "Dimensions of the latent vector [default: 256; 3dgan: 200].")
 absl_flags.DEFINE_alias("len_vector", "latent_size")
+absl_flags.DEFINE_enum(
+    "latent_layout",
+    None,
+    LATENT_LAYOUTS,
+    "grid: 4^3 cells, each coding its own part of the shape; vector: every dimension codes the whole "
+    "[default: grid where latent_size is a multiple of 64; 3dgan: vector].",
+)
 absl_flags.DEFINE_integer("base_width", None, "Channels of the stage nearest to the voxels [default: 16; 3dgan: 64].")
 absl_flags.DEFINE_enum("normalization", None, NORMALIZATIONS, "Of the networks [default: group; 3dgan: batch].")
 absl_flags.DEFINE_enum("activation", None, ACTIVATIONS, "The generator's [default: relu].")
@@ -28,5 +42,7 @@ def model_config() -> ModelConfig:
     chosen: dict[str, Any] = {
         name: default if FLAGS[name].value is None else FLAGS[name].value for name, default in defaults.items()
     }
+    if FLAGS.latent_layout is None and chosen["latent_size"] % 64:
+        chosen["latent_layout"] = "vector"  # so that the published --len_vector=200 runs as it stands
     resolution = FLAGS.resolution if FLAGS.resolution is not None else _DEFAULT_RESOLUTION[FLAGS.architecture]
     return ModelConfig(resolution=resolution, architecture=FLAGS.architecture, **chosen)

@@ -4,22 +4,24 @@ from collections.abc import Callable
 
 from absl import flags as absl_flags
 
-from flags import testing, training
-from vae_gan3d.config import SampleConfig, TestConfig, TrainingConfig
+from flags import evaluation, testing, training
+from vae_gan3d.config import EvaluateConfig, SampleConfig, TestConfig, TrainingConfig
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Phase"
-_CONFIGURATIONS: dict[str, Callable[[], TrainingConfig | TestConfig | SampleConfig]] = {
+PhaseConfig = TrainingConfig | TestConfig | SampleConfig | EvaluateConfig
+_CONFIGURATIONS: dict[str, Callable[[], PhaseConfig]] = {
     "train": training.training_config,
     "test": testing.test_config,
     "sample": testing.sample_config,
+    "evaluate": evaluation.evaluate_config,
 }
 
 absl_flags.DEFINE_enum("phase", None, sorted(_CONFIGURATIONS), "What to do [default: that of the script's name].")
 absl_flags.DEFINE_integer("seed", 0, "Of the first weights, the order of samples and every draw.")
 
 
-def phase_config(default_phase: str) -> TrainingConfig | TestConfig | SampleConfig:
+def phase_config(default_phase: str) -> PhaseConfig:
     """The configuration of the phase that the flags choose.
 
     Args:

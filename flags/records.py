@@ -15,8 +15,6 @@ TITLE = "Writing records"
 
 absl_flags.DEFINE_string("data_dir", None, "Folder of shapes in the 3D ShapeNets layout CLASS/30/{train,test}/*.mat.")
 absl_flags.DEFINE_alias("LOCAL_PATH", "data_dir")
-absl_flags.DEFINE_string("classes", "all", "One class, a comma list in label order, or all.")
-absl_flags.DEFINE_alias("name", "classes")
 absl_flags.DEFINE_boolean("if_train", True, "Reads the folder train; with --if_train=false the folder test.")
 absl_flags.DEFINE_integer("shards", 1, "Number of record files.")
 absl_flags.DEFINE_boolean("skip_bad", False, "Leaves out files that cannot be read, instead of stopping.")
@@ -41,7 +39,7 @@ def records_config() -> RecordsConfig:
     return RecordsConfig(
         data_dir=pathlib.Path(FLAGS.data_dir),
         output_dir=common.given_path(FLAGS.output_dir, pathlib.Path()),
-        classes=tuple(name.strip() for name in FLAGS.classes.split(",") if name.strip()),
+        classes=common.given_classes(),
         folder_split=folder_split,
         split_name=FLAGS.split_name or folder_split,
         resolution=FLAGS.resolution,

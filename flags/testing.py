@@ -5,7 +5,7 @@ import pathlib
 from absl import flags as absl_flags
 
 from flags import common
-from vae_gan3d.config import SampleConfig, TestConfig
+from vae_gan3d.config import INTERPOLATIONS, PRIORS, SampleConfig, TestConfig
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Using a checkpoint"
@@ -21,9 +21,22 @@ absl_flags.DEFINE_alias("im2_dir", "shape2")
 absl_flags.DEFINE_float("alpha", 0.5, "The share of the first shape in v = alpha v0 + (1 - alpha) v1.")
 absl_flags.DEFINE_alias("scale", "alpha")
 absl_flags.DEFINE_integer("steps", 0, "Values of alpha from 0 to 1 along a path; 0: --alpha alone.")
+absl_flags.DEFINE_enum(
+    "interpolation",
+    "linear",
+    INTERPOLATIONS,
+    "The path between the latents: straight, or slerp, along a great circle (Shoemake 1985).",
+)
 absl_flags.DEFINE_boolean("text_slices", False, "Also writes each shape as text, slice by slice.")
 absl_flags.DEFINE_boolean("sample_posterior", False, "Adds the encoder's noise to its means.")
 absl_flags.DEFINE_integer("samples", 16, "Shapes that --phase=sample draws from the prior.")
+absl_flags.DEFINE_enum(
+    "prior",
+    None,
+    PRIORS,
+    "What samples are drawn from: N(0, I), or mixtures fitted to the training shapes, one a class [default: mixture "
+    "where it is stored beside the checkpoint, or --records are given to fit it on, else normal].",
+)
 absl_flags.DEFINE_float("threshold", 0.5, "Voxels above this probability count as occupied.")
 
 
@@ -47,6 +60,7 @@ def test_config() -> TestConfig:
         sample_posterior=FLAGS.sample_posterior,
         threshold=FLAGS.threshold,
         seed=FLAGS.seed,
+        interpolation=FLAGS.interpolation,
     )
 
 
@@ -63,6 +77,10 @@ def sample_config() -> SampleConfig:
         count=FLAGS.samples,
         threshold=FLAGS.threshold,
         seed=FLAGS.seed,
+        prior=FLAGS.prior,
+        classes=common.given_classes(),
+        records=FLAGS.records or "",
+        split_name=FLAGS.split_name or "train",
     )
 
 

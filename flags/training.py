@@ -1,11 +1,15 @@
 """Flags of training."""
 
+import dataclasses
 import pathlib
 
 from absl import flags as absl_flags
 
 from flags import common, model
 from vae_gan3d.config import (
+    ADVERSARIAL_LATENTS,
+    ADVERSARIAL_LOSSES,
+    LEARNING_RATE_DECAYS,
     PRECISIONS,
     RECONSTRUCTION_LOSSES,
     LossConfig,
@@ -35,30 +39,77 @@ absl_flags.DEFINE_alias("print_log_inter", "log_every")
 absl_flags.DEFINE_integer(
     "len_data", None, "The number of shapes, as older command lines state it; the records decide."
 )
+absl_flags.DEFINE_string(
+    "mirror",
+    "",
+    "Comma list of axes out of x, y and z (up): each training sample is flipped along each with probability one half "
+    "[default: none].",
+)
 absl_flags.DEFINE_boolean("restart", False, "Begins anew: in an empty folder, or after asking.")
 absl_flags.DEFINE_boolean("yes", False, "Answers yes where --restart asks.")
 
-absl_flags.DEFINE_float("kl_weight", 3.0, "Weight of the KL term (β).")
+absl_flags.DEFINE_float("kl_weight", 1.0, "Weight of the KL term (β).")
+absl_flags.DEFINE_integer("kl_warmup", 0, "Steps over which that weight rises from 0.")
 absl_flags.DEFINE_enum("reconstruction_loss", "bce", RECONSTRUCTION_LOSSES, "Summed over voxels.")
+absl_flags.DEFINE_float(
+    "dice_weight",
+    0.0,
+    "Adds this times one minus the soft Dice coefficient to the reconstruction loss; next to a sum over voxels, some "
+    "hundreds weigh something.",
+)
+absl_flags.DEFINE_enum(
+    "adversarial_loss",
+    "bce",
+    ADVERSARIAL_LOSSES,
+    "bce: non-saturating, with the R1 penalty; hinge: with a spectrally normalised discriminator; wgan-gp: with its "
+    "own gradient penalty.",
+)
 absl_flags.DEFINE_float(
     "adversarial_weight",
     0.3,
     "Norm of the adversarial gradient as a share of the reconstruction gradient's, at the generator's last layer; "
     "0 trains a VAE.",
 )
+absl_flags.DEFINE_enum(
+    "adversarial_latents",
+    "interpolation",
+    ADVERSARIAL_LATENTS,
+    "Where the generated shapes beside the reconstructions come from: between the latents of a batch, or the prior.",
+)
 absl_flags.DEFINE_integer("adversarial_warmup", 2000, "Steps of reconstruction alone, before the adversarial term.")
 absl_flags.DEFINE_float(
     "label_smoothing", 0.0, "One-sided: the discriminator's target for real shapes is 1 minus this."
 )
 absl_flags.DEFINE_float(
-    "d_accuracy_threshold", 1.0, "The discriminator rests while its accuracy is above this; 0.8 in the 3D-GAN paper."
+    "d_accuracy_threshold",
+    1.0,
+    "The discriminator rests while its accuracy is above this; 0.8 in the 3D-GAN paper. Of little use with wgan-gp, "
+    "whose logits need no sign.",
 )
-absl_flags.DEFINE_float("r1_weight", 1.0, "γ of the discriminator's R1 gradient penalty; 0 leaves it out.")
+absl_flags.DEFINE_float(
+    "r1_weight",
+    None,
+    "γ of the discriminator's R1 gradient penalty on every 8th step, weighted by 8; 0 leaves it out [default: 1 with "
+    "--adversarial_loss=bce, else 0].",
+)
+absl_flags.DEFINE_float(
+    "gradient_penalty_weight", 10.0, "λ of the gradient penalty of wgan-gp on every 8th step, weighted by 8."
+)
 
 absl_flags.DEFINE_float("learning_rate", 1e-3, "Adam's, for encoder and generator.")
 absl_flags.DEFINE_float("d_learning_rate", 1e-3, "Adam's, for the discriminator.")
+absl_flags.DEFINE_enum(
+    "learning_rate_decay",
+    "cosine",
+    LEARNING_RATE_DECAYS,
+    "How both learning rates fall to 0 at the last step of --epochs; with more --epochs on resuming they rise again to "
+    "the longer run's curve.",
+)
+absl_flags.DEFINE_integer("learning_rate_warmup", 100, "Steps over which both learning rates rise from 0.")
 absl_flags.DEFINE_float("beta1", 0.5, "Adam's first decay.")
-absl_flags.DEFINE_enum("precision", "auto", PRECISIONS, "auto: bfloat16 on a GPU, float32 on a CPU.")
+absl_flags.DEFINE_enum(
+    "precision", "auto", PRECISIONS, "auto: bfloat16 on a GPU and on a CPU that multiplies it, else float32."
+)
 
 
 def training_config() -> TrainingConfig:
@@ -71,9 +122,15 @@ def training_config() -> TrainingConfig:
         raise UserError("--records is missing: give the file or folder that create_tf_record.py wrote")
     save_path = pathlib.Path(FLAGS.save_path)
     return TrainingConfig(
-        model=model.model_config(),
+        model=dataclasses.replace(model.model_config(), spectral_normalization=FLAGS.adversarial_loss == "hinge"),
         loss=loss_config(),
-        optimizer=OptimizerConfig(FLAGS.learning_rate, FLAGS.d_learning_rate, FLAGS.beta1),
+        optimizer=OptimizerConfig(
+            FLAGS.learning_rate,
+            FLAGS.d_learning_rate,
+            FLAGS.beta1,
+            learning_rate_decay=FLAGS.learning_rate_decay,
+            learning_rate_warmup=FLAGS.learning_rate_warmup,
+        ),
         records=FLAGS.records,
         split_name=FLAGS.split_name or "train",
         save_path=save_path,
@@ -89,6 +146,7 @@ def training_config() -> TrainingConfig:
         restart=FLAGS.restart,
         assume_yes=FLAGS.yes,
         expected_count=FLAGS.len_data,
+        mirror=tuple(axis.strip() for axis in FLAGS.mirror.split(",") if axis.strip()),
     )
 
 
@@ -98,6 +156,9 @@ def loss_config() -> LossConfig:
     Raises:
         UserError: a flag holds a bad value.
     """
+    r1_weight = FLAGS.r1_weight
+    if r1_weight is None:
+        r1_weight = 1.0 if FLAGS.adversarial_loss == "bce" else 0.0
     return LossConfig(
         kl_weight=FLAGS.kl_weight,
         reconstruction_loss=FLAGS.reconstruction_loss,
@@ -105,5 +166,10 @@ def loss_config() -> LossConfig:
         adversarial_warmup=FLAGS.adversarial_warmup,
         label_smoothing=FLAGS.label_smoothing,
         d_accuracy_threshold=FLAGS.d_accuracy_threshold,
-        r1_weight=FLAGS.r1_weight,
+        r1_weight=r1_weight,
+        adversarial_loss=FLAGS.adversarial_loss,
+        adversarial_latents=FLAGS.adversarial_latents,
+        gradient_penalty_weight=FLAGS.gradient_penalty_weight,
+        dice_weight=FLAGS.dice_weight,
+        kl_warmup=FLAGS.kl_warmup,
     )

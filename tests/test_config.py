@@ -41,6 +41,7 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
         (MODEL, "normalization", "layer", "--normalization=layer is not known: give one of group, batch, none"),
         (MODEL, "latent_size", 0, "--latent_size=0 is too small: give 1 or more"),
         (MODEL, "latent_size", 4.5, "--latent_size=4.5 is not a whole number: give one"),
+        (MODEL, "spectral_normalization", 1, "spectral_normalization=1 is neither true nor false: give one"),
         (MODEL, "base_width", 0, "--base_width=0 is too small: give 1 or more"),
         (LOSS, "reconstruction_loss", "l1", "--reconstruction_loss=l1 is not known: give one of bce, mse"),
         (LOSS, "kl_weight", float("nan"), "--kl_weight=nan is not a finite number: give one"),
@@ -49,11 +50,22 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
         (LOSS, "adversarial_weight", float("nan"), "--adversarial_weight=nan is not a finite number: give one"),
         (LOSS, "adversarial_warmup", -1, "--adversarial_warmup=-1 is too small: give 0 or more"),
         (LOSS, "r1_weight", -1.0, "--r1_weight=-1.0 is too small: give 0 or more"),
+        (LOSS, "adversarial_loss", "lsgan", "--adversarial_loss=lsgan is not known: give one of bce, hinge, wgan-gp"),
+        (LOSS, "gradient_penalty_weight", -1.0, "--gradient_penalty_weight=-1.0 is too small: give 0 or more"),
+        (LOSS, "dice_weight", -1.0, "--dice_weight=-1.0 is too small: give 0 or more"),
+        (LOSS, "kl_warmup", -1, "--kl_warmup=-1 is too small: give 0 or more"),
         (LOSS, "label_smoothing", 0.7, "--label_smoothing=0.7 is out of range: give a value from 0 to 0.5"),
         (LOSS, "d_accuracy_threshold", 80.0, "--d_accuracy_threshold=80.0 is out of range: give a value from 0 to 1"),
         (OPTIMIZER, "learning_rate", 0.0, "--learning_rate=0.0 must be above 0"),
         (OPTIMIZER, "d_learning_rate", float("inf"), "--d_learning_rate=inf is not a finite number: give one"),
         (OPTIMIZER, "beta1", 1.0, "--beta1=1.0 must be in [0, 1)"),
+        (
+            OPTIMIZER,
+            "learning_rate_decay",
+            "x",
+            "--learning_rate_decay=x is not known: give one of none, cosine, linear",
+        ),
+        (OPTIMIZER, "learning_rate_warmup", -1, "--learning_rate_warmup=-1 is too small: give 0 or more"),
         (TRAINING, "precision", "float16", "--precision=float16 is not known: give one of auto, float32, bfloat16"),
         (TRAINING, "epochs", 0, "--epochs=0 is too small: give 1 or more"),
         (TRAINING, "epochs", 2**31, f"--epochs=2147483648 is too large: give {LARGEST_COUNT} or less"),
@@ -62,15 +74,19 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
         (TRAINING, "keep_checkpoints", 0, "--keep_checkpoints=0 is too small: give 1 or more"),
         (TRAINING, "image_every", 0, "--image_every=0 is too small: give 1 or more"),
         (TRAINING, "log_every", 0, "--log_every=0 is too small: give 1 or more"),
+        (TRAINING, "mirror", ("x", "w"), "--mirror=w is not known: give one of x, y, z"),
         (TRAINING, "seed", -1, f"--seed=-1 is out of range: give a value from 0 to {LARGEST_SEED}"),
         (TRAINING, "seed", 2**32, f"--seed=4294967296 is out of range: give a value from 0 to {LARGEST_SEED}"),
         (TEST, "shape1", "", "--shape1 is missing: give a .mat or .npy file, or a record's index"),
         (TEST, "shape2", "", "--shape2 is missing: give a .mat or .npy file, or a record's index"),
         (TEST, "alpha", float("nan"), "--alpha=nan is not a finite number: give one"),
         (TEST, "steps", 1, "--steps=1: a path needs 2 values of alpha or more"),
+        (TEST, "interpolation", "spline", "--interpolation=spline is not known: give one of linear, slerp"),
         (TEST, "threshold", 1.0, "--threshold=1.0 must lie between 0 and 1"),
         (TEST, "seed", -1, f"--seed=-1 is out of range: give a value from 0 to {LARGEST_SEED}"),
         (SAMPLE, "count", 0, "--samples=0 is too small: give 1 or more"),
+        (SAMPLE, "prior", "uniform", "--prior=uniform is not known: give one of normal, mixture"),
+        (SAMPLE, "classes", (), "--classes is empty: give a class, a comma list, or all"),
         (SAMPLE, "threshold", float("nan"), "--threshold=nan must lie between 0 and 1"),
         (SAMPLE, "seed", -1, f"--seed=-1 is out of range: give a value from 0 to {LARGEST_SEED}"),
     ],
@@ -85,6 +101,26 @@ def test_groups_need_a_width_that_they_divide():
     with pytest.raises(UserError, match=r"--base_width=12 cannot be split into the 8 groups .*multiple of 8"):
         dataclasses.replace(MODEL, base_width=12)
     assert dataclasses.replace(MODEL, base_width=12, normalization="batch").base_width == 12
+
+
+@pytest.mark.parametrize("kind", ["hinge", "wgan-gp"])
+def test_labels_are_smoothed_for_bce_alone(kind):
+    smoothed = dataclasses.replace(LOSS, label_smoothing=0.1, r1_weight=0.0)
+    with pytest.raises(UserError, match=f"--label_smoothing=0.1 needs labels, which --adversarial_loss={kind} has not"):
+        dataclasses.replace(smoothed, adversarial_loss=kind)
+
+
+def test_a_critic_has_one_gradient_penalty():
+    with pytest.raises(UserError, match=r"--r1_weight=1.0 pulls the gradient to 0, .*wgan-gp.*give --r1_weight=0"):
+        dataclasses.replace(LOSS, adversarial_loss="wgan-gp")
+
+
+def test_a_critic_has_no_batch_normalisation():
+    training = dataclasses.replace(TRAINING, loss=dataclasses.replace(LOSS, adversarial_loss="wgan-gp", r1_weight=0.0))
+    batch = dataclasses.replace(MODEL, normalization="batch")
+    assert dataclasses.replace(training, model=batch).model == batch  # the default discriminator never has it
+    with pytest.raises(UserError, match=r"wgan-gp judges each shape by itself, .*give --normalization=group or none"):
+        dataclasses.replace(training, model=dataclasses.replace(batch, architecture="3dgan"))
 
 
 @pytest.mark.parametrize(
@@ -104,6 +140,17 @@ def test_the_ends_of_a_range_are_allowed(config, field, value):
     assert getattr(dataclasses.replace(config, **{field: value}), field) == value
 
 
+def test_the_normal_prior_knows_no_classes():
+    message = r"--prior=normal, N\(0, I\), knows no classes: leave out --classes, or give --prior=mixture"
+    with pytest.raises(UserError, match=message):
+        dataclasses.replace(SAMPLE, prior="normal", classes=("chair",))
+
+
+def test_chosen_classes_are_none_for_all():
+    assert dataclasses.replace(SAMPLE, prior="normal").chosen_classes is None
+    assert dataclasses.replace(SAMPLE, classes=("chair", "table")).chosen_classes == ("chair", "table")
+
+
 def test_network_arguments_leave_out_the_classes():
     assert MODEL.network_arguments() == {
         "resolution": 32,
@@ -112,9 +159,11 @@ def test_network_arguments_leave_out_the_classes():
         "base_width": 16,
         "normalization": "group",
         "activation": "relu",
+        "spectral_normalization": False,
+        "latent_layout": "vector",
     }
 
 
 def test_descriptions_tell_configurations_apart():
-    assert MODEL.describe() == "default at 32^3, latent 128, width 16, group normalization, relu"
+    assert MODEL.describe() == "default at 32^3, latent vector of 128, width 16, group normalization, relu"
     assert dataclasses.replace(MODEL, activation="elu").describe() != MODEL.describe()

@@ -174,6 +174,12 @@ def test_training_saves_every_second_epoch_and_the_last(story):
     assert json.loads((story.folder / "RUN/config.json").read_text())["model"]["latent_size"] == 8
 
 
+def test_training_that_reaches_its_end_fits_a_prior(story):
+    assert f"fitted the prior on {SHAPES} shapes: 1 class, 1 component (" in story.outcomes["train"].stdout
+    assert [path.name for path in (story.folder / "RUN").glob("*.npz")] == ["model.ckpt-3.prior.npz"]
+    assert "fitted" not in story.outcomes["first_interrupt"].stdout
+
+
 def test_metrics_have_each_step_once(story):
     rows = read_rows(story.folder / "RUN/metrics.csv")
     steps = [int(row["step"]) for row in rows]

@@ -18,6 +18,7 @@ SECONDS_BEFORE_TENSORFLOW = 2.0
 RECORDS = "create_tf_record.py"
 TRAIN = "train.py --records={w}/records --save_path={w}/new"
 TEST = "test.py --checkpoint={w}/run --output_dir={w}/new"
+SAMPLE = "test.py --phase=sample --checkpoint={w}/run --output_dir={w}/new"
 SHAPES = "--shape1={w}/data/chair/30/train/chair_000000001_1.mat --shape2={w}/data/chair/30/train/chair_000000001_2.mat"
 CREATE = "create_tf_record.py --data_dir={w}/data --output_dir={w}/new"
 HOW_TO_GET_SHAPES = (
@@ -67,6 +68,9 @@ CASES = [
     (f"test.py --checkpoint={{w}}/empty {SHAPES}", ("holds no checkpoint", "train first")),
     (f"test.py --checkpoint={{w}}/run/model.ckpt-7 {SHAPES}", ("model.ckpt-7.index", "has epochs 1")),
     ("test.py --phase=sample --checkpoint={w}/noconfig --output_dir={w}/new", ("config.json is missing",)),
+    (f"{SAMPLE} --prior=mixture", ("model.ckpt-1.prior.npz is missing", "give --records")),
+    (f"{SAMPLE} --prior=normal --classes=chair", ("knows no classes", "--prior=mixture")),
+    (f"{SAMPLE} --records={{w}}/records --name=sofa", ("--name=sofa", "the records hold chair")),
     # Shapes.
     (f"{TEST} --shape1={{w}}/absent.mat --shape2=1", ("absent.mat", "no such file")),
     (f"{TEST} --shape1={{w}}/bad.mat --shape2=1", ("bad.mat", "no variable 'instance'", "it holds other")),

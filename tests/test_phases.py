@@ -57,7 +57,7 @@ def test_a_count_that_agrees_is_not_mentioned(training, capsys):
 
 def test_other_networks_in_the_run_folder_are_refused(training):
     changed = dataclasses.replace(training.model, latent_size=9)
-    with pytest.raises(UserError, match=r"latent 128.* than asked for .*latent 9.*another --save_path"):
+    with pytest.raises(UserError, match=r"latent vector of 128.* than asked for .*latent vector of 9.*another --save_path"):
         phases.run(dataclasses.replace(training, model=changed))
 
 
@@ -134,6 +134,38 @@ def test_samples_need_a_checkpoint(training, tmp_path):
         phases.run(
             dataclasses.replace(SAMPLE, checkpoint=training.save_path / "model.ckpt-1", output_dir=tmp_path / "results")
         )
+
+
+def test_samples_of_what_no_prior_knows_are_refused(training, tmp_path):
+    config = dataclasses.replace(SAMPLE, checkpoint=training.save_path, output_dir=tmp_path / "results")
+    with pytest.raises(UserError, match=r"model\.ckpt-1\.prior\.npz is missing: give --records"):
+        phases.run(dataclasses.replace(config, prior="mixture"))
+    with pytest.raises(UserError, match="--classes=sofa: the records hold chair"):
+        phases.run(dataclasses.replace(config, records=training.records, classes=("sofa",)))
+    run_folder.prior_file(training.save_path / "model.ckpt-1").touch()
+    with pytest.raises(UserError, match=r"model\.ckpt-1\.prior\.npz is not a prior"):
+        phases.run(config)
+    assert not (tmp_path / "results").exists()
+    with pytest.raises(Started):
+        phases.run(dataclasses.replace(config, prior="normal"))
+
+
+@pytest.mark.parametrize(
+    ("status", "already_there", "fitted"), [(0, False, ["model.ckpt-1"]), (0, True, []), (130, False, [])]
+)
+def test_training_ends_with_a_prior_unless_it_was_stopped(training, monkeypatch, status, already_there, fitted):
+    found = []
+    monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
+    monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records: status)
+    monkeypatch.setattr("vae_gan3d.evaluation.trained_model.load_model", lambda prefix, model: model)
+    monkeypatch.setattr(
+        "vae_gan3d.evaluation.prior_fitting.fit_and_store_prior",
+        lambda prefix, model, records, *, seed: found.append(prefix.name),
+    )
+    if already_there:
+        run_folder.prior_file(training.save_path / "model.ckpt-1").touch()
+    assert phases.run(training) == status
+    assert found == fitted
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 import dataclasses
 import sys
 
-from vae_gan3d.config import RecordsConfig, SampleConfig, TestConfig, TrainingConfig
+from vae_gan3d.config import EvaluateConfig, RecordsConfig, SampleConfig, TestConfig, TrainingConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.record_choice import choose_records
 from vae_gan3d.files import make_folder
 from vae_gan3d.records.manifest import check_names
-from vae_gan3d.records.record_set import find_records
+from vae_gan3d.records.record_set import RecordSet, find_records
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
 from vae_gan3d.voxels.shape_folders import find_shapes
@@ -53,7 +54,7 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
     return 0
 
 
-def run(config: TrainingConfig | TestConfig | SampleConfig, *, verbose: bool = False) -> int:
+def run(config: TrainingConfig | TestConfig | SampleConfig | EvaluateConfig, *, verbose: bool = False) -> int:
     """Runs the phase that a configuration is of.
 
     Args:
@@ -70,6 +71,8 @@ def run(config: TrainingConfig | TestConfig | SampleConfig, *, verbose: bool = F
         return _train(config, verbose)
     if isinstance(config, TestConfig):
         return _interpolate(config, verbose)
+    if isinstance(config, EvaluateConfig):
+        return _evaluate(config, verbose)
     return _sample(config, verbose)
 
 
@@ -98,7 +101,22 @@ def _train(config: TrainingConfig, verbose: bool) -> int:
     from vae_gan3d.training.loop import train
 
     with memory_errors_in_one_line():
-        return train(config, records)
+        status = train(config, records)
+        if status == 0:
+            _fit_prior_once(config, records)
+    return status
+
+
+def _fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
+    """Fits the prior of the newest checkpoint, unless it has one."""
+    from vae_gan3d.evaluation.prior_fitting import fit_and_store_prior
+    from vae_gan3d.evaluation.trained_model import load_model
+    from vae_gan3d.training.precision import set_precision
+
+    prefix = run_folder.find_checkpoint(config.save_path)
+    if not run_folder.prior_file(prefix).is_file():
+        set_precision("float32")  # as in the test phases
+        fit_and_store_prior(prefix, load_model(prefix, config.model), records, seed=config.seed)
 
 
 def _clear_after_a_yes(config: TrainingConfig) -> None:
@@ -139,13 +157,45 @@ def _interpolate(config: TestConfig, verbose: bool) -> int:
 
 
 def _sample(config: SampleConfig, verbose: bool) -> int:
+    from vae_gan3d.evaluation.prior_choice import choose_prior
+
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_model_config(prefix.parent)
+    choice = choose_prior(
+        config.prior,
+        prefix,
+        latent_size=model.latent_size,
+        records=find_records(config.records, config.split_name) if config.records else None,
+        classes=config.chosen_classes,
+    )
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.sample_phase import sample_shapes
     from vae_gan3d.evaluation.trained_model import load_model
 
     with memory_errors_in_one_line():
-        sample_shapes(config, load_model(prefix, model))
+        trained = load_model(prefix, model)
+        sample_shapes(config, trained, choice.load(prefix, trained, seed=config.seed))
+    return 0
+
+
+def _evaluate(config: EvaluateConfig, verbose: bool) -> int:
+    from vae_gan3d.evaluation.prior_choice import choose_prior
+
+    prefix = run_folder.find_checkpoint(config.checkpoint)
+    model = run_folder.read_model_config(prefix.parent)
+    test, training = choose_records(config)
+    choice = choose_prior(config.prior, prefix, latent_size=model.latent_size, records=training)
+    make_folder(config.output_dir)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.evaluation.evaluate_phase import Evaluation, evaluate_model
+    from vae_gan3d.evaluation.shape_set import ShapeSet
+    from vae_gan3d.evaluation.trained_model import load_model
+
+    with memory_errors_in_one_line():
+        trained = load_model(prefix, model)
+        prior = choice.load(prefix, trained, seed=config.seed)
+        test_shapes = ShapeSet(test, model.resolution)
+        training_shapes = ShapeSet(training, model.resolution) if training else None
+        evaluate_model(Evaluation(config, prefix, trained, prior, test_shapes, training_shapes))
     return 0

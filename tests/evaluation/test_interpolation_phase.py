@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes import box_grid
 from vae_gan3d.config import ModelConfig, TestConfig
+from vae_gan3d.evaluation.interpolation import interpolate_on_sphere
 from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.networks.factory import build_networks
@@ -48,6 +49,21 @@ def test_a_path_runs_from_the_second_reconstruction_to_the_first(model, tmp_path
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": IoU ")[0] for line in lines[:2]] == ["reconstruction of a.mat", "reconstruction of b.mat"]
     assert matplotlib.image.imread(tmp_path / "interpolation.png").std() > 0.01
+
+
+def test_slerp_takes_another_way_between_the_same_ends(model, tmp_path):
+    # With the encoder's noise, because an untrained one gives nearly parallel means. At a third, because halfway both
+    # ways have one direction, and group normalisation hides the length.
+    for name in ("linear", "slerp"):
+        (tmp_path / name).mkdir()
+        config = make_config(tmp_path / name, steps=4, interpolation=name, sample_posterior=True)
+        interpolate_shapes(config, model, SHAPES)
+    straight, curved = (np.load(tmp_path / name / "interpolation.npy") for name in ("linear", "slerp"))
+    np.testing.assert_allclose(curved[[0, 3]], straight[[0, 3]], atol=1e-5)
+    first, second = model.encode(np.stack(SHAPES), noise_seed=0)
+    third = model.generate(interpolate_on_sphere(first, second, 1 / 3)[np.newaxis])[0]
+    np.testing.assert_allclose(curved[1], third, rtol=1e-4)
+    assert np.abs(curved[1] - straight[1]).max() > 1e-4
 
 
 def test_one_alpha_mixes_the_means(model, tmp_path):

@@ -39,6 +39,9 @@ def test_it_encodes_to_means_or_adds_the_encoders_noise(saved):
     model, voxels = load_model(prefix, CONFIG), random_grids(3, 16)
     mean, log_variance = state.average.encoder(voxels[..., np.newaxis].astype(np.float32))
     np.testing.assert_allclose(model.encode(voxels), mean, rtol=1e-4, atol=1e-5)
+    posterior = model.posterior(voxels)
+    np.testing.assert_allclose(posterior[0], mean, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(posterior[1], log_variance, rtol=1e-4, atol=1e-5)
     noise = (model.encode(voxels, noise_seed=1) - mean) / np.exp(log_variance / 2)
     # Twelve standard normal numbers: none beyond 4, not all small, the same for the same seed only.
     assert 0.3 < np.abs(noise).max() < 4

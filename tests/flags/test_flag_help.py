@@ -18,13 +18,13 @@ def test_a_flag_stands_with_its_aliases_and_its_default():
     assert lines_under("alpha=NUMBER, --scale")[0].endswith("[default: 0.5]")
     assert lines_under("[no]if_train")[0].endswith("[default: true]")
     assert lines_under("precision={auto,float32,bfloat16}") == [
-        "auto: bfloat16 on a GPU, float32 on a CPU. [default: auto]"
+        "auto: bfloat16 on a GPU and on a CPU that multiplies it, else float32. [default: auto]"
     ]
 
 
 def test_a_default_in_words_is_not_doubled():
     assert lines_under("latent_size=INTEGER, --len_vector") == [
-        "Dimensions of the latent vector [default: 128; 3dgan: 200]."
+        "Dimensions of the latent vector [default: 256; 3dgan: 200]."
     ]
 
 

@@ -50,6 +50,7 @@ def test_the_published_command_line(parse):
         ("--steps=5", "steps", 5),
         ("--text_slices", "text_slices", True),
         ("--sample_posterior", "sample_posterior", True),
+        ("--interpolation=slerp", "interpolation", "slerp"),
         ("--threshold=0.4", "threshold", 0.4),
         ("--seed=7", "seed", 7),
     ],
@@ -62,6 +63,29 @@ def test_each_flag_and_alias_of_an_interpolation(parse, word, field, value):
 def test_samples(parse):
     parse("--phase=sample", "--save_path=RUN", "--samples=5", "--threshold=0.4", "--seed=7")
     assert phase_config("test") == SampleConfig(pathlib.Path("RUN"), pathlib.Path("samples"), 5, 0.4, 7)
+
+
+@pytest.mark.parametrize(
+    ("word", "field", "value"),
+    [
+        ("--prior=normal", "prior", "normal"),
+        ("--prior=mixture", "prior", "mixture"),
+        ("--classes=chair, table,", "classes", ("chair", "table")),
+        ("--name=chair", "classes", ("chair",)),
+        ("--records=X", "records", "X"),
+        ("--record_dir=X", "records", "X"),
+        ("--split_name=whole", "split_name", "whole"),
+    ],
+)
+def test_each_flag_and_alias_of_samples(parse, word, field, value):
+    parse(word)
+    assert getattr(phase_config("sample"), field) == value
+
+
+def test_samples_are_of_all_classes_and_of_any_prior_by_default(parse):
+    parse()
+    config = phase_config("sample")
+    assert (config.prior, config.classes, config.records, config.split_name) == (None, ("all",), "", "train")
 
 
 def test_results_go_beside_the_checkpoint(parse, tmp_path):

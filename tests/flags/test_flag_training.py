@@ -20,7 +20,7 @@ def test_the_published_command_line(parse):
     defaults = phase_config("train")
     parse(*words(TRAIN)[1:])
     assert phase_config("test") == TrainingConfig(
-        model=ModelConfig(64, architecture="default", **{**DEFAULT, "latent_size": 200}),
+        model=ModelConfig(64, architecture="default", **{**DEFAULT, "latent_size": 200, "latent_layout": "vector"}),
         loss=defaults.loss,
         optimizer=defaults.optimizer,
         records="OUT/train.tfrecords",
@@ -91,6 +91,18 @@ def test_the_published_network_has_its_own_defaults(parse):
         ("--normalization=batch", "model.normalization", "batch"),
         ("--activation=tanh", "model.activation", "tanh"),
         ("--kl_weight=0.5", "loss.kl_weight", 0.5),
+        ("--kl_warmup=7", "loss.kl_warmup", 7),
+        ("--dice_weight=7", "loss.dice_weight", 7),
+        ("--adversarial_loss=hinge", "loss.adversarial_loss", "hinge"),
+        ("--adversarial_loss=hinge", "model.spectral_normalization", True),
+        ("--adversarial_loss=wgan-gp", "loss.adversarial_loss", "wgan-gp"),
+        ("--adversarial_loss=wgan-gp", "model.spectral_normalization", False),
+        ("--gradient_penalty_weight=7", "loss.gradient_penalty_weight", 7),
+        ("--mirror=", "mirror", ()),
+        ("--mirror=x", "mirror", ("x",)),
+        ("--mirror=x, z", "mirror", ("x", "z")),
+        ("--learning_rate_decay=cosine", "optimizer.learning_rate_decay", "cosine"),
+        ("--learning_rate_warmup=7", "optimizer.learning_rate_warmup", 7),
         ("--reconstruction_loss=mse", "loss.reconstruction_loss", "mse"),
         ("--adversarial_weight=0", "loss.adversarial_weight", 0),
         ("--adversarial_warmup=7", "loss.adversarial_warmup", 7),
@@ -108,6 +120,14 @@ def test_each_flag_and_alias(parse, word, field, value):
     for name in field.split("."):
         found = getattr(found, name)
     assert found == value
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("bce", 1), ("hinge", 0), ("wgan-gp", 0)])
+def test_r1_belongs_to_bce_unless_it_is_asked_for(parse, kind, expected):
+    parse(*LEAST, f"--adversarial_loss={kind}")
+    assert phase_config("train").loss.r1_weight == expected
+    parse(*LEAST, "--adversarial_loss=hinge", "--r1_weight=0.5")
+    assert phase_config("train").loss.r1_weight == 0.5
 
 
 def test_missing_records_are_named(parse):

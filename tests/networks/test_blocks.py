@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from vae_gan3d.networks import blocks
+from vae_gan3d.networks.spectral_norm import SpectralConvolution
 
 
 def test_stages_by_hand():
@@ -42,6 +43,13 @@ def test_grids_halve_double_and_stay():
     assert blocks.refining(16, "group", "relu", "name")(inputs).shape == (2, 8, 8, 8, 16)
 
 
+def test_a_halving_may_be_spectrally_normalised():
+    block = blocks.halving(16, "none", "name", spectral_normalization=True)
+    assert block(tf.zeros([2, 8, 8, 8, 4])).shape == (2, 4, 4, 4, 16)
+    assert isinstance(block.convolution, SpectralConvolution)
+    assert not isinstance(blocks.halving(16, "none", "name").convolution, SpectralConvolution)
+
+
 def test_a_block_is_convolution_then_normalisation_then_activation():
     # The convolution doubles its input to -2 and 6, mean 2, deviation 4: normalised to -1 and 1, of which ReLU keeps 1.
     convolution = keras.layers.Conv3D(1, 1, kernel_initializer=keras.initializers.Constant(2.0))
@@ -53,3 +61,12 @@ def test_a_block_is_convolution_then_normalisation_then_activation():
 def test_sizes_below_one_are_refused_by_name():
     with pytest.raises(ValueError, match="latent_size=0"):
         blocks.check_sizes(base_width=1, latent_size=0)
+
+
+def test_a_residual_block_begins_as_the_identity_and_can_change():
+    block = blocks.ResidualBlock(8, "group", "relu", name="block")
+    block.build((None, 4, 4, 4, 8))
+    inputs = tf.random.stateless_normal([2, 4, 4, 4, 8], seed=(0, 0))
+    np.testing.assert_array_equal(block(inputs), inputs)
+    block.layers[-1].kernel.assign(tf.ones_like(block.layers[-1].kernel))
+    assert np.abs(block(inputs) - inputs).max() > 0.1

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests.fakes import random_grids
@@ -37,3 +38,28 @@ def test_outputs_are_float32_under_bfloat16():
     mean, log_variance = encoder(tf.zeros([1, 16, 16, 16, 1]))
     assert (mean.dtype, log_variance.dtype) == (tf.float32, tf.float32)
     assert {variable.dtype for variable in encoder.variables} == {"float32"}
+
+
+def test_a_latent_grid_keeps_mean_and_log_variance_of_a_cell_together():
+    encoder = Encoder(resolution=16, latent_size=128, base_width=8, normalization="none", latent_layout="grid")
+    assert encoder.moments.kernel.shape == (1, 1, 1, 16, 4)
+    encoder.moments.kernel.assign(tf.zeros([1, 1, 1, 16, 4]))
+    encoder.moments.bias.assign([1, 2, 3, 100])
+    mean, log_variance = encoder(tf.zeros([1, 16, 16, 16, 1]))
+    np.testing.assert_array_equal(mean[0], [1, 2] * 64)  # cell by cell, two dimensions each
+    np.testing.assert_array_equal(log_variance[0], [3, LOG_VARIANCE_RANGE[1]] * 64)
+
+
+def test_a_cell_of_a_latent_grid_sees_its_own_part_of_the_shape():
+    encoder = Encoder(resolution=64, latent_size=64, base_width=8, normalization="none", latent_layout="grid")
+    voxels = np.zeros((2, 64, 64, 64, 1), np.float32)
+    voxels[1, :4, :4, :4] = 1  # the second shape differs from the first in one corner
+    mean, _ = encoder(tf.constant(voxels))
+    changed = np.abs(mean[1] - mean[0]).reshape(4, 4, 4)
+    assert changed[0, 0, 0] > 0
+    assert changed[3, 3, 3] == 0
+
+
+def test_a_latent_grid_needs_whole_cells():
+    with pytest.raises(ValueError, match="latent_size=200 does not fill a 4\\^3 grid: give a multiple of 64"):
+        Encoder(resolution=16, latent_size=200, base_width=8, normalization="none", latent_layout="grid")

@@ -30,7 +30,17 @@ def test_shapes_at_every_resolution(resolution, architecture):
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "selu", "gelu", "tanh"])
 def test_gradients_reach_every_weight(normalization, activation):
     arguments = {**SMALL, "normalization": normalization, "activation": activation}
-    networks = build_networks(resolution=16, **arguments)
+    _require_gradients_everywhere(build_networks(resolution=16, **arguments), normalization)
+
+
+def test_gradients_reach_every_weight_behind_a_latent_grid():
+    networks = build_networks(resolution=16, **{**SMALL, "latent_size": 64}, latent_layout="grid")
+    for block in (networks.encoder.refine, networks.generator.blocks[0]):  # they begin at zero, and block the rest
+        block.layers[-1].kernel.assign(tf.random.stateless_normal(block.layers[-1].kernel.shape, seed=(0, 0)))
+    _require_gradients_everywhere(networks, "group")
+
+
+def _require_gradients_everywhere(networks, normalization):
     voxels = grids(16, count=4)
     with tf.GradientTape() as tape:
         mean, log_variance = networks.encoder(voxels, training=True)
@@ -52,6 +62,17 @@ def test_only_the_published_discriminator_is_normalised():
             resolution=16, **{**SMALL, "architecture": architecture, "normalization": "batch"}
         ).discriminator
         assert any("moving" in variable.path for variable in discriminator.variables) == normalised
+
+
+def test_spectral_norms_are_the_discriminators_alone():
+    plain = build_networks(resolution=16, **SMALL)
+    spectral = build_networks(resolution=16, **SMALL, spectral_normalization=True)
+    for name in ("encoder", "generator"):
+        for mine, theirs in zip(getattr(plain, name).variables, getattr(spectral, name).variables, strict=True):
+            assert mine.path == theirs.path
+            np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+    paths = [{variable.path for variable in networks.discriminator.variables} for networks in (plain, spectral)]
+    assert sorted(path.split("/")[-1] for path in paths[1] - paths[0]) == ["direction"] * 3
 
 
 def test_first_weights_follow_the_seed():

@@ -1,6 +1,7 @@
 """The generator: the published network layer by layer, and what the default one adds."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from vae_gan3d.networks.generator import Generator
@@ -68,3 +69,18 @@ def test_batch_statistics_are_learnt_in_training_alone():
     assert all(np.array_equal(old, variable) for old, variable in zip(before, statistics, strict=True))
     generator.features(latents, training=True)
     assert not any(np.array_equal(old, variable) for old, variable in zip(before, statistics, strict=True))
+
+
+def test_a_latent_grid_opens_on_its_cells_with_a_residual_block_behind():
+    generator = make(
+        "default", resolution=32, base_width=8, normalization="group", latent_size=128, latent_layout="grid"
+    )
+    assert generator.opening.convolution.kernel.shape == (3, 3, 3, 2, 32)
+    assert type(generator.blocks[0]).__name__ == "ResidualBlock"
+    assert len(generator.blocks) == 5
+    assert generator(tf.zeros([2, 128])).shape == (2, 32, 32, 32, 1)
+
+
+def test_an_unknown_layout_is_refused():
+    with pytest.raises(ValueError, match="latent_layout='tree' is not known: give vector or grid"):
+        make("default", latent_layout="tree")

@@ -17,6 +17,12 @@ def test_stages_halve_the_grid_and_double_the_channels(resolution, channels):
     assert trunk.compute_output_shape((None, resolution, resolution, resolution, 1)) == (None, 4, 4, 4, channels[-1])
 
 
+def test_every_stage_may_be_spectrally_normalised():
+    trunk = Trunk(resolution=32, base_width=8, normalization="none", spectral_normalization=True)
+    trunk.build((None, 32, 32, 32, 1))
+    assert [variable.shape for variable in trunk.non_trainable_variables] == [(8,), (16,), (32,)]
+
+
 def test_refusals():
     with pytest.raises(ValueError, match="base_width=0"):
         Trunk(resolution=16, base_width=0, normalization="none")

@@ -5,7 +5,15 @@ import tensorflow as tf
 
 from tests.fakes import random_grids, write_legacy_records, write_records
 from vae_gan3d.errors import UserError
-from vae_gan3d.records.pipeline import ordered_batches, read_record, sample_indices, training_batches, unpack_rows
+from vae_gan3d.records.pipeline import (
+    mirror_coins,
+    mirror_rows,
+    ordered_batches,
+    read_record,
+    sample_indices,
+    training_batches,
+    unpack_rows,
+)
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.voxels.grids import pack_grid, pad_grid, resize_grid
 
@@ -139,6 +147,55 @@ def test_a_record_number_out_of_range_is_refused(stored, index):
         read_record(stored[0], index, 32)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("side", [16, 32])
+def test_rows_are_flipped_where_the_coin_says(axis, side):
+    grids = random_grids(2, side)
+    rows = tf.constant(np.stack([np.frombuffer(pack_grid(grid), np.uint8) for grid in grids]))
+    coins = np.ones((2, 3), bool)
+    coins[1, axis] = False  # the second sample's coins for the other axes do not count
+    flipped = unpack_rows(mirror_rows(rows, side, tf.constant(coins), [axis]), side, side).numpy()[..., 0]
+    assert np.array_equal(flipped[0], np.flip(grids[0], axis))
+    assert np.array_equal(flipped[1], grids[1])
+
+
+@pytest.mark.parametrize(("resolution", "cache_bytes"), [(16, 1 << 20), (32, 1 << 20), (64, 1 << 20), (32, 0)])
+def test_mirrored_batches_are_the_samples_flipped_by_their_coins(stored, resolution, cache_bytes):
+    record_set, grids = stored
+    mirrored = batches(
+        record_set, resolution=resolution, stop_step=5, mirror_axes=(0, 2), cache_bytes=cache_bytes
+    ).as_numpy_iterator()
+    seen = set()
+    for step, (voxels, labels) in enumerate(mirrored):
+        coins = mirror_coins(tf.constant(step, tf.int64), 3, 1).numpy()
+        for sample, label, coin in zip(voxels[..., 0], labels, coins, strict=True):
+            axes = [axis for axis in (0, 2) if coin[axis]]
+            assert np.array_equal(sample, np.flip(resize_grid(grids[label], resolution), axes))
+            seen.add(tuple(axes))
+    assert seen == {(), (0,), (2,), (0, 2)}
+
+
+def test_coins_are_fair_and_independent():
+    # 4000 coins an axis: a share deviates by 0.008, and so does a correlation by 0.016; the bounds are four times that.
+    coins = np.concatenate([mirror_coins(tf.constant(step, tf.int64), 40, 5).numpy() for step in range(100)])
+    assert np.abs(coins.mean(axis=0) - 0.5).max() < 0.032
+    others = mirror_coins(tf.constant(0, tf.int64), 4000, 6).numpy()
+    columns = np.concatenate([coins, np.roll(coins, 1, axis=0), others], axis=1).astype(float)
+    correlations = np.corrcoef(columns.T) - np.eye(9)
+    assert np.abs(correlations).max() < 0.064
+
+
+def test_a_resumed_run_is_mirrored_as_before_and_another_batch_size_alike(stored):
+    def samples(**options):
+        dataset = batches(stored[0], mirror_axes=(0, 1, 2), **options)
+        return np.concatenate([voxels for voxels, _ in dataset.as_numpy_iterator()])
+
+    whole = samples(stop_step=10)
+    assert np.array_equal(samples(start_step=4, stop_step=10), whole[12:])
+    assert np.array_equal(samples(batch_size=5, stop_step=6), whole)
+    assert not np.array_equal(samples(stop_step=10, seed=2), whole)
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -147,6 +204,7 @@ def test_a_record_number_out_of_range_is_refused(stored, index):
         ({"start_step": -1}, "steps -1 to None"),
         ({"start_step": 3, "stop_step": 2}, "steps 3 to 2"),
         ({"seed": 2**63}, "does not fit into 64 bits"),
+        ({"mirror_axes": (0, 3)}, "a grid has no axis 3 to mirror: choose from 0, 1 and 2"),
     ],
 )
 def test_arguments_out_of_range_are_refused_at_once(stored, options, reason):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
-from vae_gan3d.training.run_folder import checkpoint_epochs, data_file, index_file
+from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, data_file, index_file, prior_file
 
 
 def make(value):
@@ -36,6 +36,21 @@ def test_the_oldest_go_and_nothing_is_left_aside(tmp_path):
         "model.ckpt-5.data-00000-of-00001",
         "model.ckpt-5.index",
     ]
+
+
+def test_a_prior_goes_with_its_checkpoint(tmp_path):
+    for epoch in (1, 2):
+        save_checkpoint(make(epoch)[0], tmp_path, epoch, keep=2)
+        prior_file(checkpoint_prefix(tmp_path, epoch)).touch()
+    save_checkpoint(make(3)[0], tmp_path, 3, keep=2)
+    assert [path.name for path in tmp_path.glob("*.prior.npz")] == ["model.ckpt-2.prior.npz"]
+
+
+def test_a_prior_of_other_weights_does_not_outlive_them(tmp_path):
+    save_checkpoint(make(1)[0], tmp_path, 1, keep=2)
+    prior_file(checkpoint_prefix(tmp_path, 1)).touch()
+    save_checkpoint(make(2)[0], tmp_path, 1, keep=2)
+    assert not list(tmp_path.glob("*.prior.npz"))
 
 
 def test_an_empty_folder_restores_nothing(tmp_path):

@@ -1,7 +1,6 @@
 """Training runs on small records: files, resuming, stopping."""
 
 import csv
-import dataclasses
 import os
 import signal
 
@@ -12,6 +11,7 @@ from tests.fakes import random_grids, write_records
 from vae_gan3d.config import LossConfig, ModelConfig, OptimizerConfig, TrainingConfig
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.training import loop
+from vae_gan3d.training.health import Watch
 from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, index_file, read_model_config
 
 
@@ -23,10 +23,14 @@ def records(tmp_path_factory):
 
 
 def make_config(folder, **changed):
+    """A small run with everything that changes from step to step."""
     values = {
-        "model": ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",)),
-        "loss": LossConfig(1.0, "bce", 0.3, 3, 0.0, 1.0, r1_every=2),
-        "optimizer": OptimizerConfig(1e-3, 1e-3, 0.5),
+        "model": ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), spectral_normalization=True),
+        "loss": LossConfig(
+            1.0, "bce", 0.3, 3, 0.0, 1.0, r1_weight=1.0, r1_every=2, adversarial_loss="hinge", kl_warmup=6
+        ),
+        "optimizer": OptimizerConfig(1e-3, 1e-3, 0.5, learning_rate_decay="cosine", learning_rate_warmup=2),
+        "mirror": ("x", "z"),
         "records": "records",
         "split_name": "train",
         "save_path": folder / "run",
@@ -89,13 +93,22 @@ def test_one_trace_a_run(finished):
     assert traces == 1
 
 
-def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path, records, finished):
+def test_a_stopped_run_ends_where_an_uninterrupted_one_does(tmp_path, records, finished, monkeypatch):
+    """Learning rates, the KL term's weight, mirroring and spectral norms go on as if nothing had happened."""
     whole, _ = finished
     parts = make_config(tmp_path)
-    loop.train(dataclasses.replace(parts, epochs=2), records)
-    _, step = restored_weights(parts)
-    assert step == 5
-    loop.train(parts, records)
+    write_log = loop._Run._write_log
+
+    def write_and_stop(run, bar):
+        write_log(run, bar)
+        if run._step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Run, "_write_log", write_and_stop)
+        assert loop.train(parts, records) == 128 + signal.SIGTERM
+    assert restored_weights(parts)[1] == 4
+    assert loop.train(parts, records) == 0
     expected, expected_step = restored_weights(whole)
     weights, step = restored_weights(parts)
     assert step == expected_step == 8
@@ -126,6 +139,17 @@ def test_ctrl_c_saves_and_says_where(tmp_path, records, capsys, monkeypatch):
     assert f"saved {checkpoint_prefix(config.save_path, 1)}" in capsys.readouterr().err
     _, step = restored_weights(config)
     assert step == 1
+
+
+def test_warnings_are_shown_once(tmp_path, records, capsys, monkeypatch):
+    class Alarm(Watch):
+        def _failure(self, values, step):
+            assert values["reconstruction_loss"] > 0
+            return "something is wrong: mend it" if step > 2 else None
+
+    monkeypatch.setattr(loop, "all_watches", lambda **_: [Alarm()])
+    assert loop.train(make_config(tmp_path, loss=LossConfig(1.0, "bce", 0.0, 0, 0.0, 1.0)), records) == 0
+    assert capsys.readouterr().err.count("warning: at step 4 something is wrong: mend it") == 1
 
 
 def test_means_leave_out_what_is_not_known():

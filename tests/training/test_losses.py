@@ -49,19 +49,68 @@ def test_kl_by_hand():
     np.testing.assert_allclose(losses.kl_divergence(mean, log_variance), [0, 2, math.e**2 - 3], rtol=1e-6, atol=1e-6)
 
 
-def test_adversarial_losses_at_indifference_and_certainty():
+def test_dice_by_hand():
+    # 8 voxels each. Perfect answers: 2 * 8 / (8 + 8) = 1, nothing lost. No overlap: 2 * 0 / (8 + 0) = 0, all of it.
+    # Probability 0.5 against a full grid: 2 * 4 / (8 * 0.25 + 8) = 0.8.
+    # Against an empty one: 0 / 2. Empty and answered empty is perfect.
+    logits, voxels = cubes(100, 100, 0, 0, -100), cubes(1, 0, 1, 0, 0)
+    np.testing.assert_allclose(losses.dice_loss(logits, voxels), [0, 1, 0.2, 1, 0], atol=1e-5)
+
+
+def test_dice_counts_each_sample_by_itself():
+    # Half a grid found, exactly: 4 of 8 voxels at probability 1. 2 * 4 / (4 + 8) = 2/3, whatever the others are.
+    logits = tf.concat([tf.fill([1, 1, 2, 2, 1], 100.0), tf.fill([1, 1, 2, 2, 1], -100.0)], axis=1)
+    np.testing.assert_allclose(losses.dice_loss(tf.concat([logits, cubes(100)], 0), cubes(1, 1)), [1 / 3, 0], atol=1e-5)
+
+
+def test_kl_weight_rises_linearly_and_stays():
+    weights = [float(losses.kl_weight_at(tf.constant(step, tf.int64), 3.0, 4)) for step in range(7)]
+    np.testing.assert_allclose(weights, [0, 0.75, 1.5, 2.25, 3, 3, 3])
+    assert float(losses.kl_weight_at(tf.constant(0, tf.int64), 3.0, 0)) == 3
+
+
+def test_bce_at_indifference_and_certainty():
     # Logit 0 is an answer of one half: ln 2 for everybody. A logit of 50 is certain: right costs 0, wrong 50.
     logits = tf.constant([[0.0], [50.0]])
-    np.testing.assert_allclose(losses.generator_loss(logits), [LN2, 0], atol=1e-6)
-    np.testing.assert_allclose(losses.discriminator_loss(logits, real=True), [LN2, 0], atol=1e-6)
-    np.testing.assert_allclose(losses.discriminator_loss(logits, real=False), [LN2, 50], atol=1e-5)
+    np.testing.assert_allclose(losses.generator_loss(logits, "bce"), [LN2, 0], atol=1e-6)
+    np.testing.assert_allclose(losses.discriminator_loss(logits, "bce", real=True), [LN2, 0], atol=1e-6)
+    np.testing.assert_allclose(losses.discriminator_loss(logits, "bce", real=False), [LN2, 50], atol=1e-5)
+
+
+def test_hinge_by_hand():
+    # Real shapes cost what they lack to a logit of 1, generated ones what they exceed -1 by; the generator wants a
+    # high logit without end.
+    logits = tf.constant([[-3.0], [0.25], [1.0], [2.0]])
+    np.testing.assert_allclose(losses.discriminator_loss(logits, "hinge", real=True), [4, 0.75, 0, 0])
+    np.testing.assert_allclose(losses.discriminator_loss(logits, "hinge", real=False), [0, 1.25, 2, 3])
+    np.testing.assert_allclose(losses.generator_loss(logits, "hinge"), [3, -0.25, -1, -2])
+
+
+def test_wasserstein_by_hand():
+    logits = tf.constant([[-3.0], [2.0]])
+    np.testing.assert_allclose(losses.discriminator_loss(logits, "wgan-gp", real=True), [3, -2])
+    np.testing.assert_allclose(losses.discriminator_loss(logits, "wgan-gp", real=False), [-3, 2])
+    np.testing.assert_allclose(losses.generator_loss(logits, "wgan-gp"), [3, -2])
+
+
+def test_unknown_adversarial_losses_are_refused():
+    with pytest.raises(ValueError, match="'lsgan' is not known: give bce, hinge or wgan-gp"):
+        losses.generator_loss(tf.zeros([1, 1]), "lsgan")
+    with pytest.raises(ValueError, match="'lsgan'"):
+        losses.discriminator_loss(tf.zeros([1, 1]), "lsgan", real=True)
+
+
+@pytest.mark.parametrize("kind", ["hinge", "wgan-gp"])
+def test_only_bce_has_labels_to_smooth(kind):
+    with pytest.raises(ValueError, match=f"label_smoothing=0.1 needs labels, which {kind} has not"):
+        losses.discriminator_loss(tf.zeros([1, 1]), kind, real=True, label_smoothing=0.1)
 
 
 def test_label_smoothing_is_one_sided():
     # Target 0.9 at logit 50: 0.1 of the cost of answering wrong, 5. Generated shapes keep target 0.
     logits = tf.constant([[50.0]])
-    np.testing.assert_allclose(losses.discriminator_loss(logits, real=True, label_smoothing=0.1), [5], atol=1e-4)
-    np.testing.assert_allclose(losses.discriminator_loss(logits, real=False, label_smoothing=0.1), [50], atol=1e-4)
+    smoothed = [losses.discriminator_loss(logits, "bce", real=real, label_smoothing=0.1) for real in (True, False)]
+    np.testing.assert_allclose(smoothed, [[5], [50]], atol=1e-4)
 
 
 def test_r1_of_a_linear_discriminator_is_half_its_squared_slope():
@@ -70,6 +119,26 @@ def test_r1_of_a_linear_discriminator_is_half_its_squared_slope():
         return 3 * tf.reduce_sum(voxels, axis=[1, 2, 3])
 
     np.testing.assert_allclose(losses.r1_penalty(discriminator, cubes(0, 1)), [36, 36])
+
+
+def test_gradient_penalty_of_linear_discriminators():
+    # D(x) = s Σ x over 8 voxels has a gradient of norm s sqrt 8 everywhere. s = 1 / sqrt 8 makes it 1, no penalty;
+    # s = 3 / sqrt 8 makes it 3, penalty 4; s = 0 makes it 0, penalty 1.
+    for slope, expected in ((1 / math.sqrt(8), 0), (3 / math.sqrt(8), 4), (0.0, 1)):
+        penalty = losses.gradient_penalty(
+            lambda voxels, s=slope: s * tf.reduce_sum(voxels, axis=[1, 2, 3]), cubes(0, 1)
+        )
+        np.testing.assert_allclose(penalty, [expected, expected], atol=3e-3)
+
+
+def test_gradient_penalty_pulls_a_slope_towards_one_and_is_finite_at_none():
+    # d/ds (s sqrt 8 - 1)² = 2 (s sqrt 8 - 1) sqrt 8; at s = 3 / sqrt 8 that is 4 sqrt 8. At s = 0 it is 0 by the
+    # rounding of the root, and must not be NaN.
+    for slope, expected in ((3 / math.sqrt(8), 4 * math.sqrt(8)), (0.0, 0)):
+        weight = tf.Variable(slope)
+        with tf.GradientTape() as tape:
+            penalty = losses.gradient_penalty(lambda x, w=weight: w * tf.reduce_sum(x, axis=[1, 2, 3]), cubes(0.5))
+        np.testing.assert_allclose(tape.gradient(penalty, weight), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_adaptive_weight_by_hand():

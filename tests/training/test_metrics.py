@@ -1,6 +1,7 @@
 """Metrics on inputs worked out by hand, with the perfect and the no-overlap case."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from vae_gan3d.training import metrics
@@ -31,6 +32,30 @@ def test_iou_follows_the_threshold():
     # At 0.8 only voxel 1 is left of the generated ones: 1 in both, 3 in either.
     generated = row(0.1, 0.9, 0.8, 0.7, 0.6, 0.2, 0, 0.5)
     np.testing.assert_allclose(metrics.intersection_over_union(generated, REAL, 0.8), [1 / 3])
+
+
+def test_precision_and_recall_by_hand():
+    # Voxels 0 1 2 are real, 1 2 3 4 are predicted, 1 2 are both: 2 of 4 predicted and 2 of 3 real ones.
+    predicted = row(0.1, 0.9, 0.8, 0.7, 0.6, 0.2, 0, 0.5)
+    np.testing.assert_allclose(metrics.precision(predicted, REAL), [2 / 4])
+    np.testing.assert_allclose(metrics.recall(predicted, REAL), [2 / 3])
+    # At 0.8 only voxel 1 is left: it is real, and one of three.
+    np.testing.assert_allclose(metrics.precision(predicted, REAL, 0.8), [1])
+    np.testing.assert_allclose(metrics.recall(predicted, REAL, 0.8), [1 / 3])
+
+
+@pytest.mark.parametrize("measure", [metrics.precision, metrics.recall])
+def test_precision_and_recall_perfect_and_no_overlap(measure):
+    batch = tf.concat([REAL, 1 - REAL], 0)
+    np.testing.assert_allclose(measure(batch, tf.concat([REAL, REAL], 0)), [1, 0])
+
+
+@pytest.mark.parametrize("measure", [metrics.precision, metrics.recall])
+def test_precision_and_recall_of_empty_shapes(measure):
+    # Nothing predicted of something, something of nothing, nothing of nothing: only the last is right.
+    empty = tf.zeros_like(REAL)
+    predicted, real = tf.concat([empty, REAL, empty], 0), tf.concat([REAL, empty, empty], 0)
+    np.testing.assert_allclose(measure(predicted, real), [0, 0, 1])
 
 
 def test_occupancy_by_hand():

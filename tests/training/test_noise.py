@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from vae_gan3d.training.noise import POSTERIOR_STREAM, PRIOR_STREAM, latent_noise, reparameterize
+from vae_gan3d.training.noise import POSTERIOR_STREAM, PRIOR_STREAM, interpolated, latent_noise, reparameterize, uniform
 
 
 def draw(seed=1, stream=POSTERIOR_STREAM, step=3):
@@ -27,3 +27,12 @@ def test_reparameterize_by_hand():
     # Variance e^(2 ln 3) = 9, deviation 3: 1 + 3 * 2 = 7.
     latents = reparameterize(tf.constant([[1.0]]), tf.constant([[2 * np.log(3.0)]], tf.float32), tf.constant([[2.0]]))
     np.testing.assert_allclose(latents, [[7]], rtol=1e-6)
+
+
+def test_uniform_draws_by_hand():
+    # The normal distribution function is 0.5 at 0 and 0.8413 at 1 standard deviation.
+    np.testing.assert_allclose(uniform(tf.constant([0.0, 1.0, -1.0, 9.0])), [0.5, 0.841345, 0.158655, 1], atol=1e-5)
+
+
+def test_interpolated_by_hand():
+    np.testing.assert_allclose(interpolated(tf.constant([4.0, 4.0]), tf.constant([0.0, 8.0]), 0.25), [1, 7])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from vae_gan3d.training import precision as precision_module
 from vae_gan3d.training.precision import set_precision
 
 
@@ -23,9 +24,22 @@ def test_layers_compute_in_it_and_keep_float32_weights(precision, computed):
     assert layer.kernel.dtype == "float32"
 
 
-@pytest.mark.parametrize(("devices", "expected"), [(["gpu"], "bfloat16"), ([], "float32")])
-def test_auto_takes_bfloat16_on_a_gpu_alone(monkeypatch, devices, expected):
+@pytest.mark.parametrize(
+    ("devices", "instructions", "expected"),
+    [
+        (["gpu"], "flags\t\t: fpu sse2", "bfloat16"),
+        ([], "flags\t\t: fpu sse2 avx512f", "float32"),
+        ([], "flags\t\t: fpu avx512_bf16 clzero", "bfloat16"),
+        ([], "model name\t: amx_bf16", "float32"),
+        ([], None, "float32"),
+    ],
+)
+def test_auto_takes_bfloat16_where_it_is_fast(monkeypatch, tmp_path, devices, instructions, expected):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: devices if kind == "GPU" else ["cpu"])
+    file = tmp_path / "cpuinfo"
+    if instructions is not None:
+        file.write_text(f"processor\t: 0\n{instructions}\n")
+    monkeypatch.setattr(precision_module, "_PROCESSOR_FILE", file)
     assert set_precision("auto") == expected
 
 

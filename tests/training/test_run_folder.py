@@ -31,6 +31,7 @@ def test_epochs_are_newest_first_by_number_and_need_both_files(tmp_path):
 def test_find_checkpoint_by_folder_prefix_and_file(tmp_path):
     for epoch in (9, 10):
         touch_checkpoint(tmp_path, epoch)
+        run_folder.prior_file(run_folder.checkpoint_prefix(tmp_path, epoch)).touch()
     newest = tmp_path / "model.ckpt-10"
     assert run_folder.find_checkpoint(tmp_path) == newest
     assert run_folder.find_checkpoint(newest) == newest
@@ -50,6 +51,19 @@ def test_find_checkpoint_says_what_is_missing_and_what_there_is(tmp_path):
 def test_model_config_returns_as_written(tmp_path):
     run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
     assert run_folder.read_model_config(tmp_path) == MODEL
+
+
+def test_a_configuration_from_before_spectral_normalisation_is_of_networks_without_it(tmp_path):
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
+    path = tmp_path / run_folder.CONFIG_NAME
+    contents = json.loads(path.read_text())
+    del contents["model"]["spectral_normalization"]
+    path.write_text(json.dumps(contents))
+    assert run_folder.read_model_config(tmp_path) == MODEL
+    run_folder.require_same_run(tmp_path, MODEL, batch_size=32)
+    spectral = dataclasses.replace(MODEL, spectral_normalization=True)
+    with pytest.raises(UserError, match=r"than asked for \(.*spectral normalization of the discriminator\)"):
+        run_folder.require_same_run(tmp_path, spectral, batch_size=32)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +103,7 @@ def test_clearing_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     touch_checkpoint(tmp_path, 3)
     run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
     (tmp_path / "output_ims" / "epoch-1_sample-2").mkdir(parents=True)
+    run_folder.prior_file(run_folder.checkpoint_prefix(tmp_path, 3)).touch()
     (tmp_path / "thesis.tex").touch()
     run_folder.clear_run(tmp_path)
     assert [path.name for path in pathlib.Path(tmp_path).iterdir()] == ["thesis.tex"]

@@ -7,7 +7,7 @@ from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
 from vae_gan3d.training.state import TrainingState, inference_checkpoint
 
 
-def make_state(architecture, normalization, seed):
+def make_state(architecture, normalization, seed, spectral=False):
     networks = {
         "resolution": 32,
         "latent_size": 4,
@@ -15,6 +15,7 @@ def make_state(architecture, normalization, seed):
         "normalization": normalization,
         "activation": "relu",
         "architecture": architecture,
+        "spectral_normalization": spectral,
     }
     return TrainingState(networks, learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=seed)
 
@@ -26,9 +27,13 @@ def everything(state):
     return [*variables, *(slot for slot in slots if "learning_rate" not in slot.path), state.step]
 
 
-@pytest.mark.parametrize(("architecture", "normalization"), [("default", "group"), ("3dgan", "batch")])
-def test_every_variable_comes_back(tmp_path, architecture, normalization):
-    saved, restored = make_state(architecture, normalization, 1), make_state(architecture, normalization, 2)
+@pytest.mark.parametrize(
+    ("architecture", "normalization", "spectral"),
+    [("default", "group", False), ("3dgan", "batch", False), ("default", "group", True)],
+)
+def test_every_variable_comes_back(tmp_path, architecture, normalization, spectral):
+    saved, restored = (make_state(architecture, normalization, seed, spectral) for seed in (1, 2))
+    assert any(variable.path.endswith("direction") for variable in everything(saved)[:-1]) == spectral
     random = np.random.default_rng(0)
     for variable in everything(saved):
         variable.assign(random.integers(1, 100, variable.shape))

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_gan3d.config import TestConfig
-from vae_gan3d.evaluation.interpolation import interpolate, path_alphas
+from vae_gan3d.evaluation.interpolation import interpolate, interpolate_on_sphere, path_alphas
 from vae_gan3d.evaluation.text_slices import write_text_slices
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.files import atomic_path
@@ -34,7 +34,8 @@ def interpolate_shapes(config: TestConfig, model: TrainedModel, shapes: list[np.
     first, second = model.encode(voxels, noise_seed=config.seed if config.sample_posterior else None)
     alphas = path_alphas(config.steps) if config.steps else np.array([config.alpha], np.float32)
     reconstructions = model.generate(np.stack([first, second]))
-    results = model.generate(interpolate(first, second, alphas))
+    mix = interpolate_on_sphere if config.interpolation == "slerp" else interpolate
+    results = model.generate(mix(first, second, alphas))
 
     overlaps = intersection_over_union(
         tf.constant(reconstructions[..., np.newaxis]),

@@ -37,6 +37,23 @@ class TrainedModel:
             lambda latents: tf.sigmoid(networks.generator(latents)), autograph=False, reduce_retracing=True
         )
 
+    def posterior(self, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The latent Gaussians of shapes.
+
+        Args:
+            voxels: `[K, R, R, R]` in [0, 1].
+
+        Returns:
+            mean: `[K, L]` float32.
+            log_variance: `[K, L]` float32 in [-8, 4].
+        """
+        moments = [
+            self._encode(tf.cast(voxels[start : start + _BATCH, ..., np.newaxis], tf.float32))
+            for start in range(0, len(voxels), _BATCH)
+        ]
+        mean, log_variance = (tf.concat(parts, axis=0).numpy() for parts in zip(*moments, strict=True))
+        return mean, log_variance
+
     def encode(self, voxels: np.ndarray, *, noise_seed: int | None = None) -> np.ndarray:
         """Encodes shapes.
 
@@ -47,15 +64,11 @@ class TrainedModel:
         Returns:
             `[K, L]` float32.
         """
-        moments = [
-            self._encode(tf.cast(voxels[start : start + _BATCH, ..., np.newaxis], tf.float32))
-            for start in range(0, len(voxels), _BATCH)
-        ]
-        mean, log_variance = (tf.concat(parts, axis=0) for parts in zip(*moments, strict=True))
+        mean, log_variance = self.posterior(voxels)
         if noise_seed is None:
-            return mean.numpy()
+            return mean
         step = tf.constant(0, tf.int64)
-        noise = latent_noise(tuple(mean.shape), seed=noise_seed, stream=POSTERIOR_STREAM, step=step)
+        noise = latent_noise(mean.shape, seed=noise_seed, stream=POSTERIOR_STREAM, step=step)
         return reparameterize(mean, log_variance, noise).numpy()
 
     def generate(self, latents: np.ndarray) -> np.ndarray:

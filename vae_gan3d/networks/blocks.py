@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 
 from vae_gan3d.networks.normalization import normalization_layer
+from vae_gan3d.networks.spectral_norm import SpectralConvolution
+from vae_gan3d.networks.voxel_convolutions import VoxelConvolution
 
 CORE_SIDE = 4  # every network meets the latent at 4^3
 _LEAK = 0.2
@@ -83,9 +85,10 @@ class ConvolutionBlock(keras.layers.Layer):
         return self.activation(outputs)
 
 
-def halving(channels: int, normalization: str, name: str) -> ConvolutionBlock:
+def halving(channels: int, normalization: str, name: str, *, spectral_normalization: bool = False) -> ConvolutionBlock:
     """A 4^3 convolution of stride 2 with LeakyReLU: `[B, D, H, W, C]` to `[B, D/2, H/2, W/2, channels]`."""
-    convolution = keras.layers.Conv3D(channels, 4, strides=2, padding="same", name="convolution")
+    layer = SpectralConvolution if spectral_normalization else VoxelConvolution
+    convolution = layer(channels, 4, strides=2, padding="same", name="convolution")
     return ConvolutionBlock(convolution, normalization, "leaky_relu", name=name)
 
 
@@ -99,3 +102,60 @@ def refining(channels: int, normalization: str, activation: str, name: str) -> C
     """A 3^3 convolution that keeps the grid: `[B, D, H, W, C]` to `[B, D, H, W, channels]`."""
     convolution = keras.layers.Conv3D(channels, 3, padding="same", name="convolution")
     return ConvolutionBlock(convolution, normalization, activation, name=name)
+
+
+class ResidualBlock(keras.layers.Layer):
+    """Two 3^3 convolutions beside a path that leaves the grid as it is (He et al. 2016, full pre-activation).
+
+    The last convolution begins at zero, so that the block begins as the identity.
+    """
+
+    def __init__(self, channels: int, normalization: str, activation: str, *, name: str) -> None:
+        """Makes the layers.
+
+        Args:
+            channels: of input and output.
+            normalization: `group`, `batch` or `none`.
+            activation: see `activation_layer`.
+            name: the layer's name.
+
+        Raises:
+            ValueError: a name is not known.
+        """
+        super().__init__(name=name)
+        self.layers = [
+            normalization_layer(normalization, "normalization0"),
+            activation_layer(activation, "activation0"),
+            keras.layers.Conv3D(channels, 3, padding="same", name="convolution0"),
+            normalization_layer(normalization, "normalization1"),
+            activation_layer(activation, "activation1"),
+            keras.layers.Conv3D(channels, 3, padding="same", kernel_initializer="zeros", name="convolution1"),
+        ]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Builds the layers for `[B, D, H, W, channels]`."""
+        for layer in self.layers:
+            layer.build(input_shape)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The input's shape."""
+        return input_shape
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Maps `[B, D, H, W, channels]` to the same shape; Keras hands `training` on to the normalisation."""
+        outputs = inputs
+        for layer in self.layers:
+            outputs = layer(outputs)
+        return inputs + outputs
+
+
+def check_latent_layout(latent_layout: str, latent_size: int) -> None:
+    """Refuses a layout that is not known or that the latent cannot be cut into.
+
+    Raises:
+        ValueError: it is neither `vector` nor `grid`, or `grid` and the size is not a multiple of 4^3.
+    """
+    if latent_layout not in ("vector", "grid"):
+        raise ValueError(f"latent_layout={latent_layout!r} is not known: give vector or grid")
+    if latent_layout == "grid" and latent_size % CORE_SIDE**3:
+        raise ValueError(f"latent_size={latent_size} does not fill a 4^3 grid: give a multiple of 64, or vector")

@@ -3,27 +3,38 @@
 import keras
 import tensorflow as tf
 
+from vae_gan3d.networks.spectral_norm import SpectralDense, advance_direction
 from vae_gan3d.networks.trunk import Trunk
 
 
 class Discriminator(keras.Model):
     """Mirrors the encoder: strided 3D convolutions to 4^3 with LeakyReLU 0.2, then one logit."""
 
-    def __init__(self, *, resolution: int, base_width: int, normalization: str) -> None:
+    def __init__(
+        self, *, resolution: int, base_width: int, normalization: str, spectral_normalization: bool = False
+    ) -> None:
         """Makes and builds the network.
 
         Args:
             resolution: voxels a side, 16, 32, 64 or 128.
             base_width: channels of the first stage.
             normalization: `group`, `batch` or `none`.
+            spectral_normalization: divides every kernel by its spectral norm (Miyato et al. 2018).
 
         Raises:
             ValueError: a size is too small, or a name is not known.
         """
         super().__init__(name="discriminator")
-        self.trunk = Trunk(resolution=resolution, base_width=base_width, normalization=normalization)
+        self.trunk = Trunk(
+            resolution=resolution,
+            base_width=base_width,
+            normalization=normalization,
+            spectral_normalization=spectral_normalization,
+        )
         self.flatten = keras.layers.Flatten(name="flatten", dtype="float32")
-        self.logit = keras.layers.Dense(1, dtype="float32", name="logit")
+        dense = SpectralDense if spectral_normalization else keras.layers.Dense
+        self.logit = dense(1, dtype="float32", name="logit")
+        self._spectral_normalization = spectral_normalization
         self.build((None, resolution, resolution, resolution, 1))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -44,3 +55,9 @@ class Discriminator(keras.Model):
         """
         core = self.trunk(voxels)  # [B, 4, 4, 4, C]
         return self.logit(self.flatten(core))  # [B, 1]
+
+    def advance_spectral_norms(self) -> None:
+        """One power iteration on every kernel, to be called once a training step; nothing without them."""
+        if self._spectral_normalization:
+            for layer in (*(block.convolution for block in self.trunk.blocks), self.logit):
+                advance_direction(layer)

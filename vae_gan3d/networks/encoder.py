@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.blocks import check_sizes
+from vae_gan3d.networks.blocks import CORE_SIDE, ResidualBlock, check_latent_layout, check_sizes, stage_count
 from vae_gan3d.networks.trunk import Trunk
 
 # exp(-8) to exp(4): wide enough for any posterior seen, narrow enough that exp never overflows in bfloat16.
@@ -11,9 +11,19 @@ LOG_VARIANCE_RANGE = (-8.0, 4.0)
 
 
 class Encoder(keras.Model):
-    """Strided 3D convolutions from the voxels to 4^3, then a dense layer (Kingma and Welling 2014)."""
+    """Strided 3D convolutions from the voxels to 4^3, then mean and log-variance (Kingma and Welling 2014).
 
-    def __init__(self, *, resolution: int, latent_size: int, base_width: int, normalization: str) -> None:
+    In the layout `vector` a dense layer gives the moments, each from the whole shape. In the layout `grid` the latent
+    is the flattened form of `[4, 4, 4, latent_size / 64]`, and each moment comes from its own part of the shape and
+    what surrounds it.
+
+    Attributes:
+        latent_size: dimensions of the latent vector.
+    """
+
+    def __init__(
+        self, *, resolution: int, latent_size: int, base_width: int, normalization: str, latent_layout: str = "vector"
+    ) -> None:
         """Makes and builds the network.
 
         Args:
@@ -21,21 +31,31 @@ class Encoder(keras.Model):
             latent_size: dimensions of the latent vector.
             base_width: channels of the first stage.
             normalization: `group`, `batch` or `none`.
+            latent_layout: `vector` or `grid`.
 
         Raises:
             ValueError: a size is too small, or a name is not known.
         """
         super().__init__(name="encoder")
         check_sizes(latent_size=latent_size)
+        check_latent_layout(latent_layout, latent_size)
+        self.latent_size = latent_size
         self.trunk = Trunk(resolution=resolution, base_width=base_width, normalization=normalization)
-        self.flatten = keras.layers.Flatten(name="flatten", dtype="float32")
-        self.moments = keras.layers.Dense(2 * latent_size, dtype="float32", name="moments")
+        width = base_width * 2 ** (stage_count(resolution) - 1)
+        if latent_layout == "grid":
+            self.refine = ResidualBlock(width, normalization, "leaky_relu", name="refine")
+            self.moments = keras.layers.Conv3D(2 * latent_size // CORE_SIDE**3, 1, dtype="float32", name="moments")
+        else:
+            self.refine = keras.layers.Flatten(name="flatten", dtype="float32")
+            self.moments = keras.layers.Dense(2 * latent_size, dtype="float32", name="moments")
         self.build((None, resolution, resolution, resolution, 1))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds every layer for `[B, R, R, R, 1]`."""
         self.trunk.build(input_shape)
-        self.moments.build(self.flatten.compute_output_shape(self.trunk.compute_output_shape(input_shape)))
+        core = self.trunk.compute_output_shape(input_shape)
+        self.refine.build(core)
+        self.moments.build(self.refine.compute_output_shape(core))
         self.built = True
 
     def call(self, voxels: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
@@ -50,6 +70,8 @@ class Encoder(keras.Model):
             log_variance: `[B, latent_size]` float32 in [-8, 4].
         """
         core = self.trunk(voxels)  # [B, 4, 4, 4, C]
-        moments = self.moments(self.flatten(core))  # [B, 2 latent_size]
+        moments = self.moments(self.refine(core))  # [B, 2 latent_size], or [B, 4, 4, 4, 2 latent_size / 64]
         mean, log_variance = tf.split(moments, 2, axis=-1)
+        mean = tf.reshape(mean, [-1, self.latent_size])
+        log_variance = tf.reshape(log_variance, [-1, self.latent_size])
         return mean, tf.clip_by_value(log_variance, *LOG_VARIANCE_RANGE)

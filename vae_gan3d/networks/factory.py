@@ -31,12 +31,14 @@ def build_networks(
     normalization: str,
     activation: str,
     architecture: str,
+    latent_layout: str = "vector",
+    spectral_normalization: bool = False,
     seed: int = 0,
 ) -> Networks:
     """Builds encoder, generator and discriminator with their first weights.
 
-    The discriminator of the `default` architecture has no normalisation, which its R1 penalty makes needless; that
-    of `3dgan` has the published BatchNorm.
+    The discriminator of the `default` architecture has no normalisation, which its gradient penalty or spectral
+    normalisation makes needless; that of `3dgan` has the published BatchNorm.
 
     Args:
         resolution: voxels a side, 16, 32, 64 or 128.
@@ -45,6 +47,8 @@ def build_networks(
         normalization: `group`, `batch` or `none`.
         activation: the generator's, see `blocks.activation_layer`.
         architecture: `default` or `3dgan`.
+        latent_layout: `vector` or `grid`, see `Encoder`.
+        spectral_normalization: divides every kernel of the discriminator by its spectral norm.
         seed: of the first weights.
 
     Returns:
@@ -55,7 +59,11 @@ def build_networks(
     """
     keras.utils.set_random_seed(seed)
     encoder = Encoder(
-        resolution=resolution, latent_size=latent_size, base_width=base_width, normalization=normalization
+        resolution=resolution,
+        latent_size=latent_size,
+        base_width=base_width,
+        normalization=normalization,
+        latent_layout=latent_layout,
     )
     generator = Generator(
         resolution=resolution,
@@ -64,10 +72,12 @@ def build_networks(
         normalization=normalization,
         activation=activation,
         architecture=architecture,
+        latent_layout=latent_layout,
     )
     discriminator = Discriminator(
         resolution=resolution,
         base_width=base_width,
         normalization="none" if architecture == "default" else normalization,
+        spectral_normalization=spectral_normalization,
     )
     return Networks(encoder, generator, discriminator)

@@ -3,7 +3,17 @@
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.blocks import CORE_SIDE, ConvolutionBlock, check_sizes, doubling, refining, stage_count
+from vae_gan3d.networks.blocks import (
+    CORE_SIDE,
+    ConvolutionBlock,
+    ResidualBlock,
+    check_latent_layout,
+    check_sizes,
+    doubling,
+    refining,
+    stage_count,
+)
+from vae_gan3d.networks.voxel_convolutions import VoxelTransposedConvolution
 
 # Shapes fill 1 to 10 % of their grids: starting near there saves the steps that would only darken a grey grid.
 _FIRST_LOGIT = -3.0
@@ -12,10 +22,14 @@ _FIRST_LOGIT = -3.0
 class Generator(keras.Model):
     """Transposed strided 3D convolutions from 4^3 to the voxels.
 
-    Both architectures open with a transposed 4^3 convolution of stride 1 on 1^3, which is a dense layer. The `default`
-    one follows every doubling but the last with a 3^3 convolution. `3dgan` does not: it is the published network
-    (Wu et al. 2016, "Learning a Probabilistic Latent Space of Object Shapes via 3D Generative-Adversarial Modeling",
-    section 3.1), at 64^3 and base_width 64 with 512-256-128-64-1 channels.
+    From the latent layout `vector` the networks open with a transposed 4^3 convolution of stride 1 on 1^3, which is a
+    dense layer; from the layout `grid`, `[4, 4, 4, latent_size / 64]` flattened, with a 3^3 convolution. The `default`
+    architecture follows every doubling but the last with a 3^3 convolution. `3dgan` does not: it is the published
+    network (Wu et al. 2016, "Learning a Probabilistic Latent Space of Object Shapes via 3D Generative-Adversarial
+    Modeling", section 3.1), at 64^3 and base_width 64 with 512-256-128-64-1 channels.
+
+    Attributes:
+        latent_size: dimensions of the latent vector.
     """
 
     def __init__(
@@ -27,6 +41,7 @@ class Generator(keras.Model):
         normalization: str,
         activation: str,
         architecture: str,
+        latent_layout: str = "vector",
     ) -> None:
         """Makes and builds the network.
 
@@ -37,6 +52,7 @@ class Generator(keras.Model):
             normalization: `group`, `batch` or `none`.
             activation: see `blocks.activation_layer`.
             architecture: `default` or `3dgan`.
+            latent_layout: `vector` or `grid`.
 
         Raises:
             ValueError: a size is too small, or a name is not known.
@@ -45,26 +61,32 @@ class Generator(keras.Model):
         check_sizes(latent_size=latent_size, base_width=base_width)
         if architecture not in ("default", "3dgan"):
             raise ValueError(f"architecture={architecture!r} is not known: give default or 3dgan")
+        check_latent_layout(latent_layout, latent_size)
+        self.latent_size = latent_size
+        self._latent_shape = _latent_shape(latent_size, latent_layout)
         stages = stage_count(resolution)
         core_width = base_width * 2 ** (stages - 1)
-        opening = keras.layers.Conv3DTranspose(core_width, CORE_SIDE, padding="valid", name="convolution")
+        if latent_layout == "grid":
+            opening = keras.layers.Conv3D(core_width, 3, padding="same", name="convolution")
+        else:
+            opening = keras.layers.Conv3DTranspose(core_width, CORE_SIDE, padding="valid", name="convolution")
         self.opening = ConvolutionBlock(opening, normalization, activation, name="opening")
         first_bias = _FIRST_LOGIT if architecture == "default" else 0.0
-        blocks = []
+        blocks: list[keras.layers.Layer] = []
+        if latent_layout == "grid":
+            blocks.append(ResidualBlock(core_width, normalization, activation, name="core"))
         for stage in range(stages - 1):
             width = core_width // 2 ** (stage + 1)
             blocks.append(doubling(width, normalization, activation, f"stage{stage}"))
             if architecture == "default":
                 blocks.append(refining(width, normalization, activation, f"refine{stage}"))
         self.blocks = blocks
-        self.voxels = keras.layers.Conv3DTranspose(
-            1, 4, strides=2, padding="same", bias_initializer=keras.initializers.Constant(first_bias), name="voxels"
-        )
+        self.voxels = VoxelTransposedConvolution(first_bias=first_bias, name="voxels")
         self.build((None, latent_size))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds every layer for `[B, latent_size]`."""
-        shape: tuple[int | None, ...] = (None, 1, 1, 1, input_shape[-1])
+        shape: tuple[int | None, ...] = (None, *self._latent_shape)
         for block in (self.opening, *self.blocks):
             block.build(shape)
             shape = block.compute_output_shape(shape)
@@ -81,7 +103,7 @@ class Generator(keras.Model):
         Returns:
             `[B, R/2, R/2, R/2, base_width]` in the policy's compute type.
         """
-        outputs = latents[:, tf.newaxis, tf.newaxis, tf.newaxis, :]  # [B, 1, 1, 1, latent_size]
+        outputs = tf.reshape(latents, [-1, *self._latent_shape])  # [B, 1, 1, 1, latent_size] or [B, 4, 4, 4, .. / 64]
         outputs = self.opening(outputs, training=training)  # [B, 4, 4, 4, C]
         for block in self.blocks:
             outputs = block(outputs, training=training)
@@ -102,3 +124,10 @@ class Generator(keras.Model):
             `[B, R, R, R, 1]` float32 logits; their sigmoid is the probability that a voxel is occupied.
         """
         return self.logits(self.features(latents, training))
+
+
+def _latent_shape(latent_size: int, latent_layout: str) -> tuple[int, int, int, int]:
+    """The latent vector as the first convolution takes it."""
+    if latent_layout == "grid":
+        return CORE_SIDE, CORE_SIDE, CORE_SIDE, latent_size // CORE_SIDE**3
+    return 1, 1, 1, latent_size

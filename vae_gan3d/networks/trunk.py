@@ -12,13 +12,16 @@ class Trunk(keras.layers.Layer):
     In the published discriminator (Wu et al. 2016) these are the layers 64-128-256-512, at 64^3 and base_width 64.
     """
 
-    def __init__(self, *, resolution: int, base_width: int, normalization: str) -> None:
+    def __init__(
+        self, *, resolution: int, base_width: int, normalization: str, spectral_normalization: bool = False
+    ) -> None:
         """Makes the layers.
 
         Args:
             resolution: voxels a side, 16, 32, 64 or 128.
             base_width: channels of the first stage.
             normalization: `group`, `batch` or `none`.
+            spectral_normalization: divides every kernel by its spectral norm.
 
         Raises:
             ValueError: a size is too small, or a name is not known.
@@ -26,7 +29,13 @@ class Trunk(keras.layers.Layer):
         super().__init__(name="trunk")
         check_sizes(base_width=base_width)
         self.blocks = [
-            halving(base_width * 2**stage, normalization, f"stage{stage}") for stage in range(stage_count(resolution))
+            halving(
+                base_width * 2**stage,
+                normalization,
+                f"stage{stage}",
+                spectral_normalization=spectral_normalization,
+            )
+            for stage in range(stage_count(resolution))
         ]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -1,6 +1,6 @@
 """The tf.data pipeline: batches of voxels whose order is a pure function of the seed and the step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +15,8 @@ CACHE_BYTES = 2 << 30
 # fails (TensorFlow 2.21 pads the wrong axis), so the operation below it is called.
 _SHUFFLE_KEY = 498247692
 _SHUFFLE_ROUNDS = 4
+_MIRROR_KEY = 1196642895  # tells the coins of the mirroring from other numbers of the same seed
+_PHILOX = 1  # the algorithm's number in TensorFlow's operations
 
 Fetch = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -28,12 +30,13 @@ def training_batches(
     start_step: int = 0,
     stop_step: int | None = None,
     cache_bytes: int = CACHE_BYTES,
+    mirror_axes: Collection[int] = (),
 ) -> tf.data.Dataset:
     """Full, shuffled batches for training, one a step.
 
     Sample i of step s is number p = s * batch_size + i of an endless row of epochs; epoch p // count is a permutation
     of the records that depends on the seed and the epoch alone. So a run that starts at a later step, or another batch
-    size, meets the same samples in the same order.
+    size, meets the same samples in the same order, mirrored alike.
 
     Args:
         record_set: the records.
@@ -43,6 +46,7 @@ def training_batches(
         start_step: the first step.
         stop_step: the step before which the dataset ends; None for an endless one.
         cache_bytes: sets whose packed grids take more are read from their files for each batch, in the same order.
+        mirror_axes: axes of the grid, of 0, 1 and 2, along each of which a sample is flipped with probability one half.
 
     Returns:
         A dataset of (voxels `[B, R, R, R, 1]` float32 in {0, 1}, labels `[B]` int64).
@@ -53,12 +57,16 @@ def training_batches(
     """
     _check_batch_size(batch_size)
     _check_order(seed, start_step, stop_step)
+    _check_axes(mirror_axes)
     with tf.device("/CPU:0"):
         fetch = _row_source(record_set, resolution, cache_bytes)
+        side = row_resolution(record_set, resolution)
 
         def make_batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             rows, labels = fetch(sample_indices(step, record_set.count, batch_size, seed))
-            return unpack_rows(rows, row_resolution(record_set, resolution), resolution, batch_size), labels
+            if mirror_axes:
+                rows = mirror_rows(rows, side, mirror_coins(step, batch_size, seed), mirror_axes)
+            return unpack_rows(rows, side, resolution, batch_size), labels
 
         steps = tf.data.Dataset.range(start_step, tf.int64.max if stop_step is None else stop_step)
         return _map_and_prefetch(steps, make_batch)
@@ -134,6 +142,52 @@ def sample_indices(step: tf.Tensor, count: int, batch_size: int, seed: int) -> t
     )
 
 
+def mirror_coins(step: tf.Tensor, batch_size: int, seed: int) -> tf.Tensor:
+    """Which samples of one step are flipped along which axis, if that axis is mirrored at all.
+
+    Args:
+        step: scalar int64.
+        batch_size: samples a step, B.
+        seed: the run's seed.
+
+    Returns:
+        `[B, 3]` bool, each true with probability one half: a pure function of the seed and the sample's position
+        step * B + i, which is the counter of a Philox generator (Salmon et al. 2011); each count gives four numbers.
+    """
+    key, _ = tf.raw_ops.StatelessRandomGetKeyCounter(seed=tf.constant([_MIRROR_KEY, seed], tf.int64))
+    position = tf.cast(step * batch_size, tf.uint64)
+    numbers = tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=[batch_size, 4],
+        key=key,
+        counter=tf.stack([position, tf.zeros_like(position)]),
+        alg=_PHILOX,
+        dtype=tf.uint32,
+    )
+    return numbers[:, :3] >= 1 << 31
+
+
+def mirror_rows(rows: tf.Tensor, side: int, coins: tf.Tensor, axes: Collection[int]) -> tf.Tensor:
+    """Flips packed grids, which are 32 times smaller than unpacked ones and more before a zoom.
+
+    Args:
+        rows: `[B, side³ / 8]` uint8.
+        side: of the packed grids.
+        coins: `[B, 3]` bool, see `mirror_coins`.
+        axes: those along which the coins count, of 0, 1 and 2.
+
+    Returns:
+        `[B, side³ / 8]` uint8; where a sample's coin for an axis is true, voxel i on it becomes voxel side - 1 - i.
+    """
+    turned_bits = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1], axis=1)[:, 0]
+    grids = tf.reshape(rows, [-1, side, side, side // 8])  # the last axis holds eight voxels a byte
+    for axis in set(axes):
+        flipped = tf.reverse(grids, [axis + 1])
+        if axis == 2:
+            flipped = tf.gather(tf.constant(turned_bits), tf.cast(flipped, tf.int32))
+        grids = tf.where(tf.reshape(coins[:, axis], [-1, 1, 1, 1]), flipped, grids)
+    return tf.reshape(grids, [-1, packed_bytes(side)])
+
+
 def unpack_rows(rows: tf.Tensor, stored: int, resolution: int, batch_size: int | None = None) -> tf.Tensor:
     """Unpacks rows of bits and zooms them by nearest neighbour.
 
@@ -172,6 +226,13 @@ def _check_order(seed: int, start_step: int, stop_step: int | None) -> None:
         raise UserError(f"steps {start_step} to {stop_step} are no range: the start is from 0 to the stop")
     if not -(2**63) <= seed < 2**63:
         raise UserError(f"seed {seed} does not fit into 64 bits: choose a smaller one")
+
+
+def _check_axes(axes: Collection[int]) -> None:
+    """Refuses axes that a grid has not."""
+    wrong = set(axes) - {0, 1, 2}
+    if wrong:
+        raise UserError(f"a grid has no axis {min(wrong)} to mirror: choose from 0, 1 and 2")
 
 
 def _row_source(record_set: RecordSet, resolution: int, cache_bytes: int) -> Fetch:

@@ -14,6 +14,7 @@ from vae_gan3d.training.run_folder import (
     checkpoint_prefix,
     data_file,
     index_file,
+    prior_file,
 )
 
 # What TensorFlow raises where the bytes are bad, and where they are of other variables.
@@ -24,6 +25,7 @@ MISMATCHED = (AssertionError, ValueError)
 def save_checkpoint(checkpoint: tf.train.Checkpoint, folder: pathlib.Path, epoch: int, keep: int) -> pathlib.Path:
     """Writes `model.ckpt-EPOCH` aside, renames it into place, and removes the oldest beyond `keep`.
 
+    A prior that was fitted to a checkpoint goes with it, also where a new checkpoint takes its name.
     The data file is renamed before the index: a checkpoint counts from the moment that its index is there.
 
     Args:
@@ -42,6 +44,7 @@ def save_checkpoint(checkpoint: tf.train.Checkpoint, folder: pathlib.Path, epoch
     try:
         shutil.rmtree(aside, ignore_errors=True)
         checkpoint.write(str(checkpoint_prefix(aside, epoch)))
+        prior_file(checkpoint_prefix(folder, epoch)).unlink(missing_ok=True)  # of other weights, where it is replaced
         for written, target in (
             (data_file(aside, epoch), data_file(folder, epoch)),
             (index_file(aside, epoch), index_file(folder, epoch)),
@@ -91,8 +94,9 @@ def restore_newest(checkpoint: tf.train.Checkpoint, folder: pathlib.Path) -> int
 
 def _remove_oldest(folder: pathlib.Path, keep: int) -> None:
     for epoch in checkpoint_epochs(folder)[keep:]:
-        index_file(folder, epoch).unlink(missing_ok=True)
-        data_file(folder, epoch).unlink(missing_ok=True)
+        for path in (index_file, data_file):
+            path(folder, epoch).unlink(missing_ok=True)
+        prior_file(checkpoint_prefix(folder, epoch)).unlink(missing_ok=True)
 
 
 def _write_state_file(folder: pathlib.Path) -> None:

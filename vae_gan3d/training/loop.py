@@ -9,21 +9,22 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from vae_gan3d.config import TrainingConfig
+from vae_gan3d.config import MIRROR_AXES, TrainingConfig
 from vae_gan3d.files import make_folder
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.records.pipeline import read_record, training_batches
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
-from vae_gan3d.training.health import OccupancyWatch
+from vae_gan3d.training.health import all_watches
 from vae_gan3d.training.monitor import Monitor
 from vae_gan3d.training.precision import set_precision
 from vae_gan3d.training.run_folder import write_run_config
 from vae_gan3d.training.run_log import RunLog
 from vae_gan3d.training.schedule import Schedule
 from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.step_options import StepOptions
 from vae_gan3d.training.stop_request import StopRequest, stop_request
-from vae_gan3d.training.train_step import STEP_METRICS, StepOptions, train_step
+from vae_gan3d.training.train_step import STEP_METRICS, train_step
 
 _COLUMNS = (*STEP_METRICS, "occupancy_ratio", "steps_per_second")
 _MONITORED = 64
@@ -87,13 +88,16 @@ def build_state(config: TrainingConfig) -> TrainingState:
     )
 
 
-def step_options(config: TrainingConfig) -> StepOptions:
-    """The constants of `train_step` for a run."""
+def step_options(config: TrainingConfig, total_steps: int) -> StepOptions:
+    """The constants of `train_step` for a run of `total_steps` in all."""
     return StepOptions(
         **dataclasses.asdict(config.loss),
         seed=config.seed,
         global_batch=config.batch_size,
         ema_decay=config.optimizer.ema_decay,
+        learning_rate_decay=config.optimizer.learning_rate_decay,
+        learning_rate_warmup=config.optimizer.learning_rate_warmup,
+        total_steps=total_steps,
     )
 
 
@@ -112,13 +116,14 @@ class _Run:
             seed=config.seed,
             start_step=self._step,
             stop_step=schedule.total_steps,
+            mirror_axes=[MIRROR_AXES.index(axis) for axis in config.mirror],
         )
         self._monitor = Monitor(
             state.average, _spread_shapes(records, config.model.resolution), config.model.latent_size, config.seed
         )
-        self._watch = OccupancyWatch()
+        self._watches = all_watches(kl_warmup=config.loss.kl_warmup, adversarial_loss=config.loss.adversarial_loss)
         self.log = RunLog(config.save_path, config.logdir, _COLUMNS, self._step)
-        options = step_options(config)
+        options = step_options(config, schedule.total_steps)
         self._train_step = tf.function(lambda voxels: train_step(state, options, voxels), autograph=False)
         self._window: list[tf.Tensor] = []
         self._window_start = time.monotonic()
@@ -167,9 +172,10 @@ class _Run:
             ),
             refresh=False,
         )
-        warning = self._watch.warning(values["occupancy_ratio"], self._step)
-        if warning:
-            bar.write(warning, file=sys.stderr)
+        for watch in self._watches:
+            warning = watch.warning(values, self._step)
+            if warning:
+                bar.write(warning, file=sys.stderr)
         self._window = []
         self._window_start = time.monotonic()
 

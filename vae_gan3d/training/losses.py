@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+_SMALL = 1e-6  # keeps quotients and roots of sums of squares finite at 0
+
 
 def reconstruction_loss(logits: tf.Tensor, voxels: tf.Tensor, kind: str) -> tf.Tensor:
     """How far a reconstruction is from its voxels, summed over voxels.
@@ -41,33 +43,86 @@ def kl_divergence(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
     return 0.5 * tf.reduce_sum(tf.square(mean) + tf.exp(log_variance) - 1.0 - log_variance, axis=-1)
 
 
-def generator_loss(fake_logits: tf.Tensor) -> tf.Tensor:
-    """The non-saturating loss -log D(fake) (Goodfellow et al. 2014, section 3).
+def dice_loss(logits: tf.Tensor, voxels: tf.Tensor) -> tf.Tensor:
+    """One minus the soft Dice coefficient 2 Σ p v / (Σ p² + Σ v²) (Milletari et al. 2016, V-Net, section 3).
+
+    Args:
+        logits: `[B, R, R, R, 1]` float32; p is their sigmoid.
+        voxels: `[B, R, R, R, 1]` float32 in [0, 1].
+
+    Returns:
+        `[B]` float32 in [0, 1]; 0 for a perfect answer, whatever the size of the shape.
+    """
+    probabilities = tf.sigmoid(logits)
+    both = tf.reduce_sum(probabilities * voxels, axis=[1, 2, 3, 4])
+    either = tf.reduce_sum(tf.square(probabilities) + tf.square(voxels), axis=[1, 2, 3, 4])
+    return 1.0 - (2.0 * both + _SMALL) / (either + _SMALL)
+
+
+def kl_weight_at(step: tf.Tensor, weight: float, warmup: int) -> tf.Tensor:
+    """The KL term's weight, which rises linearly from 0 (Bowman et al. 2016; Sønderby et al. 2016).
+
+    Args:
+        step: int64 scalar, steps taken before this one.
+        weight: the weight from step `warmup` on.
+        warmup: steps; 0 gives `weight` from the start.
+
+    Returns:
+        A float32 scalar in [0, weight].
+    """
+    return weight * tf.minimum(1.0, tf.cast(step, tf.float32) / warmup) if warmup else tf.constant(weight, tf.float32)
+
+
+def generator_loss(fake_logits: tf.Tensor, kind: str) -> tf.Tensor:
+    """What the generator is to lower, so that its shapes pass for real.
 
     Args:
         fake_logits: `[B, 1]` float32, the discriminator's for generated shapes.
+        kind: `bce`, the non-saturating -log D(fake) (Goodfellow et al. 2014, section 3); `hinge` (Lim and Ye 2017)
+            and `wgan-gp` (Gulrajani et al. 2017), minus the logit.
 
     Returns:
-        `[B]` float32, above 0.
+        `[B]` float32.
+
+    Raises:
+        ValueError: the kind is not known.
     """
-    return tf.nn.softplus(-fake_logits)[:, 0]
+    if kind == "bce":
+        return tf.nn.softplus(-fake_logits)[:, 0]
+    if kind in ("hinge", "wgan-gp"):
+        return -fake_logits[:, 0]
+    raise _unknown_adversarial_loss(kind)
 
 
-def discriminator_loss(logits: tf.Tensor, *, real: bool, label_smoothing: float = 0.0) -> tf.Tensor:
-    """The binary cross-entropy of the discriminator's answer (Goodfellow et al. 2014, equation 1).
+def discriminator_loss(logits: tf.Tensor, kind: str, *, real: bool, label_smoothing: float = 0.0) -> tf.Tensor:
+    """What the discriminator is to lower, for real or for generated shapes.
 
     Args:
         logits: `[B, 1]` float32.
+        kind: `bce`, the binary cross-entropy (Goodfellow et al. 2014, equation 1); `hinge`, max(0, 1 - logit) for
+            real and max(0, 1 + logit) for generated shapes (Lim and Ye 2017; Miyato et al. 2018, equation 16);
+            `wgan-gp`, minus the logit and the logit (Gulrajani et al. 2017, equation 3, without its penalty).
         real: whether the shapes are real.
-        label_smoothing: the target for real shapes is `1 - label_smoothing`; that for generated ones stays 0, the
-            one-sided form of Salimans et al. 2016, section 3.4.
+        label_smoothing: of `bce` alone: the target for real shapes is `1 - label_smoothing`; that for generated ones
+            stays 0, the one-sided form of Salimans et al. 2016, section 3.4.
 
     Returns:
-        `[B]` float32, above 0.
+        `[B]` float32.
+
+    Raises:
+        ValueError: the kind is not known, or has no labels to smooth.
     """
-    target = 1.0 - label_smoothing if real else 0.0
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.fill(tf.shape(logits), target), logits=logits)
-    return losses[:, 0]
+    if label_smoothing and kind != "bce":
+        raise ValueError(f"label_smoothing={label_smoothing} needs labels, which {kind} has not: give 0, or bce")
+    answers = logits[:, 0]
+    if kind == "bce":
+        targets = tf.fill(tf.shape(answers), 1.0 - label_smoothing if real else 0.0)
+        return tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=answers)
+    if kind == "hinge":
+        return tf.nn.relu(1.0 - answers if real else 1.0 + answers)
+    if kind == "wgan-gp":
+        return -answers if real else answers
+    raise _unknown_adversarial_loss(kind)
 
 
 def r1_penalty(discriminator: Callable[[tf.Tensor], tf.Tensor], voxels: tf.Tensor) -> tf.Tensor:
@@ -80,11 +135,21 @@ def r1_penalty(discriminator: Callable[[tf.Tensor], tf.Tensor], voxels: tf.Tenso
     Returns:
         `[B]` float32, 0 or more.
     """
-    with tf.GradientTape() as tape:
-        tape.watch(voxels)
-        score = tf.reduce_sum(discriminator(voxels))
-    gradient = tape.gradient(score, voxels)
-    return 0.5 * tf.reduce_sum(tf.square(gradient), axis=[1, 2, 3, 4])
+    return 0.5 * _squared_slope(discriminator, voxels)
+
+
+def gradient_penalty(discriminator: Callable[[tf.Tensor], tf.Tensor], points: tf.Tensor) -> tf.Tensor:
+    """(‖gradient‖ - 1)² of the discriminator between real and generated shapes (Gulrajani et al. 2017, equation 3).
+
+    Args:
+        discriminator: maps `[B, R, R, R, 1]` to logits `[B, 1]`, each sample by itself: no BatchNorm.
+        points: `[B, R, R, R, 1]` float32, see `interpolates.random_interpolates`.
+
+    Returns:
+        `[B]` float32, 0 or more.
+    """
+    # The square root's slope is infinite at 0, where a discriminator that ignores its input starts.
+    return tf.square(tf.sqrt(_squared_slope(discriminator, points) + _SMALL) - 1.0)
 
 
 def adaptive_weight(reconstruction_gradient: tf.Tensor, adversarial_gradient: tf.Tensor, share: float) -> tf.Tensor:
@@ -102,3 +167,15 @@ def adaptive_weight(reconstruction_gradient: tf.Tensor, adversarial_gradient: tf
     """
     ratio = tf.norm(reconstruction_gradient) / (tf.norm(adversarial_gradient) + 1e-6)
     return share * tf.clip_by_value(ratio, 0.0, 1e4)
+
+
+def _squared_slope(discriminator: Callable[[tf.Tensor], tf.Tensor], voxels: tf.Tensor) -> tf.Tensor:
+    """The squared norm `[B]` of the gradient of the discriminator's logits at voxels."""
+    with tf.GradientTape() as tape:
+        tape.watch(voxels)
+        score = tf.reduce_sum(discriminator(voxels))
+    return tf.reduce_sum(tf.square(tape.gradient(score, voxels)), axis=[1, 2, 3, 4])
+
+
+def _unknown_adversarial_loss(kind: str) -> ValueError:
+    return ValueError(f"adversarial loss {kind!r} is not known: give bce, hinge or wgan-gp")

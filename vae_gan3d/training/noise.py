@@ -1,5 +1,7 @@
 """Random numbers that are a pure function of seed, step and replica, so that a resumed run draws the same ones."""
 
+import math
+
 import tensorflow as tf
 
 POSTERIOR_STREAM = 0
@@ -34,3 +36,13 @@ def reparameterize(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -
         `[B, L]` float32.
     """
     return mean + tf.exp(0.5 * log_variance) * noise
+
+
+def uniform(noise: tf.Tensor) -> tf.Tensor:
+    """Draws from N(0, 1) as draws from the uniform distribution on [0, 1]: the normal distribution function of them."""
+    return 0.5 * tf.math.erfc(-noise / math.sqrt(2.0))
+
+
+def interpolated(first: tf.Tensor, second: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """`share` of the first and the rest of the second, all float32 and of shapes that fit each other."""
+    return share * first + (1.0 - share) * second

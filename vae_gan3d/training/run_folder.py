@@ -45,6 +45,11 @@ def data_file(folder: pathlib.Path, epoch: int) -> pathlib.Path:
     return folder / f"{CHECKPOINT_STEM}-{epoch}.data-00000-of-00001"
 
 
+def prior_file(prefix: pathlib.Path) -> pathlib.Path:
+    """The file beside a checkpoint that holds the prior fitted to its latents."""
+    return pathlib.Path(f"{prefix}.prior.npz")
+
+
 def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
     """Finds the checkpoint that `--checkpoint` names.
 

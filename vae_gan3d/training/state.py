@@ -17,6 +17,7 @@ class TrainingState:
             normalisation's statistics; the test phases use these.
         optimizer: of encoder and generator.
         d_optimizer: of the discriminator.
+        learning_rate, d_learning_rate: of the two, before warm-up and decay.
         step: int64 variable, the number of steps taken.
     """
 
@@ -43,6 +44,7 @@ class TrainingState:
         """
         self.networks = build_networks(**network_arguments, seed=seed)
         self.average = build_networks(**network_arguments, seed=seed)
+        self.learning_rate, self.d_learning_rate = learning_rate, d_learning_rate
         self.optimizer = keras.optimizers.Adam(learning_rate, beta_1=beta1, beta_2=0.99, name="adam")
         self.optimizer.build(self.trained_variables)
         self.d_optimizer = keras.optimizers.Adam(d_learning_rate, beta_1=beta1, beta_2=0.99, name="d_adam")

@@ -1,0 +1,94 @@
+"""Which prior is taken, by what was asked for, what is stored and what could be fitted."""
+
+import numpy as np
+import pytest
+
+from tests.evaluation.test_prior import PRIOR
+from tests.fakes import random_grids, write_records
+from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.prior_choice import choose_prior
+from vae_gan3d.records.record_set import find_records
+
+
+@pytest.fixture
+def prefix(tmp_path):
+    """A checkpoint's prefix without a prior beside it."""
+    return tmp_path / "model.ckpt-3"
+
+
+@pytest.fixture
+def stored(prefix):
+    """The prefix with a prior of latent size 3 beside it."""
+    PRIOR.save(prefix.with_name("model.ckpt-3.prior.npz"))
+    return prefix
+
+
+@pytest.fixture
+def records(tmp_path):
+    write_records(tmp_path / "records", random_grids(4, 16), [0, 0, 1, 1], ("chair", "table"))
+    return find_records(str(tmp_path / "records"))
+
+
+@pytest.mark.parametrize("asked", [None, "mixture"])
+def test_a_stored_mixture_is_taken_unless_another_is_asked_for(stored, records, asked, capsys):
+    for known in (None, records):
+        choice = choose_prior(asked, stored, latent_size=3, records=known, classes=("lamp",))
+        assert choice.stored.classes == PRIOR.classes
+        assert choice.load(stored, None, seed=0) is choice.stored
+    assert capsys.readouterr().err == ""
+
+
+def test_the_normal_prior_where_it_is_asked_for(stored, records):
+    choice = choose_prior("normal", stored, latent_size=3, records=records)
+    assert (choice.stored, choice.records) == (None, None)
+
+
+@pytest.mark.parametrize("asked", [None, "mixture"])
+def test_records_are_fitted_where_none_is_stored(prefix, records, asked, capsys):
+    choice = choose_prior(asked, prefix, latent_size=3, records=records, classes=("table",))
+    assert (choice.stored, choice.records) == (None, records)
+    assert capsys.readouterr().err == ""
+
+
+def test_without_either_the_normal_prior_with_a_note(prefix, capsys):
+    choice = choose_prior(None, prefix, latent_size=3, records=None)
+    assert (choice.stored, choice.records) == (None, None)
+    error = capsys.readouterr().err
+    assert error.startswith("note: ")
+    assert error.count("\n") == 1
+    assert "model.ckpt-3.prior.npz is missing, so samples are drawn from N(0, I): give --records" in error
+
+
+@pytest.mark.parametrize(("asked", "classes"), [("mixture", None), (None, ("chair",))])
+def test_a_mixture_that_is_needed_and_missing_is_refused(prefix, asked, classes):
+    with pytest.raises(UserError, match=r"model\.ckpt-3\.prior\.npz is missing: give --records"):
+        choose_prior(asked, prefix, latent_size=3, records=None, classes=classes)
+
+
+def test_unknown_classes_are_refused_with_those_that_there_are(stored, tmp_path, records):
+    with pytest.raises(UserError, match="--classes=sofa: the prior was fitted on chair, lamp, table"):
+        choose_prior(None, stored, latent_size=3, records=None, classes=("sofa",))
+    with pytest.raises(UserError, match="--classes=sofa: the records hold chair, table: give one of these"):
+        choose_prior(None, tmp_path / "model.ckpt-4", latent_size=3, records=records, classes=("sofa",))
+
+
+def test_a_prior_of_other_latents_or_a_damaged_one_is_refused(stored):
+    with pytest.raises(UserError, match="is of latent size 3, and the model of 8: remove it"):
+        choose_prior(None, stored, latent_size=8, records=None)
+    path = stored.with_name("model.ckpt-3.prior.npz")
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(UserError, match=r"model\.ckpt-3\.prior\.npz is not a prior"):
+        choose_prior(None, stored, latent_size=3, records=None)
+
+
+def test_the_normal_prior_has_the_models_size(prefix):
+    class Model:
+        class config:
+            latent_size = 7
+
+    latents, _ = (
+        choose_prior("normal", prefix, latent_size=7, records=None)
+        .load(prefix, Model, seed=0)
+        .sample(2, np.random.default_rng(0))
+    )
+    assert latents.shape == (2, 7)

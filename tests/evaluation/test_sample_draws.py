@@ -1,0 +1,35 @@
+"""Shapes drawn from a prior."""
+
+import types
+
+import numpy as np
+import pytest
+
+from vae_gan3d.evaluation.sample_draws import draw_shapes
+
+
+class Prior:
+    """Latents 0, 1, 2 and so on, of classes 0 and 1 in turn."""
+
+    def sample(self, count, generator, classes=None):
+        numbers = np.arange(count)
+        return numbers[:, np.newaxis].astype(np.float32), numbers % 2
+
+
+class Model:
+    """Fills as many planes as the latent says with probability 0.7."""
+
+    config = types.SimpleNamespace(resolution=16)
+
+    def generate(self, latents):
+        planes = np.arange(16)[np.newaxis, :, np.newaxis, np.newaxis] < latents[:, :, np.newaxis, np.newaxis]
+        return 0.7 * np.broadcast_to(planes, (len(latents), 16, 16, 16))
+
+
+@pytest.mark.parametrize("count", [1, 32, 45])
+def test_samples_are_what_the_generator_makes_of_the_latents(count):
+    drawn = draw_shapes(Model(), Prior(), count, np.random.default_rng(0), 0.5)
+    assert (drawn.grids.dtype, drawn.grids.shape) == (np.bool_, (count, 16, 16, 16))
+    np.testing.assert_array_equal(drawn.grids.sum(axis=(1, 2, 3)), 256 * np.minimum(np.arange(count), 16))
+    np.testing.assert_array_equal(drawn.labels, np.arange(count) % 2)
+    assert not draw_shapes(Model(), Prior(), count, np.random.default_rng(0), 0.8).grids.any()

@@ -1,0 +1,49 @@
+"""What each phase needs, as frozen dataclasses that refuse bad values when they are built."""
+
+from vae_gan3d.config.checkpoint_phases import INTERPOLATIONS, PRIORS, EvaluateConfig, SampleConfig, TestConfig
+from vae_gan3d.config.model import (
+    ACTIVATIONS,
+    ARCHITECTURE_DEFAULTS,
+    ARCHITECTURES,
+    LATENT_LAYOUTS,
+    NORMALIZATIONS,
+    ModelConfig,
+    require_resolution,
+)
+from vae_gan3d.config.records import RecordsConfig
+from vae_gan3d.config.training import (
+    ADVERSARIAL_LATENTS,
+    ADVERSARIAL_LOSSES,
+    LEARNING_RATE_DECAYS,
+    MIRROR_AXES,
+    PRECISIONS,
+    RECONSTRUCTION_LOSSES,
+    LossConfig,
+    OptimizerConfig,
+    TrainingConfig,
+)
+
+__all__ = [
+    "ACTIVATIONS",
+    "ADVERSARIAL_LATENTS",
+    "ADVERSARIAL_LOSSES",
+    "ARCHITECTURES",
+    "ARCHITECTURE_DEFAULTS",
+    "INTERPOLATIONS",
+    "LATENT_LAYOUTS",
+    "LEARNING_RATE_DECAYS",
+    "MIRROR_AXES",
+    "NORMALIZATIONS",
+    "PRECISIONS",
+    "PRIORS",
+    "RECONSTRUCTION_LOSSES",
+    "EvaluateConfig",
+    "LossConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "RecordsConfig",
+    "SampleConfig",
+    "TestConfig",
+    "TrainingConfig",
+    "require_resolution",
+]

@@ -1,0 +1,139 @@
+"""What the phases that use a trained checkpoint do: interpolation, sampling, evaluation."""
+
+import dataclasses
+import pathlib
+
+from vae_gan3d.checks import LARGEST_SEED, require, require_at_least, require_between, require_choice, require_finite
+
+PRIORS = ("normal", "mixture")
+INTERPOLATIONS = ("linear", "slerp")
+
+
+@dataclasses.dataclass(frozen=True)
+class TestConfig:
+    """Interpolation between two shapes with a trained checkpoint.
+
+    Attributes:
+        checkpoint: a checkpoint's prefix, or a run folder (its newest).
+        shape1, shape2: a voxel file each, or the index of a record.
+        records: where record indices count; only needed for those.
+        split_name: which set of a folder of records is read.
+        output_dir: where the results go.
+        alpha: the share of the first shape in v = α v0 + (1 - α) v1.
+        steps: values of α from 0 to 1 along a path; 0 means `alpha` alone.
+        text_slices: also writes each result as text, slice by slice.
+        sample_posterior: adds the encoder's noise to its means.
+        threshold: voxels above this probability count as occupied.
+        seed: of that noise.
+        interpolation: `linear` or `slerp`, the path between the two latents.
+    """
+
+    __test__ = False  # keeps pytest from collecting a class of this name
+
+    checkpoint: pathlib.Path
+    shape1: str
+    shape2: str
+    records: str
+    split_name: str
+    output_dir: pathlib.Path
+    alpha: float
+    steps: int
+    text_slices: bool
+    sample_posterior: bool
+    threshold: float
+    seed: int
+    interpolation: str = "linear"
+
+    def __post_init__(self) -> None:
+        for flag in ("shape1", "shape2"):
+            require(bool(getattr(self, flag)), f"--{flag} is missing: give a .mat or .npy file, or a record's index")
+        require_finite("alpha", self.alpha)
+        require_choice("interpolation", self.interpolation, INTERPOLATIONS)
+        require(self.steps == 0 or self.steps >= 2, f"--steps={self.steps}: a path needs 2 values of alpha or more")
+        require(0 < self.threshold < 1, f"--threshold={self.threshold} must lie between 0 and 1")
+        require_between("seed", self.seed, 0, LARGEST_SEED)
+
+
+@dataclasses.dataclass(frozen=True)
+class SampleConfig:
+    """Shapes drawn from the prior.
+
+    Attributes:
+        checkpoint: a checkpoint's prefix, or a run folder (its newest).
+        output_dir: where the results go.
+        count: how many shapes.
+        threshold: voxels above this probability count as occupied.
+        seed: of the draws, and of fitting a prior.
+        prior: `normal`, `mixture`, or None: a mixture where one is stored or can be fitted.
+        classes: the classes that are drawn of, or `("all",)`.
+        records: the training records, to fit a prior on where none is stored; empty where there are none.
+        split_name: which set of a folder of records is read.
+    """
+
+    checkpoint: pathlib.Path
+    output_dir: pathlib.Path
+    count: int
+    threshold: float
+    seed: int
+    prior: str | None = None
+    classes: tuple[str, ...] = ("all",)
+    records: str = ""
+    split_name: str = "train"
+
+    def __post_init__(self) -> None:
+        require_at_least("samples", self.count, 1)
+        require(bool(self.classes), "--classes is empty: give a class, a comma list, or all")
+        if self.prior is not None:
+            require_choice("prior", self.prior, PRIORS)
+        require(
+            self.prior != "normal" or self.classes == ("all",),
+            "--prior=normal, N(0, I), knows no classes: leave out --classes, or give --prior=mixture",
+        )
+        require(0 < self.threshold < 1, f"--threshold={self.threshold} must lie between 0 and 1")
+        require_between("seed", self.seed, 0, LARGEST_SEED)
+
+    @property
+    def chosen_classes(self) -> tuple[str, ...] | None:
+        """The classes that are drawn of; None for all."""
+        return None if self.classes == ("all",) else self.classes
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateConfig:
+    """Measures of a checkpoint.
+
+    Attributes:
+        checkpoint: a checkpoint's prefix, or a run folder (its newest).
+        records: the test shapes: a file, a folder or a pattern.
+        split_name: which set of a folder of test records is read.
+        train_records: the shapes that the model was trained on, likewise; empty takes those beside the test shapes.
+        train_split_name: which set of a folder of training records is read.
+        output_dir: where the results go.
+        max_samples: the most samples that are drawn, and test shapes that they are compared with.
+        chamfer_shapes: how many shapes of each set the Chamfer distance is taken of; 0 leaves it out.
+        prior: `mixture` or `normal`; None for a mixture where one is stored or can be fitted.
+        threshold: voxels above this probability count as occupied.
+        seed: of every draw.
+    """
+
+    checkpoint: pathlib.Path
+    records: str
+    split_name: str
+    train_records: str
+    train_split_name: str
+    output_dir: pathlib.Path
+    max_samples: int
+    chamfer_shapes: int
+    prior: str | None
+    threshold: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        require(bool(self.records), "--records is missing: give the records of the test shapes")
+        require_at_least("evaluation_samples", self.max_samples, 2)
+        require_at_least("chamfer_shapes", self.chamfer_shapes, 0)
+        require(self.chamfer_shapes != 1, "--chamfer_shapes=1 leaves nothing to compare: give 0, or 2 or more")
+        if self.prior is not None:
+            require_choice("prior", self.prior, PRIORS)
+        require(0 < self.threshold < 1, f"--threshold={self.threshold} must lie between 0 and 1")
+        require_between("seed", self.seed, 0, LARGEST_SEED)

@@ -1,0 +1,105 @@
+"""The shape of the networks, and what of it is a choice."""
+
+import dataclasses
+from typing import Any
+
+from vae_gan3d.checks import require, require_at_least, require_choice
+from vae_gan3d.voxels.grids import RESOLUTIONS
+
+ARCHITECTURES = ("default", "3dgan")
+NORMALIZATIONS = ("group", "batch", "none")
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "tanh")
+LATENT_LAYOUTS = ("vector", "grid")
+
+# What a flag left alone means, by architecture: the published numbers for the published network.
+ARCHITECTURE_DEFAULTS: dict[str, dict[str, Any]] = {
+    "default": {
+        "latent_size": 256,
+        "latent_layout": "grid",
+        "base_width": 16,
+        "normalization": "group",
+        "activation": "relu",
+    },
+    "3dgan": {
+        "latent_size": 200,
+        "latent_layout": "vector",
+        "base_width": 64,
+        "normalization": "batch",
+        "activation": "relu",
+    },
+}
+
+
+def require_resolution(resolution: int) -> None:
+    """Refuses a resolution that no network here is built for.
+
+    Raises:
+        UserError: it is not one of 16, 32, 64, 128.
+    """
+    sizes = ", ".join(str(size) for size in RESOLUTIONS)
+    require(resolution in RESOLUTIONS, f"--resolution={resolution} is not offered: give one of {sizes}")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """The shape of the networks: what a checkpoint needs to be rebuilt.
+
+    Attributes:
+        resolution: voxels a side, one of 16, 32, 64, 128.
+        latent_size: dimensions of the latent vector.
+        architecture: `default` or `3dgan` (Wu et al. 2016).
+        base_width: channels of the stage nearest to the voxels; every stage inward doubles them.
+        normalization: `group`, `batch` or `none`.
+        activation: the generator's.
+        classes: names of the classes trained on, in label order; empty where the records do not say.
+        spectral_normalization: divides every kernel of the discriminator by its spectral norm.
+        latent_layout: `vector`, or `grid`, 4^3 cells with `latent_size / 64` dimensions each.
+    """
+
+    resolution: int
+    latent_size: int
+    architecture: str
+    base_width: int
+    normalization: str
+    activation: str
+    classes: tuple[str, ...] = ()
+    spectral_normalization: bool = False  # config.json did not always hold these two
+    latent_layout: str = "vector"
+
+    def __post_init__(self) -> None:
+        for flag in ("resolution", "latent_size", "base_width"):  # config.json can hold anything
+            require(type(getattr(self, flag)) is int, f"--{flag}={getattr(self, flag)} is not a whole number: give one")
+        spectral = self.spectral_normalization
+        require(type(spectral) is bool, f"spectral_normalization={spectral} is neither true nor false: give one")
+        require_resolution(self.resolution)
+        require_choice("architecture", self.architecture, ARCHITECTURES)
+        require_choice("normalization", self.normalization, NORMALIZATIONS)
+        require_choice("latent_layout", self.latent_layout, LATENT_LAYOUTS)
+        require_choice("activation", self.activation, ACTIVATIONS)
+        require_at_least("latent_size", self.latent_size, 1)
+        require_at_least("base_width", self.base_width, 1)
+        require(
+            self.latent_layout == "vector" or self.latent_size % 64 == 0,
+            f"--latent_size={self.latent_size} does not fill the 4^3 cells of --latent_layout=grid: "
+            "give a multiple of 64, or --latent_layout=vector",
+        )
+        require(
+            self.normalization != "group" or self.base_width % 8 == 0,
+            f"--base_width={self.base_width} cannot be split into the 8 groups of --normalization=group: "
+            "give a multiple of 8 or another normalization",
+        )
+
+    def network_arguments(self) -> dict[str, Any]:
+        """The arguments of `networks.factory.build_networks`, by name."""
+        arguments = dataclasses.asdict(self)
+        del arguments["classes"]
+        return arguments
+
+    def describe(self) -> str:
+        """One line that tells two configurations apart."""
+        return (
+            f"{self.architecture} at {self.resolution}^3, latent {self.latent_layout} of {self.latent_size}, "
+            f"width {self.base_width}, "
+            f"{self.normalization} normalization, {self.activation}"
+            f"{', spectral normalization of the discriminator' if self.spectral_normalization else ''}"
+        )

@@ -1,0 +1,41 @@
+"""What `create_tf_record.py` does."""
+
+import dataclasses
+import pathlib
+
+from vae_gan3d.checks import require, require_at_least
+from vae_gan3d.config.model import require_resolution
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordsConfig:
+    """What `create_tf_record.py` does.
+
+    Attributes:
+        data_dir: folder of shapes in the 3D ShapeNets layout.
+        output_dir: where the records and their manifest go.
+        classes: class names in label order, or `("all",)`.
+        folder_split: `train` or `test`, the folder that is read.
+        split_name: the name of the written set.
+        resolution: the largest resolution that is stored; None keeps what the files hold.
+        shards: the number of record files, 1 or more.
+        skip_bad: leaves out files that cannot be read, instead of stopping.
+        workers: processes that read files, 1 or more.
+    """
+
+    data_dir: pathlib.Path
+    output_dir: pathlib.Path
+    classes: tuple[str, ...]
+    folder_split: str
+    split_name: str
+    resolution: int | None
+    shards: int
+    skip_bad: bool
+    workers: int
+
+    def __post_init__(self) -> None:
+        require_at_least("shards", self.shards, 1)
+        require_at_least("workers", self.workers, 1)
+        require(bool(self.classes), "--classes is empty: give a class, a comma list, or all")
+        if self.resolution is not None:
+            require_resolution(self.resolution)

@@ -1,0 +1,214 @@
+"""`--phase=evaluate`: how good a model is, in numbers, a table and pictures."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from vae_gan3d.config import EvaluateConfig
+from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.class_separation import ACCURACIES, class_separation
+from vae_gan3d.evaluation.evaluation_pictures import draw_neighbors, draw_samples, draw_worst
+from vae_gan3d.evaluation.metrics_file import write_metrics
+from vae_gan3d.evaluation.metrics_table import metrics_table
+from vae_gan3d.evaluation.prior import LatentPrior, MixturePrior
+from vae_gan3d.evaluation.reconstruction_quality import ReconstructionQuality, reconstruct, reconstruction_quality
+from vae_gan3d.evaluation.sample_draws import DrawnShapes, draw_shapes
+from vae_gan3d.evaluation.sample_measures import measure_samples
+from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
+from vae_gan3d.evaluation.trained_model import TrainedModel
+from vae_gan3d.files import write_text
+from vae_gan3d.records.record_sources import read_sources
+
+METRICS_NAME = "metrics.json"
+TABLE_NAME = "metrics.txt"
+WORST_NAME = "worst_reconstructions.png"
+SAMPLES_NAME = "samples.png"
+NEIGHBORS_NAME = "samples_and_neighbors.png"
+_WORST, _PICTURED, _NEIGHBORS = 10, 64, 16
+# Tells the draw of latents from other draws by the same seed, see `sample_measures`.
+_LATENT_CHOICE = 4
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What is measured.
+
+    Attributes:
+        config: the phase's configuration.
+        checkpoint: the prefix of the model's checkpoint.
+        model: the trained model.
+        prior: what samples are drawn from.
+        test: shapes that the model was not trained on, at its resolution.
+        training: shapes that it was trained on, or None: what needs them is then left out.
+    """
+
+    config: EvaluateConfig
+    checkpoint: pathlib.Path
+    model: TrainedModel
+    prior: LatentPrior
+    test: ShapeSet
+    training: ShapeSet | None
+
+
+def evaluate_model(evaluation: Evaluation) -> dict[str, Any]:
+    """Measures a model and writes what was found.
+
+    Into `config.output_dir` go `metrics.json`, `metrics.txt` (the table, which stands on the terminal too),
+    `worst_reconstructions.png`, `samples.png` and, with training shapes, `samples_and_neighbors.png`.
+
+    Args:
+        evaluation: what is measured.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    config, model, test = evaluation.config, evaluation.model, evaluation.test
+    reconstructions = reconstruction_quality(model, test, config.threshold)
+    compared = evenly_spread(test.count, config.max_samples)
+    generator = np.random.default_rng([config.seed, _LATENT_CHOICE])
+    samples = draw_shapes(model, evaluation.prior, len(compared), generator, config.threshold)
+    measures = measure_samples(
+        samples.grids,
+        test.grids(compared),
+        evaluation.training,
+        chamfer_shapes=config.chamfer_shapes,
+        seed=config.seed,
+    )
+    accuracies, refusal = _classify(evaluation)
+    metrics = {
+        **_describe_reconstructions(reconstructions, test),
+        **measures.entries,
+        **accuracies,
+        "samples": len(samples.grids),
+        **_describe_conditions(evaluation),
+    }
+    write_metrics(config.output_dir / METRICS_NAME, metrics)
+    _write_table(evaluation, metrics, _notes(evaluation, metrics, refusal))
+    _draw(evaluation, metrics["worst"], samples, measures.neighbors)
+    return metrics
+
+
+def _describe_conditions(evaluation: Evaluation) -> dict[str, Any]:
+    """What the same command would repeat."""
+    return {
+        "prior": evaluation.prior.name,
+        "threshold": evaluation.config.threshold,
+        "seed": evaluation.config.seed,
+        "checkpoint": str(evaluation.checkpoint),
+    }
+
+
+def _describe_reconstructions(quality: ReconstructionQuality, test: ShapeSet) -> dict[str, Any]:
+    """Means, the IoU of each class, and the worst shapes."""
+    numbers = quality.worst(_WORST)
+    sources, classes = read_sources(test.records, numbers.tolist()), test.class_names(numbers)
+    return {
+        "iou": float(quality.iou.mean()),
+        "precision": float(quality.precision.mean()),
+        "recall": float(quality.recall.mean()),
+        "iou_by_class": {
+            test.records.classes[label]: float(quality.iou[test.labels == label].mean())
+            for label in np.unique(test.labels)
+        },
+        "worst": [
+            {"index": int(number), "source": source, "class": name, "iou": float(quality.iou[number])}
+            for number, source, name in zip(numbers, sources, classes, strict=True)
+        ],
+    }
+
+
+def _classify(evaluation: Evaluation) -> tuple[dict[str, float | None], str | None]:
+    """The classifiers' accuracies; where there are none, None for each, and the reason."""
+    nothing: dict[str, float | None] = dict.fromkeys(ACCURACIES)
+    if evaluation.training is None:
+        return nothing, None
+    try:
+        found = class_separation(evaluation.model, evaluation.training, evaluation.test, evaluation.config.seed)
+    except UserError as error:
+        return nothing, str(error)
+    return {**found}, None
+
+
+def _notes(evaluation: Evaluation, metrics: dict[str, Any], refusal: str | None) -> list[str]:
+    """A line on everything that is null, and what to do about it."""
+    count, empty = metrics["samples"], metrics["empty_samples"]
+    threshold = evaluation.config.threshold
+    notes = []
+    if evaluation.training is None:
+        notes.append(
+            "without training records, bound, nearest_train_distance and svm_accuracy are null: give --train_records"
+        )
+    if refusal is not None:
+        notes.append(f"svm_accuracy is null: {refusal}")
+    if empty == count:
+        notes.append(
+            f"every sample is empty at --threshold={threshold}, so what compares samples is null: train longer, or "
+            "give a lower --threshold"
+        )
+    elif empty:
+        notes.append(f"{empty} of {count} samples are empty at --threshold={threshold}: train longer")
+    if evaluation.test.count < 2:
+        notes.append("one test shape makes no set: one_nna, coverage and mmd are null; give more test shapes")
+    elif evaluation.config.chamfer_shapes == 0:
+        notes.append("the Chamfer distances are null, as --chamfer_shapes=0 asks")
+    sizes = metrics["sizes"]
+    if sizes.get("bound_shapes", count) < count:
+        notes.append(
+            f"the bound is of {sizes['bound_shapes']} shapes, as there are no more training shapes: its coverage and "
+            f"MMD are not those of {count}"
+        )
+    return [f"note: {note}" for note in notes]
+
+
+def _write_table(evaluation: Evaluation, metrics: dict[str, Any], notes: list[str]) -> None:
+    """The table with a headline and notes, to the terminal and a file."""
+    sizes, side = metrics["sizes"], evaluation.model.config.resolution
+    headline = (
+        f"{evaluation.checkpoint}, {side}^3: {evaluation.test.count} test shapes reconstructed; {sizes['samples']} "
+        f"samples of the {metrics['prior']} prior against {sizes['test_shapes']} test shapes; seed {metrics['seed']}"
+    )
+    text = "\n".join([headline, "", metrics_table(metrics), *([""] if notes else []), *notes])
+    print(text)
+    write_text(evaluation.config.output_dir / TABLE_NAME, text + "\n")
+
+
+def _draw(
+    evaluation: Evaluation, worst: list[dict[str, Any]], samples: DrawnShapes, neighbors: np.ndarray | None
+) -> None:
+    folder, training = evaluation.config.output_dir, evaluation.training
+    originals = evaluation.test.grids([shape["index"] for shape in worst])
+    draw_worst(
+        folder / WORST_NAME,
+        originals,
+        reconstruct(evaluation.model, originals, evaluation.config.threshold),
+        [f"{shape['class']} {shape['index']}" for shape in worst],
+        [shape["iou"] for shape in worst],
+    )
+    # Samples stand by class, as records do.
+    pictured = evenly_spread(len(samples.grids), _PICTURED)
+    draw_samples(folder / SAMPLES_NAME, samples.grids[pictured], _class_names(evaluation, samples, pictured))
+    if training is None or neighbors is None:
+        # One of an earlier evaluation would be taken for this one's.
+        (folder / NEIGHBORS_NAME).unlink(missing_ok=True)
+        return
+    pictured = evenly_spread(len(samples.grids), _NEIGHBORS)
+    nearest = neighbors[pictured]
+    draw_neighbors(
+        folder / NEIGHBORS_NAME,
+        samples.grids[pictured],
+        _class_names(evaluation, samples, pictured) or [""] * len(pictured),
+        training.grids(nearest),
+        training.class_names(nearest),
+    )
+
+
+def _class_names(evaluation: Evaluation, samples: DrawnShapes, numbers: np.ndarray) -> list[str] | None:
+    """The classes that some samples were drawn of, or None."""
+    if samples.labels is None or not isinstance(evaluation.prior, MixturePrior):
+        return None
+    return [evaluation.prior.classes[label] for label in samples.labels[numbers]]

@@ -1,0 +1,234 @@
+"""What latents are drawn from: N(0, I), or mixtures fitted to the training shapes, one a class. Needs no TensorFlow."""
+
+import dataclasses
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
+from vae_gan3d.files import atomic_path
+
+PRIOR_FORMAT = "vae_gan3d.prior"
+PRIOR_SCHEMA = 1
+# What a damaged archive raises: RuntimeError where a changed bit speaks of encryption, or of an unknown compression.
+_DAMAGE = (
+    OSError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+class LatentPrior(Protocol):
+    """A distribution of latents.
+
+    Attributes:
+        name: `normal` or `mixture`, as `--prior` calls it.
+        classes: the class names that it tells apart, in label order; none for N(0, I).
+    """
+
+    @property
+    def name(self) -> str:
+        """As `--prior` calls it."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In label order."""
+
+    def sample(
+        self, count: int, generator: np.random.Generator, classes: Sequence[str] | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Draws latents.
+
+        Args:
+            count: how many, K.
+            generator: the source of chance.
+            classes: the classes to draw of, by their relative frequencies; None for all.
+
+        Returns:
+            latents: `[K, L]` float32.
+            labels: `[K]` int64, the class of each, a position in `classes`, in ascending order; None without classes.
+
+        Raises:
+            UserError: the prior does not know a class.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class NormalPrior:
+    """N(0, I).
+
+    Attributes:
+        latent_size: L.
+    """
+
+    latent_size: int
+    name: ClassVar[str] = "normal"
+    classes: ClassVar[tuple[str, ...]] = ()
+
+    def sample(
+        self, count: int, generator: np.random.Generator, classes: Sequence[str] | None = None
+    ) -> tuple[np.ndarray, None]:
+        """Draws latents, see `LatentPrior.sample`.
+
+        Raises:
+            UserError: classes are asked for, which N(0, I) does not know.
+        """
+        if classes is not None:
+            raise UserError("--prior=normal knows no classes: leave out --classes, or give --prior=mixture")
+        return generator.standard_normal((count, self.latent_size)).astype(np.float32), None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MixturePrior:
+    """One Gaussian mixture a class, weighed by the classes' frequencies among the training shapes.
+
+    A prior fitted after training (Ghosh et al. 2020, "From Variational to Deterministic Autoencoders", section 4).
+
+    Attributes:
+        classes: all class names, in label order.
+        counts: the training shapes of each.
+        mixtures: of each; None where the count is 0.
+    """
+
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]
+    mixtures: tuple[GaussianMixture | None, ...]
+    name: ClassVar[str] = "mixture"
+
+    def __post_init__(self) -> None:
+        """Checks the parts against each other.
+
+        Raises:
+            ValueError: they do not fit, or no class has a mixture.
+        """
+        if not len(self.classes) == len(self.counts) == len(self.mixtures) == len(set(self.classes)):
+            raise ValueError("classes, counts and mixtures are not one for one: fit the prior again")
+        if not self.fitted or [count > 0 for count in self.counts] != [bool(mixture) for mixture in self.mixtures]:
+            raise ValueError("a class without shapes has a mixture, or one with shapes has none: fit the prior again")
+        if len({mixture.means.shape[1] for mixture in self.fitted.values()}) > 1:
+            raise ValueError("the mixtures are not of one latent size: fit the prior again")
+
+    @property
+    def fitted(self) -> Mapping[str, GaussianMixture]:
+        """The mixtures of the classes that have one."""
+        return {name: mixture for name, mixture in zip(self.classes, self.mixtures, strict=True) if mixture}
+
+    @property
+    def latent_size(self) -> int:
+        """L."""
+        return next(iter(self.fitted.values())).means.shape[1]
+
+    def describe(self) -> str:
+        """Shapes, classes and sizes in a few words."""
+        sizes = [len(mixture.weights) for mixture in self.fitted.values()]
+        least, most = min(sizes), max(sizes)
+        components = f"{least} component{'s' * (least > 1)}" if least == most else f"{least} to {most} components"
+        shapes = sum(self.counts)
+        return f"{shapes} shape{'s' * (shapes > 1)}: {len(sizes)} class{'es' * (len(sizes) > 1)}, {components}"
+
+    def require_classes(self, classes: Sequence[str]) -> None:
+        """Refuses classes that have no mixture.
+
+        Raises:
+            UserError: one of them has none; the message lists those that have.
+        """
+        for name in classes:
+            if name not in self.fitted:
+                raise UserError(
+                    f"--classes={name}: the prior was fitted on {', '.join(self.fitted)}: give one of these"
+                )
+
+    def sample(
+        self, count: int, generator: np.random.Generator, classes: Sequence[str] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draws latents, see `LatentPrior.sample`.
+
+        Raises:
+            UserError: a class has no mixture.
+        """
+        chosen = tuple(self.fitted) if classes is None else tuple(classes)
+        self.require_classes(chosen)
+        odds = np.array([share if name in chosen else 0 for name, share in zip(self.classes, self.counts, strict=True)])
+        labels = np.sort(generator.choice(len(odds), size=count, p=odds / odds.sum()))
+        latents = np.empty((count, self.latent_size), np.float32)
+        for label in np.unique(labels):
+            rows = labels == label
+            latents[rows] = self.fitted[self.classes[label]].draw(int(rows.sum()), generator)
+        return latents, labels
+
+    def save(self, path: pathlib.Path) -> None:
+        """Writes the prior as an `.npz` file without pickles.
+
+        Its fields: `format` and `schema`; `classes` (`[C]` text), `counts` (`[C]` int64) and `components` (`[C]` int64,
+        the size of each class's mixture, 0 for none); and of all components one after the other `weights` (`[K]`),
+        `means` (`[K, L]`) and `factors` (`[K, L, L]`), float32, as in `GaussianMixture`.
+
+        Raises:
+            UserError: the system refuses the write.
+        """
+        mixtures = list(self.fitted.values())
+        with atomic_path(path) as temporary:
+            np.savez_compressed(  # a triangular factor is half zeros
+                temporary,
+                format=PRIOR_FORMAT,
+                schema=PRIOR_SCHEMA,
+                classes=np.array(self.classes, np.str_),
+                counts=np.array(self.counts, np.int64),
+                components=np.array([len(mixture.weights) if mixture else 0 for mixture in self.mixtures], np.int64),
+                weights=np.concatenate([mixture.weights for mixture in mixtures]),
+                means=np.concatenate([mixture.means for mixture in mixtures]),
+                factors=np.concatenate([mixture.factors for mixture in mixtures]),
+            )
+
+
+def load_prior(path: pathlib.Path) -> MixturePrior:
+    """Reads what `MixturePrior.save` wrote.
+
+    Args:
+        path: the `.npz` file.
+
+    Returns:
+        The prior, equal bit for bit.
+
+    Raises:
+        UserError: the file cannot be read, is damaged, or is of another format.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            fields = {name: stored[name] for name in stored.files}
+        found = (str(fields["format"]), int(fields["schema"]))
+        if found != (PRIOR_FORMAT, PRIOR_SCHEMA):
+            raise ValueError(f"it is of format {found[0]} {found[1]}, not {PRIOR_FORMAT} {PRIOR_SCHEMA}")
+        return _from_fields(fields)
+    except _DAMAGE as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise UserError(
+            f"{path} is not a prior that this version reads ({reason}): remove it, and give --records to fit it again"
+        ) from error
+
+
+def _from_fields(fields: Mapping[str, np.ndarray]) -> MixturePrior:
+    """Builds a prior from a file's fields; any error means that they are wrong."""
+    for name, kind in (("classes", "U"), ("counts", "i"), ("components", "i")):
+        if fields[name].ndim != 1 or fields[name].dtype.kind != kind or not fields[name].size:
+            raise ValueError(f"{name} are {fields[name].dtype} of shape {fields[name].shape}")
+    components = fields["components"].tolist()
+    if min(components) < 0 or sum(components) != len(fields["weights"]):
+        raise ValueError(f"{sum(components)} components, but {len(fields['weights'])} weights")
+    ends = np.cumsum(components)
+    mixtures = tuple(
+        GaussianMixture(*(fields[name][end - size : end] for name in ("weights", "means", "factors"))) if size else None
+        for size, end in zip(components, ends, strict=True)
+    )
+    return MixturePrior(tuple(fields["classes"].tolist()), tuple(fields["counts"].tolist()), mixtures)

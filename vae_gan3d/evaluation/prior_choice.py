@@ -1,0 +1,98 @@
+"""Which prior samples are drawn from: what was asked for, what is stored, what can be fitted. Needs no TensorFlow."""
+
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.prior import LatentPrior, MixturePrior, NormalPrior, load_prior
+from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.training.run_folder import prior_file
+
+if TYPE_CHECKING:
+    from vae_gan3d.evaluation.trained_model import TrainedModel
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PriorChoice:
+    """One of three: a stored mixture, records to fit one on, or neither, which is N(0, I).
+
+    Attributes:
+        stored: the mixture that lies beside the checkpoint.
+        records: the training records on which one is fitted now.
+    """
+
+    stored: MixturePrior | None = None
+    records: RecordSet | None = None
+
+    def load(self, prefix: pathlib.Path, model: "TrainedModel", *, seed: int) -> LatentPrior:
+        """The prior, fitted and stored now where that was chosen.
+
+        Args:
+            prefix: of the checkpoint.
+            model: restored from it.
+            seed: of the fit.
+
+        Raises:
+            UserError: see `prior_fitting.fit_and_store_prior`.
+        """
+        if self.stored is not None:
+            return self.stored
+        if self.records is None:
+            return NormalPrior(model.config.latent_size)
+        from vae_gan3d.evaluation.prior_fitting import fit_and_store_prior
+
+        return fit_and_store_prior(prefix, model, self.records, seed=seed)
+
+
+def choose_prior(
+    asked: str | None,
+    prefix: pathlib.Path,
+    *,
+    latent_size: int,
+    records: RecordSet | None,
+    classes: Sequence[str] | None = None,
+) -> PriorChoice:
+    """Chooses the prior.
+
+    Args:
+        asked: `normal`, `mixture`, or None: a mixture where one is stored or can be fitted, else N(0, I) with a note.
+        prefix: of the checkpoint.
+        latent_size: of the model.
+        records: the training records, or None where they are not known.
+        classes: the classes that will be drawn of; None for all.
+
+    Returns:
+        The choice.
+
+    Raises:
+        UserError: the stored prior is damaged or of another model, a mixture is needed and there is none and nothing to
+            fit it on, or a class is not known.
+    """
+    if asked == "normal":
+        return PriorChoice()
+    path = prior_file(prefix)
+    if path.is_file():
+        stored = load_prior(path)
+        if stored.latent_size != latent_size:
+            raise UserError(
+                f"{path} is of latent size {stored.latent_size}, and the model of {latent_size}: remove it, and give "
+                "--records to fit it again"
+            )
+        stored.require_classes(classes or ())
+        return PriorChoice(stored=stored)
+    if records is not None:
+        for name in classes or ():
+            if name not in records.classes:
+                raise UserError(f"--classes={name}: the records hold {', '.join(records.classes)}: give one of these")
+        return PriorChoice(records=records)
+    if asked == "mixture" or classes is not None:
+        raise UserError(f"{path} is missing: give --records of the training shapes, and the prior is fitted now")
+    print(
+        f"note: {path} is missing, so samples are drawn from N(0, I): give --records of the training shapes to fit the "
+        "better mixture",
+        file=sys.stderr,
+    )
+    return PriorChoice()

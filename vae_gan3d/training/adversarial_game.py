@@ -1,0 +1,188 @@
+"""The adversarial game of a training step: both sides' losses, penalties and gradients."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from vae_gan3d.networks.discriminator import Discriminator
+from vae_gan3d.training.interpolates import random_interpolates
+from vae_gan3d.training.losses import adaptive_weight, discriminator_loss, generator_loss, gradient_penalty, r1_penalty
+from vae_gan3d.training.metrics import discriminator_accuracy
+from vae_gan3d.training.noise import PRIOR_STREAM, interpolated, latent_noise, uniform
+from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.step_options import StepOptions
+
+# The order of the last values in the vector that `train_step` returns.
+ADVERSARIAL_METRICS = (
+    "generator_loss",
+    "discriminator_loss",
+    "discriminator_accuracy",
+    "adversarial_factor",
+    "r1_penalty",
+    "gradient_penalty",
+)
+
+
+class Adversarial(NamedTuple):
+    """What the adversarial game adds to a step.
+
+    Attributes:
+        by_logits: `[B, R, R, R, 1]`, the weighted adversarial gradient at the reconstruction's logits.
+        by_generator: the same at the generator's variables, through the prior samples.
+        by_discriminator: the discriminator's gradients.
+        metrics: `[6]` float32, in the order of `ADVERSARIAL_METRICS`; NaN while the game has not begun.
+    """
+
+    by_logits: tf.Tensor
+    by_generator: list[tf.Tensor]
+    by_discriminator: list[tf.Tensor]
+    metrics: tf.Tensor
+
+
+def adversarial_part(
+    state: TrainingState,
+    options: StepOptions,
+    tape: tf.GradientTape,
+    voxels: tf.Tensor,
+    latents: tf.Tensor,
+    logits: tf.Tensor,
+    by_logits: tf.Tensor,
+) -> Adversarial:
+    """The game from its first step on, and nothing before it or without its weight.
+
+    Args:
+        state: networks and step; not changed.
+        options: the constants.
+        tape: persistent, which recorded how the generator came to `logits`.
+        voxels: `[B, R, R, R, 1]` float32, real.
+        latents: `[B, L]` float32, drawn from the posterior of each.
+        logits: `[B, R, R, R, 1]` float32, the reconstruction's.
+        by_logits: `[B, R, R, R, 1]`, the reconstruction loss's gradient at them.
+
+    Returns:
+        What the step adds to its own gradients and metrics.
+    """
+    if options.adversarial_weight == 0:
+        return _rest(state, logits)
+    return tf.cond(
+        state.step >= options.adversarial_warmup,
+        lambda: _play(state, options, tape, voxels, latents, logits, by_logits),
+        lambda: _rest(state, logits),
+    )
+
+
+def summed(ours: list[tf.Tensor], theirs: list[tf.Tensor]) -> list[tf.Tensor]:
+    """The gradients of two losses, added variable by variable."""
+    return [mine + other for mine, other in zip(ours, theirs, strict=True)]
+
+
+def _play(
+    state: TrainingState,
+    options: StepOptions,
+    tape: tf.GradientTape,
+    voxels: tf.Tensor,
+    latents: tf.Tensor,
+    logits: tf.Tensor,
+    by_logits: tf.Tensor,
+) -> Adversarial:
+    """The adversarial game on a batch: both sides' gradients from one pass of the discriminator."""
+    _, generator, discriminator = state.networks
+    last_kernel = generator.voxels.kernel
+    new_latents = _new_latents(state, options, latents)
+    with tf.GradientTape(persistent=True) as prior_tape:
+        prior_logits = generator(new_latents, training=True)
+    with tf.GradientTape(persistent=True) as game_tape:
+        game_tape.watch([logits, prior_logits])
+        fakes = tf.sigmoid(tf.concat([logits, prior_logits], axis=0))  # [2B, R, R, R, 1]
+        deceiving, telling, accuracy = _game_losses(discriminator, options, voxels, fakes)
+    by_reconstruction, by_prior = game_tape.gradient(deceiving, [logits, prior_logits])
+    factor = adaptive_weight(
+        tape.gradient(logits, last_kernel, output_gradients=by_logits),
+        tape.gradient(logits, last_kernel, output_gradients=by_reconstruction)
+        + prior_tape.gradient(prior_logits, last_kernel, output_gradients=by_prior),
+        options.adversarial_weight,
+    )
+    by_generator = prior_tape.gradient(prior_logits, generator.trainable_variables, output_gradients=factor * by_prior)
+    by_discriminator = game_tape.gradient(telling, discriminator.trainable_variables)
+    penalties, by_penalty = _penalty_term(state, options, voxels, fakes)
+    return Adversarial(
+        factor * by_reconstruction,
+        by_generator,
+        summed(by_discriminator, by_penalty),
+        tf.concat([tf.stack([deceiving, telling, accuracy, factor]), penalties], axis=0),
+    )
+
+
+def _new_latents(state: TrainingState, options: StepOptions, latents: tf.Tensor) -> tf.Tensor:
+    """The latents `[B, L]` of the generated shapes that are no reconstructions.
+
+    Samples of N(0, I), or points on the lines from each latent of the batch to the next one's, at random places
+    (Berthelot et al. 2019, "Understanding and Improving Interpolation in Autoencoders via an Adversarial
+    Regularizer"): what lies between shapes is where a mixture fitted to the posterior draws.
+    """
+    noise = latent_noise(tuple(latents.shape), seed=options.seed, stream=PRIOR_STREAM, step=state.step)
+    if options.adversarial_latents == "prior":
+        return noise
+    return tf.stop_gradient(interpolated(latents, tf.roll(latents, 1, axis=0), uniform(noise[:, :1])))
+
+
+def _game_losses(
+    discriminator: Discriminator, options: StepOptions, voxels: tf.Tensor, fakes: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What the generator and the discriminator are to lower, and the discriminator's accuracy."""
+    kind = options.adversarial_loss
+    fake_logits = discriminator(fakes, training=True)
+    real_logits = discriminator(voxels, training=True)
+    deceiving = 0.5 * options.batch_mean(generator_loss(fake_logits, kind))
+    on_real = discriminator_loss(real_logits, kind, real=True, label_smoothing=options.label_smoothing)
+    on_fake = discriminator_loss(fake_logits, kind, real=False)
+    telling = options.batch_mean(on_real) + 0.5 * options.batch_mean(on_fake)
+    return deceiving, telling, discriminator_accuracy(real_logits, fake_logits)
+
+
+def _rest(state: TrainingState, logits: tf.Tensor) -> Adversarial:
+    """What `_play` returns, where nothing is played."""
+    return Adversarial(
+        tf.zeros_like(logits),
+        [tf.zeros_like(variable) for variable in state.networks.generator.trainable_variables],
+        [tf.zeros_like(variable) for variable in state.networks.discriminator.trainable_variables],
+        tf.fill([len(ADVERSARIAL_METRICS)], float("nan")),
+    )
+
+
+def _penalty_term(
+    state: TrainingState, options: StepOptions, voxels: tf.Tensor, fakes: tf.Tensor
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """R1, or for wgan-gp its own penalty, on every `r1_every`-th step and weighted by that number.
+
+    The weight makes up for the steps between (lazy regularisation, Karras et al. 2020, StyleGAN2).
+
+    Returns:
+        `[2]`, the two penalties, NaN where one is not measured; and the gradients, zeros on the other steps.
+    """
+    discriminator = state.networks.discriminator
+    variables = [variable.value for variable in discriminator.trainable_variables]
+    wasserstein = options.adversarial_loss == "wgan-gp"
+    weight = options.gradient_penalty_weight if wasserstein else options.r1_weight
+    unknown = tf.constant(float("nan"))
+
+    def judge(shapes: tf.Tensor) -> tf.Tensor:
+        return discriminator(shapes, training=True)
+
+    def penalize() -> tuple[tf.Tensor, list[tf.Tensor]]:
+        with tf.GradientTape() as tape:
+            if wasserstein:
+                points = random_interpolates(voxels, fakes, seed=options.seed, step=state.step)
+                penalty = options.batch_mean(gradient_penalty(judge, points))
+            else:
+                penalty = options.batch_mean(r1_penalty(judge, voxels))
+            weighted = weight * options.r1_every * penalty
+        gradients = tape.gradient(weighted, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return tf.stack([unknown, penalty] if wasserstein else [penalty, unknown]), gradients
+
+    def skip() -> tuple[tf.Tensor, list[tf.Tensor]]:
+        return tf.stack([unknown, unknown]), [tf.zeros_like(variable) for variable in variables]
+
+    if weight == 0:
+        return skip()
+    return tf.cond(state.step % options.r1_every == 0, penalize, skip)
