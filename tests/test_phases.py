@@ -57,7 +57,7 @@ def test_a_count_that_agrees_is_not_mentioned(training, capsys):
 
 def test_other_networks_in_the_run_folder_are_refused(training):
     changed = dataclasses.replace(training.model, latent_size=9)
-    with pytest.raises(UserError, match=r"latent vector of 128.* than asked for .*latent vector of 9.*another --save_path"):
+    with pytest.raises(UserError, match=r"vector of 128.* than asked for .*vector of 9.*another --save_path"):
         phases.run(dataclasses.replace(training, model=changed))
 
 

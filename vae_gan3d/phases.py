@@ -185,7 +185,9 @@ def _evaluate(config: EvaluateConfig, verbose: bool) -> int:
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_model_config(prefix.parent)
     test, training = choose_records(config)
-    choice = choose_prior(config.prior, prefix, latent_size=model.latent_size, records=training)
+    choice = choose_prior(
+        config.prior, prefix, latent_size=model.latent_size, records=training, records_flag="--train_records"
+    )
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.evaluate_phase import Evaluation, evaluate_model

@@ -54,6 +54,7 @@ def choose_prior(
     latent_size: int,
     records: RecordSet | None,
     classes: Sequence[str] | None = None,
+    records_flag: str = "--records",
 ) -> PriorChoice:
     """Chooses the prior.
 
@@ -63,6 +64,7 @@ def choose_prior(
         latent_size: of the model.
         records: the training records, or None where they are not known.
         classes: the classes that will be drawn of; None for all.
+        records_flag: what the phase calls the flag that gives `records`.
 
     Returns:
         The choice.
@@ -79,7 +81,7 @@ def choose_prior(
         if stored.latent_size != latent_size:
             raise UserError(
                 f"{path} is of latent size {stored.latent_size}, and the model of {latent_size}: remove it, and give "
-                "--records to fit it again"
+                f"{records_flag} to fit it again"
             )
         stored.require_classes(classes or ())
         return PriorChoice(stored=stored)
@@ -89,10 +91,10 @@ def choose_prior(
                 raise UserError(f"--classes={name}: the records hold {', '.join(records.classes)}: give one of these")
         return PriorChoice(records=records)
     if asked == "mixture" or classes is not None:
-        raise UserError(f"{path} is missing: give --records of the training shapes, and the prior is fitted now")
+        raise UserError(f"{path} is missing: give {records_flag} of the training shapes, and the prior is fitted now")
     print(
-        f"note: {path} is missing, so samples are drawn from N(0, I): give --records of the training shapes to fit the "
-        "better mixture",
+        f"note: {path} is missing, so samples are drawn from N(0, I): give {records_flag} of the training shapes to "
+        "fit the better mixture",
         file=sys.stderr,
     )
     return PriorChoice()
