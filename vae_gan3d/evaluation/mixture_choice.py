@@ -1,20 +1,20 @@
 """How many components a mixture has and how far its covariances are shrunk, by the likelihood of held-out shapes."""
 
 import dataclasses
+import math
 
 import numpy as np
 
 from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
 from vae_gan3d.evaluation.mixture_fitting import Posteriors, expected_log_likelihood, fit_mixture, nearest_centres
 
-SIZES = (1, 2, 4, 8, 16, 32)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 SHRINKAGES = (10.0, 30.0, 100.0, 300.0)  # in shapes
-_SHAPES_A_COMPONENT = 8
+_SHAPES_A_COMPONENT = 5
 _LEAST_SEARCHED = 10  # below, a fifth of the shapes says nothing
 _MOST_SEARCHED = 3000  # the final fit takes all shapes, the search no more than these
 _UNSEARCHED_SHRINKAGE = 30.0
 _HELD_OUT_SHARE = 0.2
-_TIMES_TOO_LARGE = 4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,11 +34,13 @@ class ChosenMixture:
 
 
 def choose_mixture(posteriors: Posteriors, *, seed: int) -> ChosenMixture:
-    """Fits mixtures of several sizes and shrinkages on four fifths of the shapes; the best by the last fifth on all.
+    """Fits mixtures of several sizes and shrinkages on four fifths of the shapes, and the chosen one on all.
 
-    Sizes are `SIZES` up to a component for every 8 shapes; for each the `SHRINKAGES` are tried in order until the
-    likelihood falls. A size four times the best one ends the search, which takes 3,000 shapes at most. Fewer than 10
-    shapes get one component.
+    For each of the `SIZES`, up to a component for every 5 shapes, the `SHRINKAGES` are tried in order until the mean
+    likelihood of the held-out fifth falls. Chosen is the largest size whose likelihood is as good as the best one,
+    within the standard error of their difference (Breiman et al. 1984, with the error in favour of the larger model: at
+    equal likelihood a mixture of more components draws shapes that are nearer to real ones, docs/RECIPE.md). The search
+    takes 3,000 shapes at most; fewer than 10 get one component.
 
     Args:
         posteriors: of the N shapes.
@@ -55,28 +57,56 @@ def choose_mixture(posteriors: Posteriors, *, seed: int) -> ChosenMixture:
     if count >= _LEAST_SEARCHED:
         order = np.random.default_rng(seed).permutation(count)[:_MOST_SEARCHED]
         last = round(_HELD_OUT_SHARE * len(order))
-        components, shrinkage, held_out = _search(posteriors.rows(order[last:]), posteriors.rows(order[:last]), seed)
+        found = _search(posteriors.rows(order[last:]), posteriors.rows(order[:last]), seed)
+        components, shrinkage, held_out = found.size, found.shrinkage, found.mean
     shares = nearest_centres(posteriors.means, components, np.random.default_rng(seed))
     mixture, _ = fit_mixture(posteriors, shares, shrinkage)
     return ChosenMixture(mixture, shrinkage, held_out)
 
 
-def _search(fitted: Posteriors, held_out: Posteriors, seed: int) -> tuple[int, float, float]:
-    """The size and the shrinkage that give the held-out shapes the highest mean likelihood, and that likelihood."""
-    tried: list[tuple[int, float, float]] = []
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Trial:
+    """A size and a shrinkage, and what they gave.
+
+    Attributes:
+        size: components.
+        shrinkage: ν, in shapes.
+        likelihoods: `[H]`, of the held-out shapes, nats.
+    """
+
+    size: int
+    shrinkage: float
+    likelihoods: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """The mean likelihood, nats a shape."""
+        return float(self.likelihoods.mean())
+
+    def is_as_good_as(self, other: "_Trial") -> bool:
+        """Whether the mean likelihoods differ by no more than the standard error of the difference."""
+        differences = other.likelihoods - self.likelihoods
+        return float(differences.mean()) <= float(differences.std()) / math.sqrt(len(differences))
+
+
+def _search(fitted: Posteriors, held_out: Posteriors, seed: int) -> _Trial:
+    """The largest size that is as good as the most likely one, with the shrinkage that suits it best."""
+    best_of_size: list[_Trial] = []
     for size in SIZES:
         if size > max(1, len(fitted.means) // _SHAPES_A_COMPONENT):
             break
-        shares = nearest_centres(fitted.means, size, np.random.default_rng(seed))
-        before = -np.inf
-        for shrinkage in SHRINKAGES:
-            mixture, shares = fit_mixture(fitted, shares, shrinkage)
-            likelihood = float(expected_log_likelihood(mixture, held_out).mean())
-            tried.append((size, shrinkage, likelihood))
-            if likelihood < before:
-                break
-            before = likelihood
-        best = max(tried, key=lambda found: found[2])
-        if size >= _TIMES_TOO_LARGE * best[0]:
+        best_of_size.append(_best_shrinkage(fitted, held_out, size, seed))
+    best = max(best_of_size, key=lambda trial: trial.mean)
+    return [trial for trial in best_of_size if trial.is_as_good_as(best)][-1]
+
+
+def _best_shrinkage(fitted: Posteriors, held_out: Posteriors, size: int, seed: int) -> _Trial:
+    """Tries the shrinkages from the weakest, until the likelihood falls."""
+    shares = nearest_centres(fitted.means, size, np.random.default_rng(seed))
+    trials: list[_Trial] = []
+    for shrinkage in SHRINKAGES:
+        mixture, shares = fit_mixture(fitted, shares, shrinkage)
+        trials.append(_Trial(size, shrinkage, expected_log_likelihood(mixture, held_out)))
+        if len(trials) > 1 and trials[-1].mean < trials[-2].mean:
             break
-    return best
+    return max(trials, key=lambda trial: trial.mean)
