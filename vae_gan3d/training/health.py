@@ -48,7 +48,7 @@ class OccupancyWatch(Watch):
         if ratio < low:
             return (
                 f"samples are nearly blank ({ratio:.2f} of the real occupancy): "
-                "raise --kl_weight so that the prior meets the posterior, or lower --adversarial_weight"
+                "train longer, raise --kl_weight, or lower --adversarial_weight"
             )
         return (
             f"samples are nearly solid ({ratio:.1f} times the real occupancy): "

@@ -118,9 +118,7 @@ class _Run:
             stop_step=schedule.total_steps,
             mirror_axes=[MIRROR_AXES.index(axis) for axis in config.mirror],
         )
-        self._monitor = Monitor(
-            state.average, _spread_shapes(records, config.model.resolution), config.model.latent_size, config.seed
-        )
+        self._monitor = Monitor(state.average, _spread_shapes(records, config.model.resolution), config.seed)
         self._watches = all_watches(kl_warmup=config.loss.kl_warmup, adversarial_loss=config.loss.adversarial_loss)
         self.log = RunLog(config.save_path, config.logdir, _COLUMNS, self._step)
         options = step_options(config, schedule.total_steps)
@@ -134,7 +132,7 @@ class _Run:
         with progress_bar(total=schedule.total_steps, initial=self._step, unit="step") as bar:
             for voxels, _ in self._batches:
                 if self._step == config.loss.adversarial_warmup and config.loss.adversarial_weight > 0:
-                    bar.write("the discriminator enters: a step takes about three times as long", file=sys.stderr)
+                    bar.write("the discriminator enters: a step takes two to three times as long", file=sys.stderr)
                 self._window.append(self._train_step(voxels))
                 self._step += 1
                 last = self._step == schedule.total_steps
