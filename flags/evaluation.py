@@ -43,6 +43,7 @@ def evaluate_config() -> EvaluateConfig:
         max_samples=FLAGS.evaluation_samples,
         chamfer_shapes=FLAGS.chamfer_shapes,
         prior=FLAGS.prior,
+        refinements=FLAGS.refinements,
         threshold=FLAGS.threshold,
         seed=FLAGS.seed,
     )

@@ -37,6 +37,11 @@ absl_flags.DEFINE_enum(
     "What samples are drawn from: N(0, I), or mixtures fitted to the training shapes, one a class [default: mixture "
     "where it is stored beside the checkpoint, or --records are given to fit it on, else normal].",
 )
+absl_flags.DEFINE_integer(
+    "refinements",
+    1,
+    "Passages of each drawn latent through generator and encoder, which make fragments whole; 0: as drawn.",
+)
 absl_flags.DEFINE_float("threshold", 0.5, "Voxels above this probability count as occupied.")
 
 
@@ -78,6 +83,7 @@ def sample_config() -> SampleConfig:
         threshold=FLAGS.threshold,
         seed=FLAGS.seed,
         prior=FLAGS.prior,
+        refinements=FLAGS.refinements,
         classes=common.given_classes(),
         records=FLAGS.records or "",
         split_name=FLAGS.split_name or "train",

@@ -60,7 +60,7 @@ def evaluation(tmp_path_factory):
     folder = tmp_path_factory.mktemp("records")
     run = pathlib.Path("RUN")
     return Evaluation(
-        config=EvaluateConfig(run, "R", "test", "", "train", run, 8, 4, "normal", THRESHOLD, 0),
+        config=EvaluateConfig(run, "R", "test", "", "train", run, 8, 4, "normal", 0, THRESHOLD, 0),
         checkpoint=run / "model.ckpt-3",
         model=TrainedModel(CONFIG, build_networks(**CONFIG.network_arguments())),
         prior=Prior(),
@@ -225,7 +225,7 @@ def test_from_a_run_folder_and_a_folder_of_records(tmp_path, monkeypatch):
     state = TrainingState(CONFIG.network_arguments(), learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=5)
     prefix = save_checkpoint(state.checkpoint(), run, 3, keep=1)
     write_run_config(run, CONFIG, batch_size=4, record_count=16)
-    config = EvaluateConfig(run, str(records), "test", "", "train", run / "evaluation", 8, 4, None, THRESHOLD, 0)
+    config = EvaluateConfig(run, str(records), "test", "", "train", run / "evaluation", 8, 4, None, 1, THRESHOLD, 0)
     assert phases.run(config) == 0
     metrics = json.loads((run / "evaluation/metrics.json").read_text())
     assert (metrics["prior"], metrics["checkpoint"]) == ("mixture", str(prefix))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vae_gan3d.evaluation import mixture_choice
 from vae_gan3d.evaluation.mixture_choice import SHRINKAGES, choose_mixture
 from vae_gan3d.evaluation.mixture_fitting import Posteriors
 
@@ -14,23 +15,46 @@ def posteriors(*centres, shapes=100):
     return Posteriors(means.astype(np.float32), np.full(means.shape, 0.1, np.float32))
 
 
-def test_one_gaussian_gets_one_component():
-    chosen = choose_mixture(posteriors(0, shapes=400), seed=0)
-    assert len(chosen.mixture.weights) == 1
-    assert chosen.shrinkage in SHRINKAGES
+def alternating(mean, spread):
+    """Likelihoods of 100 shapes with this mean and standard deviation."""
+    return mean + spread * np.tile([-1.0, 1.0], 50)
 
 
-def test_two_clusters_get_two_components():
+# The best mean is -2, with a standard error of 2 / sqrt(100) = 0.2: -2.19 is as good, -2.21 is not. The spread of the
+# others does not count.
+@pytest.mark.parametrize(
+    ("means", "size"),
+    [
+        ((-3.0, -2.0, -2.19, -2.21, -4.0, -5.0), 4),
+        ((-3.0, -2.0, -2.21, -2.19, -4.0, -5.0), 8),
+        ((-2.0, -2.21, -2.21, -3.0, -3.0, -3.0), 1),
+        ((-2.0, -2.0, -2.0, -2.0, -2.0, -2.0), 32),
+    ],
+)
+def test_the_largest_size_within_a_standard_error_of_the_best_is_chosen(monkeypatch, means, size):
+    def trial(fitted, held_out, size, seed):
+        mean = means[mixture_choice.SIZES.index(size)]
+        return mixture_choice._Trial(size, 30.0, alternating(mean, 2.0 if mean == -2 else 50.0))
+
+    monkeypatch.setattr(mixture_choice, "_best_shrinkage", trial)
+    chosen = choose_mixture(posteriors(0, shapes=200), seed=0)  # 160 to fit on: up to 32 components
+    assert len(chosen.mixture.weights) == size
+    assert chosen.held_out == pytest.approx(means[mixture_choice.SIZES.index(size)])
+
+
+def test_two_clusters_get_two_components_or_more():
     chosen = choose_mixture(posteriors(-8, 8), seed=0)
-    assert len(chosen.mixture.weights) == 2
-    np.testing.assert_allclose(np.sort(chosen.mixture.means[:, 0]), [-8, 8], atol=0.4)
+    assert chosen.shrinkage in SHRINKAGES
+    centres = chosen.mixture.means[:, 0]
+    assert np.abs(np.abs(centres) - 8).max() < 3.5
+    np.testing.assert_allclose(chosen.mixture.weights[centres > 0].sum(), 0.5, atol=1e-3)
 
 
 def test_the_final_fit_takes_every_shape():
+    # The mean of a mixture is that of the shapes that it was fitted to.
     every = posteriors(0, shapes=400)
-    chosen = choose_mixture(every, seed=0)
-    assert len(chosen.mixture.weights) == 1
-    np.testing.assert_allclose(chosen.mixture.means[0], every.means.mean(axis=0), atol=1e-5)
+    mixture = choose_mixture(every, seed=0).mixture
+    np.testing.assert_allclose(mixture.weights @ mixture.means, every.means.mean(axis=0), atol=1e-5)
 
 
 def test_the_likelihood_is_of_the_shapes_held_out():

@@ -13,7 +13,9 @@ from vae_gan3d.evaluation.record_choice import choose_records
 
 def make_config(records, train_records="", split_name="test"):
     run = pathlib.Path("run")
-    return EvaluateConfig(run, str(records), split_name, str(train_records), "train", run, 1000, 200, "mixture", 0.5, 0)
+    return EvaluateConfig(
+        run, str(records), split_name, str(train_records), "train", run, 1000, 200, "mixture", 1, 0.5, 0
+    )
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def test_samples_follow_the_seed(model, tmp_path, prior):
     results = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         (tmp_path / name).mkdir()
-        sample_shapes(SampleConfig(pathlib.Path("run"), tmp_path / name, 5, 0.5, seed), model, prior)
+        sample_shapes(SampleConfig(pathlib.Path("run"), tmp_path / name, 5, 0.5, seed, refinements=0), model, prior)
         results.append(np.load(tmp_path / name / "samples.npy"))
         assert (tmp_path / name / "samples.png").is_file()
     assert results[0].shape == (5, 16, 16, 16)
@@ -34,11 +34,19 @@ def test_samples_follow_the_seed(model, tmp_path, prior):
 
 
 def test_samples_are_of_the_chosen_class(model, tmp_path, capsys):
-    config = SampleConfig(pathlib.Path("run"), tmp_path, 4, 0.01, 0, classes=("table",))
+    config = SampleConfig(pathlib.Path("run"), tmp_path, 4, 0.01, 0, refinements=0, classes=("table",))
     sample_shapes(config, model, PRIOR)
     latents, _ = PRIOR.sample(4, np.random.default_rng(0), ("table",))
     np.testing.assert_allclose(np.load(tmp_path / "samples.npy"), model.generate(latents), rtol=1e-5)
     assert capsys.readouterr().out == f"wrote 4 shapes (4 table) to {tmp_path}, drawn in samples.png\n"
+
+
+def test_latents_are_refined_unless_they_are_wanted_as_drawn(model, tmp_path):
+    sample_shapes(SampleConfig(pathlib.Path("run"), tmp_path, 4, 0.5, 0, refinements=1), model, PRIOR)
+    latents, _ = PRIOR.sample(4, np.random.default_rng(0))
+    once = model.encode(model.generate(latents) > 0.4)
+    np.testing.assert_allclose(np.load(tmp_path / "samples.npy"), model.generate(once), rtol=1e-5)
+    assert not np.allclose(once, latents)
 
 
 def test_the_classes_that_were_drawn_are_counted(model, tmp_path, capsys):

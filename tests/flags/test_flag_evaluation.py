@@ -24,6 +24,7 @@ def test_the_least(parse, tmp_path):
         max_samples=1000,
         chamfer_shapes=200,
         prior=None,
+        refinements=1,
         threshold=0.5,
         seed=0,
     )
@@ -43,6 +44,7 @@ def test_the_least(parse, tmp_path):
         ("--split_name=validation", "split_name", "validation"),
         ("--train_records=X", "train_records", "X"),
         ("--train_split_name=X", "train_split_name", "X"),
+        ("--refinements=0", "refinements", 0),
         ("--output_dir=X", "output_dir", pathlib.Path("X")),
         ("--save_dir=X", "output_dir", pathlib.Path("X")),
         ("--evaluation_samples=50", "max_samples", 50),

@@ -17,7 +17,7 @@ def test_occupancy_warns_once_each_time_the_ratio_leaves_the_range():
     ratios = [1.0, 0.29, 0.1, 0.3, 3.0, 3.1, 50.0, 1.0, 0.0]
     found = warnings(OccupancyWatch(), "occupancy_ratio", ratios, range(1000, 1009))
     assert spoken(found) == [False, True, False, False, False, True, False, False, True]
-    assert found[1].startswith("warning: at step 1001 samples are nearly blank (0.29 of the real occupancy): raise ")
+    assert found[1].startswith("warning: at step 1001 samples are nearly blank (0.29 of the real occupancy): train ")
     assert "--kl_weight" in found[1]
     assert "nearly solid (3.1 times the real occupancy)" in found[5]
 

@@ -65,6 +65,7 @@ class SampleConfig:
         threshold: voxels above this probability count as occupied.
         seed: of the draws, and of fitting a prior.
         prior: `normal`, `mixture`, or None: a mixture where one is stored or can be fitted.
+        refinements: passages of each latent through generator and encoder before its shape is generated.
         classes: the classes that are drawn of, or `("all",)`.
         records: the training records, to fit a prior on where none is stored; empty where there are none.
         split_name: which set of a folder of records is read.
@@ -76,12 +77,14 @@ class SampleConfig:
     threshold: float
     seed: int
     prior: str | None = None
+    refinements: int = 1
     classes: tuple[str, ...] = ("all",)
     records: str = ""
     split_name: str = "train"
 
     def __post_init__(self) -> None:
         require_at_least("samples", self.count, 1)
+        require_at_least("refinements", self.refinements, 0)
         require(bool(self.classes), "--classes is empty: give a class, a comma list, or all")
         if self.prior is not None:
             require_choice("prior", self.prior, PRIORS)
@@ -112,6 +115,7 @@ class EvaluateConfig:
         max_samples: the most samples that are drawn, and test shapes that they are compared with.
         chamfer_shapes: how many shapes of each set the Chamfer distance is taken of; 0 leaves it out.
         prior: `mixture` or `normal`; None for a mixture where one is stored or can be fitted.
+        refinements: passages of each latent through generator and encoder before its shape is generated.
         threshold: voxels above this probability count as occupied.
         seed: of every draw.
     """
@@ -125,6 +129,7 @@ class EvaluateConfig:
     max_samples: int
     chamfer_shapes: int
     prior: str | None
+    refinements: int
     threshold: float
     seed: int
 
@@ -132,6 +137,7 @@ class EvaluateConfig:
         require(bool(self.records), "--records is missing: give the records of the test shapes")
         require_at_least("evaluation_samples", self.max_samples, 2)
         require_at_least("chamfer_shapes", self.chamfer_shapes, 0)
+        require_at_least("refinements", self.refinements, 0)
         require(self.chamfer_shapes != 1, "--chamfer_shapes=1 leaves nothing to compare: give 0, or 2 or more")
         if self.prior is not None:
             require_choice("prior", self.prior, PRIORS)

@@ -71,7 +71,14 @@ def evaluate_model(evaluation: Evaluation) -> dict[str, Any]:
     reconstructions = reconstruction_quality(model, test, config.threshold)
     compared = evenly_spread(test.count, config.max_samples)
     generator = np.random.default_rng([config.seed, _LATENT_CHOICE])
-    samples = draw_shapes(model, evaluation.prior, len(compared), generator, config.threshold)
+    samples = draw_shapes(
+        model,
+        evaluation.prior,
+        len(compared),
+        generator,
+        threshold=config.threshold,
+        refinements=config.refinements,
+    )
     measures = measure_samples(
         samples.grids,
         test.grids(compared),
@@ -97,6 +104,7 @@ def _describe_conditions(evaluation: Evaluation) -> dict[str, Any]:
     """What the same command would repeat."""
     return {
         "prior": evaluation.prior.name,
+        "refinements": evaluation.config.refinements,
         "threshold": evaluation.config.threshold,
         "seed": evaluation.config.seed,
         "checkpoint": str(evaluation.checkpoint),

@@ -37,10 +37,10 @@ def choose_mixture(posteriors: Posteriors, *, seed: int) -> ChosenMixture:
     """Fits mixtures of several sizes and shrinkages on four fifths of the shapes, and the chosen one on all.
 
     For each of the `SIZES`, up to a component for every 5 shapes, the `SHRINKAGES` are tried in order until the mean
-    likelihood of the held-out fifth falls. Chosen is the largest size whose likelihood is as good as the best one,
-    within the standard error of their difference (Breiman et al. 1984, with the error in favour of the larger model: at
-    equal likelihood a mixture of more components draws shapes that are nearer to real ones, docs/RECIPE.md). The search
-    takes 3,000 shapes at most; fewer than 10 get one component.
+    likelihood of the held-out fifth falls. Chosen is the largest size whose likelihood is as good as the best one's, by
+    the one-standard-error rule (Breiman et al. 1984), in favour of the larger model: at equal likelihood a mixture of
+    more components draws shapes that are nearer to real ones (docs/RECIPE.md). The search takes 3,000 shapes at most;
+    fewer than 10 get one component.
 
     Args:
         posteriors: of the N shapes.
@@ -83,10 +83,9 @@ class _Trial:
         """The mean likelihood, nats a shape."""
         return float(self.likelihoods.mean())
 
-    def is_as_good_as(self, other: "_Trial") -> bool:
-        """Whether the mean likelihoods differ by no more than the standard error of the difference."""
-        differences = other.likelihoods - self.likelihoods
-        return float(differences.mean()) <= float(differences.std()) / math.sqrt(len(differences))
+    def is_as_good_as(self, best: "_Trial") -> bool:
+        """Whether the mean likelihood lies within the standard error of the best one's."""
+        return best.mean - self.mean <= float(best.likelihoods.std()) / math.sqrt(len(best.likelihoods))
 
 
 def _search(fitted: Posteriors, held_out: Posteriors, seed: int) -> _Trial:

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from vae_gan3d.evaluation.prior import LatentPrior
+from vae_gan3d.evaluation.refinement import refined_latents
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.progress import progress_bar
 
@@ -25,7 +26,13 @@ class DrawnShapes:
 
 
 def draw_shapes(
-    model: TrainedModel, prior: LatentPrior, count: int, generator: np.random.Generator, threshold: float
+    model: TrainedModel,
+    prior: LatentPrior,
+    count: int,
+    generator: np.random.Generator,
+    *,
+    threshold: float,
+    refinements: int,
 ) -> DrawnShapes:
     """Draws latents from a prior and generates shapes of them.
 
@@ -35,6 +42,7 @@ def draw_shapes(
         count: how many shapes, M.
         generator: the source of chance.
         threshold: voxels above this probability count as occupied.
+        refinements: passages of each latent through generator and encoder, see `refined_latents`.
 
     Returns:
         The shapes.
@@ -43,7 +51,8 @@ def draw_shapes(
     grids = np.empty((count, *[model.config.resolution] * 3), bool)
     with progress_bar(total=count, desc="drawing samples", unit="shape") as bar:
         for start in range(0, count, _BLOCK):
-            block = model.generate(latents[start : start + _BLOCK]) > threshold
+            chosen = refined_latents(model, latents[start : start + _BLOCK], refinements)
+            block = model.generate(chosen) > threshold
             grids[start : start + len(block)] = block
             bar.update(len(block))
     return DrawnShapes(grids, labels)

@@ -7,13 +7,14 @@ import numpy as np
 
 from vae_gan3d.config import SampleConfig
 from vae_gan3d.evaluation.prior import LatentPrior
+from vae_gan3d.evaluation.refinement import refined_latents
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.files import atomic_path
 from vae_gan3d.viewing.sheets import save_sheet
 
 
 def sample_shapes(config: SampleConfig, model: TrainedModel, prior: LatentPrior) -> None:
-    """Draws latents from a prior and writes what the generator makes of them.
+    """Draws latents from a prior, refines them and writes what the generator makes of them.
 
     Into `config.output_dir` go `samples.npy` (`[K, R, R, R]` float32 probabilities) and `samples.png`, where each shape
     stands over the class that it was drawn of if the prior tells several apart. Shapes of a class stand together.
@@ -28,7 +29,7 @@ def sample_shapes(config: SampleConfig, model: TrainedModel, prior: LatentPrior)
     """
     generator = np.random.default_rng(config.seed)
     latents, labels = prior.sample(config.count, generator, config.chosen_classes)
-    samples = model.generate(latents)
+    samples = model.generate(refined_latents(model, latents, config.refinements))
     with atomic_path(config.output_dir / "samples.npy") as path:
         np.save(path, samples)
     names = None
