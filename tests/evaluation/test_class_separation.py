@@ -45,14 +45,28 @@ def test_each_accuracy_is_of_its_own_network(model, training, monkeypatch):
     seen = []
     monkeypatch.setattr(module, "trunk_features", lambda trunk, grids: seen.append(trunk) or np.zeros((len(grids), 1)))
     monkeypatch.setattr(module, "linear_svm_accuracy", lambda *_: float(len(seen)))
-    # Two looks, at training and at test shapes, for each.
-    assert class_separation(model, training, training, 0) == dict(zip(ACCURACIES, (2.0, 4.0, 6.0, 8.0), strict=True))
+    # Two looks, at training and at test shapes, for each network, of which the untrained ones follow in pairs. So the
+    # untrained encoders are seen by look 6, 10 and 14, the discriminators by 8, 12 and 16.
+    expected = dict(zip(ACCURACIES, (2.0, (6 + 10 + 14) / 3, 4.0, (8 + 12 + 16) / 3), strict=True))
+    assert class_separation(model, training, training, 7) == expected
     assert seen[0] is seen[1] is model.networks.encoder.trunk
-    assert seen[4] is model.networks.discriminator.trunk
-    untrained = build_networks(**CONFIG.network_arguments(), seed=0)
-    for trunk, expected in ((seen[2], untrained.encoder.trunk), (seen[6], untrained.discriminator.trunk)):
-        for weight, other in zip(trunk.trainable_variables, expected.trainable_variables, strict=True):
-            np.testing.assert_array_equal(weight, other)
+    assert seen[2] is model.networks.discriminator.trunk
+    for number in range(3):
+        untrained = build_networks(**CONFIG.network_arguments(), seed=7 + number)
+        assert_equal_weights(seen[4 + 4 * number], untrained.encoder.trunk)
+        assert_equal_weights(seen[6 + 4 * number], untrained.discriminator.trunk)
+
+
+def test_classifiers_are_fitted_to_a_bounded_number_of_shapes(model, training, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_FITTED", 4)
+    monkeypatch.setattr(module, "linear_svm_accuracy", lambda features, labels, *_: len(features) * 10 + labels.sum())
+    # Of small, small, small, small, large, large, large, large ("large" is class 0): 4 shapes, 2 of them small.
+    assert class_separation(model, training, training, 0) == dict.fromkeys(ACCURACIES, 42.0)
+
+
+def assert_equal_weights(trunk, expected):
+    for weight, other in zip(trunk.trainable_variables, expected.trainable_variables, strict=True):
+        np.testing.assert_array_equal(weight, other)
 
 
 def test_what_cannot_be_classified_is_refused_at_once(model, training, tmp_path, monkeypatch):

@@ -1,11 +1,13 @@
 """How well the features of a model's networks tell classes apart, and those of untrained networks beside them."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.features import trunk_features
 from vae_gan3d.evaluation.linear_classifier import linear_svm_accuracy, scikit_learn_available
-from vae_gan3d.evaluation.shape_set import ShapeSet
+from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.networks.factory import build_networks
 from vae_gan3d.networks.trunk import Trunk
@@ -20,22 +22,26 @@ ACCURACIES = (
 )
 # A network is traced anew for every block.
 _BLOCK_BYTES = 2**30
+# What first weights leave to chance is some percent: an encoder's gave 88.3 to 91.6 % on ModelNet10.
+_UNTRAINED = 3
+# The classifier's kernel matrix takes 8 bytes for each pair of them.
+_MOST_FITTED = 10_000
 
 
 def class_separation(model: TrainedModel, training: ShapeSet, test: ShapeSet, seed: int) -> dict[str, float]:
-    """The test accuracies of linear classifiers on the features of four networks.
+    """The test accuracies of linear classifiers on the features of two networks, and of untrained ones beside them.
 
     Classes are matched by name, so that the two sets may number them differently; a test shape of a class that the
     training shapes lack counts as mistaken.
 
     Args:
         model: the trained model.
-        training: shapes that the classifiers are fitted to.
+        training: shapes that the classifiers are fitted to, 10,000 of them at most, evenly spread.
         test: shapes that they are measured on.
         seed: of the classifiers and of the untrained networks.
 
     Returns:
-        Shares of the test shapes in [0, 1], by the names of `ACCURACIES`.
+        Shares of the test shapes in [0, 1], by the names of `ACCURACIES`; untrained, the mean over three first weights.
 
     Raises:
         UserError: scikit-learn is not installed, or the training shapes are of too few classes.
@@ -44,15 +50,27 @@ def class_separation(model: TrainedModel, training: ShapeSet, test: ShapeSet, se
         raise UserError("scikit-learn is not installed: pip install scikit-learn")
     if len(np.unique(training.labels)) < 2:
         raise UserError("the training shapes are of one class: give records of several")
-    untrained = build_networks(**model.config.network_arguments(), seed=seed)
-    networks = (model.networks.encoder, untrained.encoder, model.networks.discriminator, untrained.discriminator)
     names = sorted({*training.records.classes, *test.records.classes})
-    train_labels, test_labels = _numbered(training, names), _numbered(test, names)
-    accuracies = {}
-    for name, network in zip(ACCURACIES, progress_bar(networks, desc="classifying", unit="network"), strict=True):
-        train_features, test_features = (_features(network.trunk, shapes) for shapes in (training, test))
-        accuracies[name] = linear_svm_accuracy(train_features, train_labels, test_features, test_labels, seed)
-    return accuracies
+    fitted = evenly_spread(training.count, _MOST_FITTED)
+    train_labels, test_labels = _numbered(training, names)[fitted], _numbered(test, names)
+    found: dict[str, list[float]] = {name: [] for name in ACCURACIES}
+    with progress_bar(total=2 + 2 * _UNTRAINED, desc="classifying", unit="network") as bar:
+        for name, trunk in _trunks(model, seed):
+            train_features, test_features = _features(trunk, training)[fitted], _features(trunk, test)
+            found[name].append(linear_svm_accuracy(train_features, train_labels, test_features, test_labels, seed))
+            bar.update()
+    return {name: float(np.mean(accuracies)) for name, accuracies in found.items()}
+
+
+def _trunks(model: TrainedModel, seed: int) -> Iterator[tuple[str, Trunk]]:
+    """The convolutions of each network, by the name of the accuracy that they count to."""
+    of_encoder, of_random_encoder, of_discriminator, of_random_discriminator = ACCURACIES
+    yield of_encoder, model.networks.encoder.trunk
+    yield of_discriminator, model.networks.discriminator.trunk
+    for number in range(_UNTRAINED):
+        untrained = build_networks(**model.config.network_arguments(), seed=seed + number)
+        yield of_random_encoder, untrained.encoder.trunk
+        yield of_random_discriminator, untrained.discriminator.trunk
 
 
 def _features(trunk: Trunk, shapes: ShapeSet) -> np.ndarray:

@@ -1,0 +1,121 @@
+"""Compares samples of mixture priors of several sizes, refined and as drawn, with held-out shapes.
+
+python -m benchmarks.prior_sizes --checkpoint=RUN --records=RECORDS
+"""
+
+import argparse
+import pathlib
+
+import numpy as np
+
+from vae_gan3d.progress import progress_bar
+from vae_gan3d.records.record_set import find_records
+from vae_gan3d.tensorflow_start import start_tensorflow
+from vae_gan3d.training.run_folder import find_checkpoint, read_model_config
+
+start_tensorflow(verbose=False)
+
+from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture  # noqa: E402 (TensorFlow's messages are kept aside)
+from vae_gan3d.evaluation.mixture_choice import choose_mixture  # noqa: E402
+from vae_gan3d.evaluation.mixture_fitting import (  # noqa: E402
+    Posteriors,
+    expected_log_likelihood,
+    fit_mixture,
+    nearest_centres,
+)
+from vae_gan3d.evaluation.nearest_training_shapes import nearest_training_shapes  # noqa: E402
+from vae_gan3d.evaluation.prior import MixturePrior  # noqa: E402
+from vae_gan3d.evaluation.prior_fitting import encode_records  # noqa: E402
+from vae_gan3d.evaluation.sample_draws import draw_shapes  # noqa: E402
+from vae_gan3d.evaluation.set_metrics import set_metrics  # noqa: E402
+from vae_gan3d.evaluation.shape_set import ShapeSet  # noqa: E402
+from vae_gan3d.evaluation.trained_model import TrainedModel, load_model  # noqa: E402
+from vae_gan3d.evaluation.voxel_distances import voxel_distances  # noqa: E402
+
+_THRESHOLD = 0.5
+
+
+def main() -> None:
+    """Prints a row for each prior and number of refinements, means over the draws."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--records", required=True, help="folder with the sets train and test")
+    parser.add_argument(
+        "--priors", default="chosen,n/12,n/6,n/3", help="chosen: as training does; n/K: one component for K shapes"
+    )
+    parser.add_argument("--shrinkage", type=float, default=30, help="of n/K, in shapes")
+    parser.add_argument("--refinements", default="0,1,2")
+    parser.add_argument("--draws", type=int, default=3)
+    flags = parser.parse_args()
+    prefix = find_checkpoint(pathlib.Path(flags.checkpoint))
+    model = load_model(prefix, read_model_config(prefix.parent))
+    training, test = (
+        ShapeSet(find_records(flags.records, split), model.config.resolution) for split in ("train", "test")
+    )
+    fitted, unseen = (encode_records(model, shapes.records) for shapes in (training, test))
+    real = test.grids(range(test.count))
+    among_real = voxel_distances(real, real)
+    print("prior   refinements  log-likelihood  1-NNA  coverage  MMD     occupancy  nearest training shape  empty")
+    for name in progress_bar(flags.priors.split(","), desc="priors", unit="prior"):
+        prior = _fit(*fitted, training.records.classes, name, flags.shrinkage)
+        likelihood = _log_likelihood(prior, *unseen)
+        for refinements in map(int, flags.refinements.split(",")):
+            draws = [
+                _measure(model, prior, refinements, seed, training, real, among_real) for seed in range(flags.draws)
+            ]
+            one_nna, coverage, mmd, occupancy, nearest, empty = np.mean(draws, axis=0)
+            print(
+                f"{name:<7} {refinements:<12} {likelihood:<15.1f} {one_nna:<6.3f} {coverage:<9.3f} {mmd:<7.4f} "
+                f"{occupancy:<10.3f} {nearest:<23.3f} {empty:.1f}"
+            )
+
+
+def _measure(
+    model: TrainedModel,
+    prior: MixturePrior,
+    refinements: int,
+    seed: int,
+    training: ShapeSet,
+    real: np.ndarray,
+    among_real: np.ndarray,
+) -> tuple[float, ...]:
+    """What the table says of as many samples as there are real shapes `[N, R, R, R]`."""
+    generator = np.random.default_rng(seed)
+    drawn = draw_shapes(model, prior, len(real), generator, threshold=_THRESHOLD, refinements=refinements)
+    samples = drawn.grids
+    found = set_metrics(voxel_distances(samples, samples), voxel_distances(samples, real), among_real)
+    nearest = nearest_training_shapes(samples, training)[0].mean()
+    empty = (~samples.any(axis=(1, 2, 3))).sum()
+    return found.one_nna, found.coverage, found.mmd, samples.mean() / real.mean(), nearest, empty
+
+
+def _fit(
+    posteriors: Posteriors, labels: np.ndarray, classes: tuple[str, ...], name: str, shrinkage: float
+) -> MixturePrior:
+    """A mixture a class, of the size that `name` says."""
+    counts = np.bincount(labels, minlength=len(classes))
+    mixtures: list[GaussianMixture | None] = []
+    for label, count in enumerate(counts):
+        of_class = posteriors.rows(labels == label)
+        if not count:
+            mixtures.append(None)
+        elif name == "chosen":
+            mixtures.append(choose_mixture(of_class, seed=0).mixture)
+        else:
+            components = max(1, count // int(name.removeprefix("n/")))
+            shares = nearest_centres(of_class.means, components, np.random.default_rng(0))
+            mixtures.append(fit_mixture(of_class, shares, shrinkage)[0])
+    return MixturePrior(classes, tuple(counts.tolist()), tuple(mixtures))
+
+
+def _log_likelihood(prior: MixturePrior, posteriors: Posteriors, labels: np.ndarray) -> float:
+    """Mean over the shapes, each under its class's mixture, in nats."""
+    found = [
+        expected_log_likelihood(prior.fitted[prior.classes[label]], posteriors.rows(labels == label))
+        for label in np.unique(labels)
+    ]
+    return float(np.concatenate(found).mean())
+
+
+if __name__ == "__main__":
+    main()
