@@ -33,7 +33,7 @@ TRAINING_NUMBERS = (
     "svm_accuracy_discriminator",
     "svm_accuracy_random_discriminator",
 )
-PICTURES = ("worst_reconstructions.png", "samples.png", "samples_and_neighbors.png")
+PICTURES = ("reconstructions.png", "worst_reconstructions.png", "samples.png", "samples_and_neighbors.png")
 # The untrained generator's probabilities lie around sigmoid(-3) = 0.047: about half of the voxels above this.
 THRESHOLD = 0.047
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes import box_grid
 from vae_gan3d.evaluation import evaluation_pictures as module
-from vae_gan3d.evaluation.evaluation_pictures import draw_neighbors, draw_samples, draw_worst
+from vae_gan3d.evaluation.evaluation_pictures import draw_neighbors, draw_reconstructions, draw_samples
 from vae_gan3d.viewing.render import DEFAULT_COLOR
 from vae_gan3d.viewing.sheets import ORIGINAL_COLOR
 
@@ -23,9 +23,11 @@ def sheet(monkeypatch):
 
 def test_reconstructions_lie_under_their_originals(sheet, tmp_path):
     names = [f"chair {number}" for number in range(7)]
-    draw_worst(tmp_path / "a.png", BOXES, BOXES[::-1].astype(bool), names, [0.1 * number for number in range(7)])
+    overlaps = [0.1 * number for number in range(7)]
+    rebuilt = BOXES[::-1].astype(bool)
+    draw_reconstructions(tmp_path / "a.png", BOXES, rebuilt, names, overlaps, columns=5, title="a sheet")
     [(grids, options)] = sheet
-    assert (options["columns"], len(grids)) == (5, 20)
+    assert (options["columns"], len(grids), options["title"]) == (5, 20, "a sheet")
     # Two double rows: 0 to 4 over 6 to 2, then 5 and 6 over 1 and 0, and three empty places in each.
     for place, number in [(0, 0), (4, 4), (5, 6), (9, 2), (10, 5), (11, 6), (15, 1), (16, 0)]:
         np.testing.assert_array_equal(grids[place], BOXES[number])
@@ -46,7 +48,9 @@ def test_neighbors_tell_their_class_and_overlap(sheet, tmp_path):
 
 
 def test_pictures_are_written(tmp_path):
-    draw_worst(tmp_path / "worst.png", BOXES[:2], BOXES[:2].astype(bool), ["a", "b"], [1, 1])
+    draw_reconstructions(
+        tmp_path / "worst.png", BOXES[:2], BOXES[:2].astype(bool), ["a", "b"], [1, 1], columns=5, title=""
+    )
     draw_samples(tmp_path / "samples.png", BOXES[:3].astype(bool), ["", "", ""])
     for name in ("worst.png", "samples.png"):
         assert matplotlib.image.imread(tmp_path / name).std() > 0.01

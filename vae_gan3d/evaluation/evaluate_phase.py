@@ -9,7 +9,7 @@ import numpy as np
 from vae_gan3d.config import EvaluateConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.class_separation import ACCURACIES, class_separation
-from vae_gan3d.evaluation.evaluation_pictures import draw_neighbors, draw_samples, draw_worst
+from vae_gan3d.evaluation.evaluation_pictures import draw_neighbors, draw_reconstructions, draw_samples
 from vae_gan3d.evaluation.metrics_file import write_metrics
 from vae_gan3d.evaluation.metrics_table import metrics_table
 from vae_gan3d.evaluation.prior import LatentPrior, MixturePrior
@@ -23,10 +23,11 @@ from vae_gan3d.records.record_sources import read_sources
 
 METRICS_NAME = "metrics.json"
 TABLE_NAME = "metrics.txt"
+RECONSTRUCTIONS_NAME = "reconstructions.png"
 WORST_NAME = "worst_reconstructions.png"
 SAMPLES_NAME = "samples.png"
 NEIGHBORS_NAME = "samples_and_neighbors.png"
-_WORST, _PICTURED, _NEIGHBORS = 10, 64, 16
+_WORST, _PICTURED, _PAIRS = 10, 64, 16
 # Tells the draw of latents from other draws by the same seed, see `sample_measures`.
 _LATENT_CHOICE = 4
 
@@ -56,7 +57,8 @@ def evaluate_model(evaluation: Evaluation) -> dict[str, Any]:
     """Measures a model and writes what was found.
 
     Into `config.output_dir` go `metrics.json`, `metrics.txt` (the table, which stands on the terminal too),
-    `worst_reconstructions.png`, `samples.png` and, with training shapes, `samples_and_neighbors.png`.
+    `reconstructions.png`, `worst_reconstructions.png`, `samples.png` and, with training shapes,
+    `samples_and_neighbors.png`.
 
     Args:
         evaluation: what is measured.
@@ -96,7 +98,8 @@ def evaluate_model(evaluation: Evaluation) -> dict[str, Any]:
     }
     write_metrics(config.output_dir / METRICS_NAME, metrics)
     _write_table(evaluation, metrics, _notes(evaluation, metrics, refusal))
-    _draw(evaluation, metrics["worst"], samples, measures.neighbors)
+    _draw_reconstructions(evaluation, reconstructions)
+    _draw_samples(evaluation, samples, measures.neighbors)
     return metrics
 
 
@@ -185,18 +188,28 @@ def _write_table(evaluation: Evaluation, metrics: dict[str, Any], notes: list[st
     write_text(evaluation.config.output_dir / TABLE_NAME, text + "\n")
 
 
-def _draw(
-    evaluation: Evaluation, worst: list[dict[str, Any]], samples: DrawnShapes, neighbors: np.ndarray | None
-) -> None:
+def _draw_reconstructions(evaluation: Evaluation, quality: ReconstructionQuality) -> None:
+    """Two sheets: shapes of all the test set, and the worst."""
+    folder, test = evaluation.config.output_dir, evaluation.test
+    for name, numbers, columns, title in (
+        (RECONSTRUCTIONS_NAME, evenly_spread(test.count, _PAIRS), 8, "reconstructions of test shapes"),
+        (WORST_NAME, quality.worst(_WORST), 5, "the worst reconstructions of test shapes"),
+    ):
+        originals = test.grids(numbers)
+        draw_reconstructions(
+            folder / name,
+            originals,
+            reconstruct(evaluation.model, originals, evaluation.config.threshold),
+            [f"{word} {number}" for word, number in zip(test.class_names(numbers), numbers, strict=True)],
+            quality.iou[numbers].tolist(),
+            columns=columns,
+            title=title,
+        )
+
+
+def _draw_samples(evaluation: Evaluation, samples: DrawnShapes, neighbors: np.ndarray | None) -> None:
+    """Samples, and some of them over their nearest training shapes."""
     folder, training = evaluation.config.output_dir, evaluation.training
-    originals = evaluation.test.grids([shape["index"] for shape in worst])
-    draw_worst(
-        folder / WORST_NAME,
-        originals,
-        reconstruct(evaluation.model, originals, evaluation.config.threshold),
-        [f"{shape['class']} {shape['index']}" for shape in worst],
-        [shape["iou"] for shape in worst],
-    )
     # Samples stand by class, as records do.
     pictured = evenly_spread(len(samples.grids), _PICTURED)
     draw_samples(folder / SAMPLES_NAME, samples.grids[pictured], _class_names(evaluation, samples, pictured))
@@ -204,7 +217,7 @@ def _draw(
         # One of an earlier evaluation would be taken for this one's.
         (folder / NEIGHBORS_NAME).unlink(missing_ok=True)
         return
-    pictured = evenly_spread(len(samples.grids), _NEIGHBORS)
+    pictured = evenly_spread(len(samples.grids), _PAIRS)
     nearest = neighbors[pictured]
     draw_neighbors(
         folder / NEIGHBORS_NAME,

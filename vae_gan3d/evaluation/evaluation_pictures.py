@@ -12,12 +12,15 @@ from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_sheet
 _PIXELS_A_SHAPE = 240
 
 
-def draw_worst(
+def draw_reconstructions(
     path: pathlib.Path,
     originals: np.ndarray,
     reconstructions: np.ndarray,
     names: Sequence[str],
     overlaps: Sequence[float],
+    *,
+    columns: int,
+    title: str,
 ) -> None:
     """Draws reconstructions under their originals.
 
@@ -27,6 +30,8 @@ def draw_worst(
         reconstructions: `[K, R, R, R]` bool.
         names: of the originals.
         overlaps: the IoU of each pair.
+        columns: pairs a row.
+        title: of the sheet.
 
     Raises:
         UserError: the file cannot be written.
@@ -38,8 +43,8 @@ def draw_worst(
         titles=(names, texts),
         labels=("test shape", "reconstruction"),
         colors=(ORIGINAL_COLOR, DEFAULT_COLOR),
-        columns=5,
-        title="the worst reconstructions of test shapes",
+        columns=columns,
+        title=title,
     )
 
 
