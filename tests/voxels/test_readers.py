@@ -49,7 +49,7 @@ def test_an_absent_file_and_a_folder_are_refused(tmp_path):
 
 def test_an_unknown_extension_names_those_that_are_read(tmp_path):
     (tmp_path / "a.obj").write_bytes(b"x")
-    assert "files of type '.obj' are not read; give one of .mat, .npy" in refusal(tmp_path / "a.obj")
+    assert "files of type '.obj' are not read; give one of .mat, .npy, .txt" in refusal(tmp_path / "a.obj")
 
 
 def test_a_mat_file_without_the_variable_names_what_it_has(tmp_path):

@@ -6,11 +6,11 @@ import pathlib
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 import numpy as np
 import scipy.io
 
+from vae_gan3d.command_line import OneLineParser
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import atomic_path, make_folder
 from vae_gan3d.progress import progress_bar
@@ -161,16 +161,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that reports a bad word as a `UserError`, so that it takes one line like every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see --help")
-
-
 def _make_parser() -> argparse.ArgumentParser:
     """The options of the command line."""
-    parser = _Parser(
+    parser = OneLineParser(
         prog="python -m vae_gan3d.voxels.demo_shapes",
         description="Writes demo shapes (chairs, tables, lamps, airplanes) in the layout of 3D ShapeNets.",
         allow_abbrev=False,

@@ -9,6 +9,7 @@ import scipy.io
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.grids import check_grid, check_shape
+from vae_gan3d.voxels.text_slices import parse_text_slices
 
 # 128³ doubles take 16 MiB; a .mat file may hold other variables beside the grid.
 MAX_FILE_BYTES = 256 << 20
@@ -29,7 +30,7 @@ def read_grid(path: pathlib.Path, variable: str = "instance") -> np.ndarray:
     """Reads one voxel file, chosen by its extension.
 
     Args:
-        path: a MATLAB `.mat` file (up to -v7) or a NumPy `.npy` file.
+        path: a MATLAB `.mat` file (up to -v7), a NumPy `.npy` file, or a `.txt` file of text slices.
         variable: the variable of a `.mat` file that holds the grid.
 
     Returns:
@@ -118,5 +119,15 @@ def _read_npy(path: pathlib.Path, variable: str) -> np.ndarray:
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-_READERS: dict[str, Callable[[pathlib.Path, str], np.ndarray]] = {".mat": _read_mat, ".npy": _read_npy}
+def _read_text(path: pathlib.Path, variable: str) -> np.ndarray:
+    """Reads a `.txt` file of text slices."""
+    del variable
+    return parse_text_slices(path.read_text(encoding="utf-8-sig", errors="replace"))
+
+
+_READERS: dict[str, Callable[[pathlib.Path, str], np.ndarray]] = {
+    ".mat": _read_mat,
+    ".npy": _read_npy,
+    ".txt": _read_text,
+}
 EXTENSIONS = tuple(_READERS)

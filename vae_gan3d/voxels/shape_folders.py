@@ -6,10 +6,11 @@ import pathlib
 import re
 
 from vae_gan3d.errors import UserError
-from vae_gan3d.voxels.readers import EXTENSIONS
 
 ALL_CLASSES = ("all",)
 _SIDE_FOLDER = "30"
+# Text slices are read one by one: a .txt file in a data set is a list or a note.
+_EXTENSIONS = (".mat", ".npy")
 _ARCHIVE_FOLDER = "volumetric_data"
 _LAYOUT = "expected DATA_DIR/CLASS/30/{train,test}/*.mat (or .npy)"
 _SOURCES = (
@@ -119,7 +120,7 @@ def _voxel_files(folder: pathlib.Path) -> list[pathlib.Path]:
             names = [
                 entry.name
                 for entry in entries
-                if entry.name.lower().endswith(EXTENSIONS) and not entry.name.startswith(".") and entry.is_file()
+                if entry.name.lower().endswith(_EXTENSIONS) and not entry.name.startswith(".") and entry.is_file()
             ]
     except FileNotFoundError:
         return []

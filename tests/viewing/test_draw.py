@@ -1,0 +1,71 @@
+"""The command that draws one file."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from tests.fakes import box_grid, write_mat
+from vae_gan3d.viewing.draw import main
+from vae_gan3d.voxels.text_slices import write_text_slices
+
+# 4^3 of 8^3 voxels.
+GRID = box_grid(8, 2, 6)
+
+
+def write_npy(path, grid):
+    np.save(path, grid)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("a.mat", write_mat), ("a.npy", write_npy), ("a.txt", write_text_slices)], ids=lambda case: case
+)
+def test_every_kind_of_file_gives_the_same_picture(tmp_path, capsys, name, write):
+    write(tmp_path / name, GRID)
+    assert main([str(tmp_path / name)]) == 0
+    picture = tmp_path / "a.png"
+    assert capsys.readouterr().out == f"{tmp_path / name}: 8x8x8, 12.50% occupied; drawn as {picture}\n"
+    write_npy(tmp_path / "b.npy", GRID)
+    assert main([str(tmp_path / "b.npy"), str(tmp_path / "new" / "other.png")]) == 0
+    first, second = imread(picture), imread(tmp_path / "new" / "other.png")
+    # The titles above differ; 46 pixels are margin and heading.
+    np.testing.assert_array_equal(first[46:], second[46:])
+    assert first[46:].std() > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "FILE"),
+        (["a.npy", "b.png", "c"], "unrecognized arguments: c"),
+        (["a.npy", "b.jpg"], "give a name that ends in .png"),
+        (["absent.txt"], "absent.txt: there is no such file"),
+        (["a.obj"], "give one of .mat, .npy, .txt"),
+        (["half.txt"], "half.txt: holds 6 numbers"),
+        (["a.npy", "a.npy/b.png"], "cannot make the folder a.npy"),
+    ],
+)
+def test_wrong_words_and_files_are_one_line(words, expected, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_npy(tmp_path / "a.npy", GRID)
+    (tmp_path / "half.txt").write_text("00\n10\n\n00\n")
+    assert main(words) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert expected in captured.err
+    assert captured.out == ""
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_the_command_starts_without_tensorflow_and_absl(tmp_path):
+    write_npy(tmp_path / "a.npy", GRID)
+    code = (
+        "import sys; from vae_gan3d.viewing.draw import main; status = main(sys.argv[1:]); "
+        "sys.exit(status or any(name in sys.modules for name in ('tensorflow', 'absl')))"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.npy")], timeout=60, check=False)
+    assert outcome.returncode == 0
+    assert (tmp_path / "a.png").is_file()

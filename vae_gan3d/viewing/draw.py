@@ -1,0 +1,58 @@
+"""Draws one voxel file as a PNG picture: python -m vae_gan3d.viewing.draw FILE [OUT.png]"""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from vae_gan3d.command_line import OneLineParser
+from vae_gan3d.errors import UserError
+from vae_gan3d.viewing.sheets import save_sheet
+from vae_gan3d.voxels.reader_process import read_one
+
+_PIXELS = 240
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: the words after the command; None takes those of the process.
+
+    Returns:
+        The exit status: 0, or 1 after one line on stderr that says what is wrong.
+    """
+    try:
+        options = _make_parser().parse_args(arguments)
+        picture = options.picture or options.file.with_suffix(".png")
+        if picture.suffix.lower() != ".png":
+            raise UserError(f"{picture}: pictures are written as PNG: give a name that ends in .png")
+        grid = read_one(options.file)
+        save_sheet(picture, [grid], title=options.file.name, size=_PIXELS)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.file}: {'x'.join(map(str, grid.shape))}, {grid.mean():.2%} occupied; drawn as {picture}")
+    return 0
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    """The words of the command line."""
+    parser = OneLineParser(
+        prog="python -m vae_gan3d.viewing.draw",
+        description="Draws one voxel file as a PNG picture.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", type=pathlib.Path, metavar="FILE", help="a .mat or .npy grid, or .txt text slices")
+    parser.add_argument(
+        "picture",
+        type=pathlib.Path,
+        nargs="?",
+        metavar="OUT.png",
+        help="the picture (default: beside FILE, under its name with .png)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
