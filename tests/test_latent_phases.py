@@ -1,0 +1,113 @@
+"""What the latent tools refuse before TensorFlow starts, and one run of each with an untrained model."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.fakes import random_grids, write_records
+from tests.test_config import MODEL
+from tests.test_latent_config import ARITHMETIC, MAP, NEIGHBORS
+from vae_gan3d import latent_phases, phases
+from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation import latent_map
+from vae_gan3d.training import run_folder
+
+
+class Started(Exception):
+    """TensorFlow would start now."""
+
+
+@pytest.fixture
+def no_tensorflow(monkeypatch):
+    def start(*, verbose):
+        raise Started
+
+    monkeypatch.setattr(latent_phases, "start_tensorflow", start)
+
+
+@pytest.fixture
+def places(tmp_path):
+    """Where a checkpoint (its files are empty), its records and the results are."""
+    write_records(tmp_path / "records", random_grids(4, 16), [0, 0, 1, 1], ("chair", "table"))
+    run = tmp_path / "run"
+    run.mkdir()
+    run_folder.write_run_config(run, dataclasses.replace(MODEL, resolution=16), batch_size=32, record_count=4)
+    run_folder.index_file(run, 1).touch()
+    run_folder.data_file(run, 1).touch()
+    return {"checkpoint": run, "records": str(tmp_path / "records"), "output_dir": tmp_path / "results"}
+
+
+@pytest.mark.parametrize("config", [ARITHMETIC, NEIGHBORS, MAP], ids=["arithmetic", "neighbors", "map"])
+@pytest.mark.usefixtures("no_tensorflow")
+def test_a_checkpoint_and_records_are_needed(places, tmp_path, config):
+    config = dataclasses.replace(config, **places)
+    for changed in ({"checkpoint": tmp_path}, {"records": str(tmp_path / "absent")}):
+        with pytest.raises(UserError, match=r"holds no checkpoint|no records match"):
+            phases.run(dataclasses.replace(config, **changed))
+    assert not (tmp_path / "results").exists()
+    with pytest.raises(Started):
+        phases.run(config)
+
+
+@pytest.mark.parametrize(
+    ("config", "changed", "message"),
+    [
+        (ARITHMETIC, {"minus": ("9",)}, "there is no record 9"),
+        (ARITHMETIC, {"plus": ("class:sofa",)}, "class:sofa: the records hold chair, table"),
+        (ARITHMETIC, {"records": "", "plus": ("class:chair",)}, "say of which with --records"),
+        (NEIGHBORS, {"shape": "9"}, "there is no record 9"),
+        (NEIGHBORS, {"records": "", "searched_records": "R"}, "say of which with --records"),
+    ],
+)
+@pytest.mark.usefixtures("no_tensorflow")
+def test_shapes_that_are_not_there_are_refused(places, config, changed, message):
+    with pytest.raises(UserError, match=message):
+        phases.run(dataclasses.replace(config, **{**places, **changed}))
+    assert not places["output_dir"].exists()
+
+
+@pytest.mark.usefixtures("no_tensorflow")
+def test_tsne_without_scikit_learn_is_refused_at_once(places, monkeypatch):
+    monkeypatch.setattr(latent_map, "scikit_learn_available", lambda: False)
+    with pytest.raises(UserError, match="needs scikit-learn"):
+        phases.run(dataclasses.replace(MAP, **places, method="tsne"))
+    with pytest.raises(Started):
+        phases.run(dataclasses.replace(MAP, **places))
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Every checkpoint is the untrained model that its `config.json` describes."""
+    from vae_gan3d.evaluation.trained_model import TrainedModel
+    from vae_gan3d.networks.factory import build_networks
+
+    def build(prefix, config):
+        return TrainedModel(config, build_networks(**config.network_arguments()))
+
+    monkeypatch.setattr("vae_gan3d.evaluation.trained_model.load_model", build)
+
+
+@pytest.mark.parametrize(
+    ("config", "files"),
+    [
+        (ARITHMETIC, ["arithmetic.npy", "arithmetic.png", "terms.npy"]),
+        (NEIGHBORS, ["neighbors.json", "neighbors.png"]),
+        (MAP, ["map_pca.csv", "map_pca.png"]),
+    ],
+)
+@pytest.mark.usefixtures("untrained")
+def test_each_phase_writes_its_files(places, config, files):
+    assert phases.run(dataclasses.replace(config, **places)) == 0
+    assert sorted(path.name for path in places["output_dir"].iterdir()) == files
+
+
+@pytest.mark.usefixtures("untrained")
+def test_neighbours_in_another_set_may_be_the_shape_itself(places, tmp_path, capsys):
+    write_records(tmp_path / "others", random_grids(4, 16)[::-1])
+    config = dataclasses.replace(NEIGHBORS, **places, searched_records=str(tmp_path / "others"), shape="0", count=1)
+    phases.run(config)
+    line = capsys.readouterr().out.splitlines()[2].split()
+    assert (line[0], np.round(float(line[3]), 3)) == ("3", 0)
+    phases.run(dataclasses.replace(config, searched_records=places["records"]))
+    assert capsys.readouterr().out.splitlines()[2].split()[0] != "0"

@@ -1,0 +1,94 @@
+"""The phases that work on the latents of many shapes: all that can be refused is refused before TensorFlow starts."""
+
+import pathlib
+
+from vae_gan3d.config import ArithmeticConfig, MapConfig, ModelConfig, NeighborsConfig
+from vae_gan3d.files import make_folder
+from vae_gan3d.records.record_set import find_records
+from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
+from vae_gan3d.training import run_folder
+
+LatentConfig = ArithmeticConfig | NeighborsConfig | MapConfig
+
+
+def run_latent_phase(config: LatentConfig, *, verbose: bool) -> int:
+    """Runs the phase that a configuration is of.
+
+    Args:
+        config: of the phase.
+        verbose: shows TensorFlow's own messages.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        UserError: something that the user can mend.
+    """
+    if isinstance(config, ArithmeticConfig):
+        return _combine(config, verbose)
+    if isinstance(config, NeighborsConfig):
+        return _find_neighbors(config, verbose)
+    return _draw_map(config, verbose)
+
+
+def _find_model(checkpoint: pathlib.Path) -> tuple[pathlib.Path, ModelConfig]:
+    """The prefix of a checkpoint, and the networks that it is of, which must have an encoder."""
+    prefix = run_folder.find_checkpoint(checkpoint)
+    model = run_folder.read_model_config(prefix.parent)
+    run_folder.require_encoder(model, prefix)
+    return prefix, model
+
+
+def _combine(config: ArithmeticConfig, verbose: bool) -> int:
+    from vae_gan3d.evaluation.latent_terms import choose_term
+
+    prefix, model = _find_model(config.checkpoint)
+    records = find_records(config.records, config.split_name) if config.records else None
+    first, second, third = (choose_term(texts, records) for texts in (config.start, config.minus, config.plus))
+    make_folder(config.output_dir)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.evaluation.arithmetic_phase import combine_shapes
+    from vae_gan3d.evaluation.trained_model import load_model
+
+    with memory_errors_in_one_line():
+        combine_shapes(config, load_model(prefix, model), (first, second, third), records)
+    return 0
+
+
+def _find_neighbors(config: NeighborsConfig, verbose: bool) -> int:
+    from vae_gan3d.evaluation.shape_choice import choose_shape
+
+    prefix, model = _find_model(config.checkpoint)
+    records = find_records(config.records, config.split_name) if config.records else None
+    choice = choose_shape(config.shape, records)
+    searched = records
+    if config.searched_records or searched is None:  # one of the two is given
+        searched = find_records(config.searched_records, config.searched_split_name)
+    make_folder(config.output_dir)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.evaluation.neighbors_phase import find_neighbors
+    from vae_gan3d.evaluation.shape_set import ShapeSet
+    from vae_gan3d.evaluation.trained_model import load_model
+
+    own = choice.index if choice.records and choice.records.files == searched.files else None
+    with memory_errors_in_one_line():
+        find_neighbors(config, load_model(prefix, model), choice, ShapeSet(searched, model.resolution), own=own)
+    return 0
+
+
+def _draw_map(config: MapConfig, verbose: bool) -> int:
+    from vae_gan3d.evaluation.latent_map import require_scikit_learn
+
+    prefix, model = _find_model(config.checkpoint)
+    records = find_records(config.records, config.split_name)
+    if config.method == "tsne":
+        require_scikit_learn()
+    make_folder(config.output_dir)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.evaluation.map_phase import map_shapes
+    from vae_gan3d.evaluation.shape_set import ShapeSet
+    from vae_gan3d.evaluation.trained_model import load_model
+
+    with memory_errors_in_one_line():
+        map_shapes(config, load_model(prefix, model), ShapeSet(records, model.resolution))
+    return 0
