@@ -1,10 +1,11 @@
-"""Interpolates between two shapes, draws samples, or measures how good a trained checkpoint is.
+"""Interpolates between shapes, draws samples, measures how good a checkpoint is, or explores its latent space.
 
 python test.py --checkpoint=RUN --shape1=A.mat --shape2=B.mat --alpha=0.3
 """
 
 import flags.common
 import flags.evaluation
+import flags.latent_tools
 import flags.model
 import flags.phase
 import flags.script
@@ -19,5 +20,13 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    groups = [flags.phase, flags.common, flags.model, flags.training, flags.testing, flags.evaluation]
+    groups = [
+        flags.phase,
+        flags.common,
+        flags.model,
+        flags.training,
+        flags.testing,
+        flags.evaluation,
+        flags.latent_tools,
+    ]
     flags.script.run_script(main, groups)

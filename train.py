@@ -5,6 +5,7 @@ python train.py --records=RECORDS --save_path=RUN
 
 import flags.common
 import flags.evaluation
+import flags.latent_tools
 import flags.model
 import flags.phase
 import flags.script
@@ -19,5 +20,13 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    groups = [flags.phase, flags.common, flags.model, flags.training, flags.testing, flags.evaluation]
+    groups = [
+        flags.phase,
+        flags.common,
+        flags.model,
+        flags.training,
+        flags.testing,
+        flags.evaluation,
+        flags.latent_tools,
+    ]
     flags.script.run_script(main, groups)

@@ -40,7 +40,12 @@ absl_flags.DEFINE_alias("name", "classes")
 
 def given_classes() -> tuple[str, ...]:
     """The names in `--classes`, `("all",)` by default."""
-    return tuple(name.strip() for name in FLAGS.classes.split(",") if name.strip())
+    return comma_list(FLAGS.classes)
+
+
+def comma_list(text: str) -> tuple[str, ...]:
+    """The items of a comma list, without the spaces around them; empty ones are left out."""
+    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 def given_path(value: str | None, default: pathlib.Path) -> pathlib.Path:

@@ -4,17 +4,30 @@ from collections.abc import Callable
 
 from absl import flags as absl_flags
 
-from flags import evaluation, testing, training
-from vae_gan3d.config import EvaluateConfig, SampleConfig, TestConfig, TrainingConfig
+from flags import evaluation, latent_tools, testing, training
+from vae_gan3d.config import (
+    ArithmeticConfig,
+    EvaluateConfig,
+    MapConfig,
+    NeighborsConfig,
+    SampleConfig,
+    TestConfig,
+    TrainingConfig,
+)
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Phase"
-PhaseConfig = TrainingConfig | TestConfig | SampleConfig | EvaluateConfig
+PhaseConfig = (
+    TrainingConfig | TestConfig | SampleConfig | EvaluateConfig | ArithmeticConfig | NeighborsConfig | MapConfig
+)
 _CONFIGURATIONS: dict[str, Callable[[], PhaseConfig]] = {
     "train": training.training_config,
     "test": testing.test_config,
     "sample": testing.sample_config,
     "evaluate": evaluation.evaluate_config,
+    "arithmetic": latent_tools.arithmetic_config,
+    "neighbors": latent_tools.neighbors_config,
+    "map": latent_tools.map_config,
 }
 
 absl_flags.DEFINE_enum("phase", None, sorted(_CONFIGURATIONS), "What to do [default: that of the script's name].")

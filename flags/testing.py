@@ -9,18 +9,29 @@ from vae_gan3d.config import INTERPOLATIONS, PRIORS, SampleConfig, TestConfig
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Using a checkpoint"
+_STEPS_OF_A_STRETCH = 5
 
 absl_flags.DEFINE_string(
     "checkpoint", None, "Prefix RUN/model.ckpt-N, or a run folder (its newest) [default: SAVE_PATH]."
 )
 absl_flags.DEFINE_alias("load_path", "checkpoint")
-absl_flags.DEFINE_string("shape1", None, "First shape v0: a .mat or .npy file, or the index of a record.")
+absl_flags.DEFINE_string("shape1", None, "First shape v0: a .mat, .npy or .txt file, or the index of a record.")
 absl_flags.DEFINE_alias("im1_dir", "shape1")
-absl_flags.DEFINE_string("shape2", None, "Second shape v1: a .mat or .npy file, or the index of a record.")
+absl_flags.DEFINE_string("shape2", None, "Second shape v1: a .mat, .npy or .txt file, or the index of a record.")
 absl_flags.DEFINE_alias("im2_dir", "shape2")
+absl_flags.DEFINE_string(
+    "shapes",
+    None,
+    "In place of --shape1 and --shape2: a comma list of shapes, and the path goes through all of them in order.",
+)
 absl_flags.DEFINE_float("alpha", 0.5, "The share of the first shape in v = alpha v0 + (1 - alpha) v1.")
 absl_flags.DEFINE_alias("scale", "alpha")
-absl_flags.DEFINE_integer("steps", 0, "Values of alpha from 0 to 1 along a path; 0: --alpha alone.")
+absl_flags.DEFINE_integer(
+    "steps",
+    None,
+    "Values of alpha from 0 to 1 along a path, or along each stretch of a path through --shapes; 0: --alpha alone "
+    f"[default: 0; with --shapes: {_STEPS_OF_A_STRETCH}].",
+)
 absl_flags.DEFINE_enum(
     "interpolation",
     "linear",
@@ -29,6 +40,12 @@ absl_flags.DEFINE_enum(
 )
 absl_flags.DEFINE_boolean("text_slices", False, "Also writes each shape as text, slice by slice.")
 absl_flags.DEFINE_boolean("sample_posterior", False, "Adds the encoder's noise to its means.")
+absl_flags.DEFINE_integer(
+    "project",
+    0,
+    "Steps of Adam on the latents that the encoder gives for the shapes, so that these are reconstructed better; 50 "
+    "bring most of what 200 do.",
+)
 absl_flags.DEFINE_integer("samples", 16, "Shapes that --phase=sample draws from the prior.")
 absl_flags.DEFINE_enum(
     "prior",
@@ -52,6 +69,8 @@ def test_config() -> TestConfig:
         UserError: a flag is missing or holds a bad value.
     """
     checkpoint = common.given_path(FLAGS.checkpoint, pathlib.Path(FLAGS.save_path))
+    shapes = common.comma_list(FLAGS.shapes or "")
+    default_steps = _STEPS_OF_A_STRETCH if shapes else 0
     return TestConfig(
         checkpoint=checkpoint,
         shape1=FLAGS.shape1 or "",
@@ -60,12 +79,14 @@ def test_config() -> TestConfig:
         split_name=FLAGS.split_name or "train",
         output_dir=common.given_path(FLAGS.output_dir, _beside(checkpoint) / "interpolation"),
         alpha=FLAGS.alpha,
-        steps=FLAGS.steps,
+        steps=default_steps if FLAGS.steps is None else FLAGS.steps,
         text_slices=FLAGS.text_slices,
         sample_posterior=FLAGS.sample_posterior,
         threshold=FLAGS.threshold,
         seed=FLAGS.seed,
         interpolation=FLAGS.interpolation,
+        shapes=shapes,
+        project=FLAGS.project,
     )
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import sys
 
 from absl import flags as absl_flags
 
@@ -20,6 +21,17 @@ from vae_gan3d.errors import UserError
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Training"
+_NETWORKS = ("encoder", "generator", "discriminator")
+# What --model=gan, without an encoder and from its first step a GAN, has no use for.
+_NOT_FOR_A_GAN = (
+    "kl_weight",
+    "kl_warmup",
+    "reconstruction_loss",
+    "dice_weight",
+    "adversarial_weight",
+    "adversarial_latents",
+    "adversarial_warmup",
+)
 
 absl_flags.DEFINE_string("records", None, "Record file, folder of records, or pattern.")
 absl_flags.DEFINE_alias("record_dir", "records")
@@ -45,6 +57,11 @@ absl_flags.DEFINE_string(
     "Comma list of axes out of x, y and z (up): each training sample is flipped along each with probability one half "
     "[default: none].",
 )
+absl_flags.DEFINE_string(
+    "generator_weights", None, "A file generator.weights.h5 of another run, which a new run's generator begins with."
+)
+absl_flags.DEFINE_string("discriminator_weights", None, "Likewise discriminator.weights.h5.")
+absl_flags.DEFINE_string("encoder_weights", None, "Likewise encoder.weights.h5.")
 absl_flags.DEFINE_boolean("restart", False, "Begins anew: in an empty folder, or after asking.")
 absl_flags.DEFINE_boolean("yes", False, "Answers yes where --restart asks.")
 
@@ -105,8 +122,19 @@ absl_flags.DEFINE_enum(
     "How both learning rates fall to 0 at the last step of --epochs; with more --epochs on resuming they rise again to "
     "the longer run's curve.",
 )
-absl_flags.DEFINE_integer("learning_rate_warmup", 100, "Steps over which both learning rates rise from 0.")
+absl_flags.DEFINE_integer(
+    "learning_rate_warmup",
+    100,
+    "Steps over which each learning rate rises from 0; the discriminator's from its entry on.",
+)
 absl_flags.DEFINE_float("beta1", 0.5, "Adam's first decay.")
+absl_flags.DEFINE_float(
+    "ema_decay",
+    0.999,
+    "Decay of the averaged encoder and generator that the test phases use; 0: the weights of the last step.",
+)
+absl_flags.DEFINE_integer("d_steps", 1, "With --model=gan: how often each batch trains the discriminator.")
+absl_flags.DEFINE_integer("g_steps", 1, "With --model=gan: how often each batch trains the generator.")
 absl_flags.DEFINE_enum(
     "precision", "auto", PRECISIONS, "auto: bfloat16 on a GPU and on a CPU that multiplies it, else float32."
 )
@@ -121,15 +149,24 @@ def training_config() -> TrainingConfig:
     if not FLAGS.records:
         raise UserError("--records is missing: give the file or folder that create_tf_record.py wrote")
     save_path = pathlib.Path(FLAGS.save_path)
+    loss = loss_config()
+    _note_flags_without_effect()
     return TrainingConfig(
-        model=dataclasses.replace(model.model_config(), spectral_normalization=FLAGS.adversarial_loss == "hinge"),
-        loss=loss_config(),
+        model=dataclasses.replace(
+            model.model_config(),
+            kind="vae" if FLAGS.model == "vae_gan" and loss.adversarial_weight == 0 else FLAGS.model,
+            spectral_normalization=FLAGS.adversarial_loss == "hinge",
+        ),
+        loss=loss,
         optimizer=OptimizerConfig(
             FLAGS.learning_rate,
             FLAGS.d_learning_rate,
             FLAGS.beta1,
+            ema_decay=FLAGS.ema_decay,
             learning_rate_decay=FLAGS.learning_rate_decay,
             learning_rate_warmup=FLAGS.learning_rate_warmup,
+            d_steps=FLAGS.d_steps,
+            g_steps=FLAGS.g_steps,
         ),
         records=FLAGS.records,
         split_name=FLAGS.split_name or "train",
@@ -147,7 +184,14 @@ def training_config() -> TrainingConfig:
         assume_yes=FLAGS.yes,
         expected_count=FLAGS.len_data,
         mirror=tuple(axis.strip() for axis in FLAGS.mirror.split(",") if axis.strip()),
+        weights={name: pathlib.Path(path) for name in _NETWORKS if (path := FLAGS[f"{name}_weights"].value)},
     )
+
+
+def _note_flags_without_effect() -> None:
+    given = [f"--{name}" for name in _NOT_FOR_A_GAN if FLAGS[name].present]
+    if FLAGS.model == "gan" and given:
+        print(f"note: --model=gan has no encoder: {', '.join(given)} without effect", file=sys.stderr)
 
 
 def loss_config() -> LossConfig:
@@ -162,7 +206,7 @@ def loss_config() -> LossConfig:
     return LossConfig(
         kl_weight=FLAGS.kl_weight,
         reconstruction_loss=FLAGS.reconstruction_loss,
-        adversarial_weight=FLAGS.adversarial_weight,
+        adversarial_weight=0.0 if FLAGS.model == "vae" else FLAGS.adversarial_weight,
         adversarial_warmup=FLAGS.adversarial_warmup,
         label_smoothing=FLAGS.label_smoothing,
         d_accuracy_threshold=FLAGS.d_accuracy_threshold,

@@ -43,6 +43,10 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
         (MODEL, "latent_size", 4.5, "--latent_size=4.5 is not a whole number: give one"),
         (MODEL, "spectral_normalization", 1, "spectral_normalization=1 is neither true nor false: give one"),
         (MODEL, "base_width", 0, "--base_width=0 is too small: give 1 or more"),
+        (MODEL, "kind", "wgan", "--model=wgan is not known: give one of vae_gan, gan, vae"),
+        (MODEL, "leaky_slope", -0.1, "--leaky_slope=-0.1 is out of range: give a value from 0 to 1"),
+        (MODEL, "latent_deviation", 0.0, "--latent_deviation=0.0 must be above 0"),
+        (MODEL, "latent_deviation", float("nan"), "--latent_deviation=nan is not a finite number: give one"),
         (LOSS, "reconstruction_loss", "l1", "--reconstruction_loss=l1 is not known: give one of bce, mse"),
         (LOSS, "kl_weight", float("nan"), "--kl_weight=nan is not a finite number: give one"),
         (LOSS, "kl_weight", float("inf"), "--kl_weight=inf is not a finite number: give one"),
@@ -66,6 +70,9 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
             "--learning_rate_decay=x is not known: give one of none, cosine, linear",
         ),
         (OPTIMIZER, "learning_rate_warmup", -1, "--learning_rate_warmup=-1 is too small: give 0 or more"),
+        (OPTIMIZER, "d_steps", 0, "--d_steps=0 is too small: give 1 or more"),
+        (OPTIMIZER, "g_steps", 0, "--g_steps=0 is too small: give 1 or more"),
+        (OPTIMIZER, "ema_decay", 1.0, "--ema_decay=1.0 must be in [0, 1)"),
         (TRAINING, "precision", "float16", "--precision=float16 is not known: give one of auto, float32, bfloat16"),
         (TRAINING, "epochs", 0, "--epochs=0 is too small: give 1 or more"),
         (TRAINING, "epochs", 2**31, f"--epochs=2147483648 is too large: give {LARGEST_COUNT} or less"),
@@ -77,8 +84,8 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
         (TRAINING, "mirror", ("x", "w"), "--mirror=w is not known: give one of x, y, z"),
         (TRAINING, "seed", -1, f"--seed=-1 is out of range: give a value from 0 to {LARGEST_SEED}"),
         (TRAINING, "seed", 2**32, f"--seed=4294967296 is out of range: give a value from 0 to {LARGEST_SEED}"),
-        (TEST, "shape1", "", "--shape1 is missing: give a .mat or .npy file, or a record's index"),
-        (TEST, "shape2", "", "--shape2 is missing: give a .mat or .npy file, or a record's index"),
+        (TEST, "shape1", "", "--shape1 is missing: give a .mat, .npy or .txt file, or a record's index"),
+        (TEST, "shape2", "", "--shape2 is missing: give a .mat, .npy or .txt file, or a record's index"),
         (TEST, "alpha", float("nan"), "--alpha=nan is not a finite number: give one"),
         (TEST, "steps", 1, "--steps=1: a path needs 2 values of alpha or more"),
         (TEST, "interpolation", "spline", "--interpolation=spline is not known: give one of linear, slerp"),
@@ -161,9 +168,49 @@ def test_network_arguments_leave_out_the_classes():
         "activation": "relu",
         "spectral_normalization": False,
         "latent_layout": "vector",
+        "leaky_slope": 0.2,
+        "with_encoder": True,
     }
+    assert not dataclasses.replace(MODEL, kind="gan").network_arguments()["with_encoder"]
+    assert dataclasses.replace(MODEL, kind="vae").network_arguments() == MODEL.network_arguments()
 
 
 def test_descriptions_tell_configurations_apart():
-    assert MODEL.describe() == "default at 32^3, latent vector of 128, width 16, group normalization, relu"
+    assert MODEL.describe() == "vae_gan, default at 32^3, latent vector of 128, width 16, group normalization, relu"
     assert dataclasses.replace(MODEL, activation="elu").describe() != MODEL.describe()
+    gan = dataclasses.replace(MODEL, kind="gan", latent_deviation=0.33, leaky_slope=0.1)
+    assert gan.describe() == MODEL.describe().replace("vae_gan", "gan") + ", leaky slope 0.1, latents of N(0, 0.33²)"
+
+
+@pytest.mark.parametrize("kind", ["vae_gan", "vae"])
+def test_only_a_gan_has_a_prior_of_its_own(kind):
+    message = f"--latent_deviation=0.33 is of a GAN's prior, and the KL term of --model={kind} pulls to N"
+    with pytest.raises(UserError, match=message):
+        dataclasses.replace(MODEL, kind=kind, latent_deviation=0.33)
+    assert dataclasses.replace(MODEL, kind="gan", latent_deviation=0.33).latent_deviation == 0.33
+
+
+@pytest.mark.parametrize("flag", ["d_steps", "g_steps"])
+def test_only_a_gan_takes_turns(flag):
+    twice = dataclasses.replace(OPTIMIZER, **{flag: 2})
+    with pytest.raises(UserError, match=f"--{flag}=2 is for --model=gan: .*leave it out"):
+        dataclasses.replace(TRAINING, optimizer=twice)
+    gan = dataclasses.replace(MODEL, kind="gan")
+    assert getattr(dataclasses.replace(TRAINING, model=gan, optimizer=twice).optimizer, flag) == 2
+
+
+def test_a_vae_has_no_adversarial_weight():
+    vae = dataclasses.replace(MODEL, kind="vae")
+    with pytest.raises(UserError, match=r"--adversarial_weight=0\.3 is not for --model=vae: give 0"):
+        dataclasses.replace(TRAINING, model=vae)
+    without = dataclasses.replace(LOSS, adversarial_weight=0.0)
+    assert dataclasses.replace(TRAINING, model=vae, loss=without).model == vae
+
+
+def test_weights_are_of_networks_that_there_are():
+    files = {"encoder": pathlib.Path("RUN/encoder.weights.h5")}
+    assert dataclasses.replace(TRAINING, weights=files).weights == files
+    with pytest.raises(UserError, match=r"--encoder_weights=RUN/encoder.weights.h5: --model=gan has no encoder"):
+        dataclasses.replace(TRAINING, weights=files, model=dataclasses.replace(MODEL, kind="gan"))
+    with pytest.raises(UserError, match=r"--encoder_weights=a\.h5 does not end in \.weights\.h5: give a file such as"):
+        dataclasses.replace(TRAINING, weights={"encoder": pathlib.Path("a.h5")})

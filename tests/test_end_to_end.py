@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 
 from tests.command_lines import CREATE, TEST, TRAIN, words
-from vae_gan3d.voxels.demo_shapes import write_demo_shapes
+from tests.fakes import write_legacy_records
+from vae_gan3d.voxels.demo_shapes import demo_shape, write_demo_shapes
+from vae_gan3d.voxels.text_slices import write_text_slices
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CHATTER = ("oneDNN", "cuda", "WARNING: All log messages", "I0000", "E0000", "rebuild TensorFlow")
@@ -109,7 +111,19 @@ def story(tmp_path_factory):
     outcomes["test"] = finish(start(words(TEST, changed, "--text_slices")))
     sampling = ["train.py", "--phase=sample", f"--save_path={run}", "--samples=3", "--verbosity=1"]
     outcomes["sample"] = finish(start(sampling))
+    outcomes.update(older_files(folder, training, changed))
     return Story(folder, outcomes, saved)
+
+
+def older_files(folder, training, testing):
+    """Trains on raw 64^3 images without a manifest, and mixes a shape in text slices with one in a .mat file."""
+    write_legacy_records(folder / "old.tfrecords", np.stack([demo_shape("chair", item, 64) for item in range(SHAPES)]))
+    run, slices = folder / "OLD_RUN", folder / "slices.txt"
+    write_text_slices(slices, demo_shape("chair", SHAPES, 30))
+    places = {"save_path": f"{run}/", "logdir": f"{run}/", "record_dir": folder / "old.tfrecords"}
+    train = finish(start(words(TRAIN, {**training, **places, "epoch": 1}, "--base_width=8")))
+    shapes = {"load_path": f"{run}/", "save_dir": f"{folder / 'OUT3'}/", "im1_dir": slices}
+    return {"old_train": train, "old_test": finish(start(words(TEST, {**testing, **places, **shapes})))}
 
 
 def write_cut_file(path):
@@ -125,7 +139,16 @@ def checkpoints(run):
 
 @pytest.mark.parametrize(
     ("name", "status"),
-    [("create", 0), ("train", 0), ("first_interrupt", 130), ("second_interrupt", 130), ("test", 0), ("sample", 0)],
+    [
+        ("create", 0),
+        ("train", 0),
+        ("first_interrupt", 130),
+        ("second_interrupt", 130),
+        ("test", 0),
+        ("sample", 0),
+        ("old_train", 0),
+        ("old_test", 0),
+    ],
 )
 def test_processes_end_as_they_should(story, name, status):
     outcome = story.outcomes[name]
@@ -224,6 +247,20 @@ def test_samples_lie_in_the_run_folder(story):
     samples = np.load(story.folder / "RUN/samples/samples.npy")
     assert samples.shape == (3, 16, 16, 16)
     assert matplotlib.image.imread(story.folder / "RUN/samples/samples.png").ndim == 3
+
+
+def test_records_of_raw_images_train_as_they_are(story):
+    outcome = story.outcomes["old_train"]
+    assert f"on {SHAPES} shapes, {STEPS_AN_EPOCH} steps of {BATCH}, from the start" in outcome.stdout
+    assert checkpoints(story.folder / "OLD_RUN") == ["model.ckpt-1"]
+    assert [row["step"] for row in read_rows(story.folder / "OLD_RUN/metrics.csv")] == ["1", "2"]
+    assert not list(story.folder.glob("old*.json"))
+
+
+def test_text_slices_are_a_shape_of_the_published_command(story):
+    outcome = story.outcomes["old_test"]
+    assert outcome.stdout.startswith(f"reconstruction of {story.folder / 'slices.txt'}: IoU ")
+    assert np.load(story.folder / "OUT3/interpolation.npy").shape == (1, 16, 16, 16)
 
 
 def test_nothing_temporary_is_left(story):

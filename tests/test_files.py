@@ -15,6 +15,12 @@ def test_a_file_appears_when_the_block_ends_and_keeps_its_suffix(tmp_path):
     assert (tmp_path / "a.npy").read_bytes() == b"new"
 
 
+def test_a_temporary_name_keeps_all_suffixes(tmp_path):
+    with atomic_path(tmp_path / "generator.weights.h5") as temporary:
+        assert temporary.name.endswith(".weights.h5")
+        temporary.touch()
+
+
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     write_text(tmp_path / "a.txt", "old")
     with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "a.txt") as temporary:

@@ -150,6 +150,37 @@ def test_samples_of_what_no_prior_knows_are_refused(training, tmp_path):
         phases.run(dataclasses.replace(config, prior="normal"))
 
 
+@pytest.fixture
+def gan(training):
+    """The same run, of a plain GAN."""
+    model = dataclasses.replace(training.model, kind="gan", latent_deviation=0.5)
+    run_folder.write_run_config(training.save_path, model, batch_size=32, record_count=3)
+    return dataclasses.replace(training, model=model)
+
+
+def test_a_plain_gan_cannot_interpolate(gan, tmp_path):
+    config = dataclasses.replace(TEST, checkpoint=gan.save_path, output_dir=tmp_path / "results")
+    message = r"model\.ckpt-1 is of a plain GAN, which has no encoder .*--phase=sample, or give a checkpoint"
+    with pytest.raises(UserError, match=message):
+        phases.run(config)
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_plain_gan_is_drawn_from_without_a_mixture(gan, tmp_path):
+    config = dataclasses.replace(SAMPLE, checkpoint=gan.save_path, output_dir=tmp_path / "results")
+    with pytest.raises(UserError, match="--prior=mixture needs a mixture"):
+        phases.run(dataclasses.replace(config, prior="mixture", records=gan.records))
+    with pytest.raises(Started):
+        phases.run(dataclasses.replace(config, records=gan.records))
+
+
+def test_training_a_plain_gan_fits_no_prior(gan, monkeypatch):
+    monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
+    monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records: 0)
+    monkeypatch.setattr(phases, "_fit_prior_once", None)
+    assert phases.run(gan) == 0
+
+
 @pytest.mark.parametrize(
     ("status", "already_there", "fitted"), [(0, False, ["model.ckpt-1"]), (0, True, []), (130, False, [])]
 )

@@ -31,7 +31,7 @@ def make_folder(path: pathlib.Path) -> pathlib.Path:
 def atomic_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a temporary name beside `path`, and renames it to `path` when the block ends well.
 
-    The temporary name keeps the suffix, because libraries choose a format by it. On an exception the temporary file
+    The temporary name keeps all suffixes, because libraries choose a format by them. On an exception the temporary file
     is removed and `path` is as it was.
 
     Args:
@@ -43,7 +43,7 @@ def atomic_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
     Raises:
         UserError: the system refuses the write (no space, no permission).
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = path.with_name(f".{os.getpid()}.tmp.{path.name}")
     try:
         yield temporary
         flush_to_disk(temporary)

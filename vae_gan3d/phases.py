@@ -2,16 +2,20 @@
 
 import dataclasses
 import sys
+from typing import TypeVar
 
-from vae_gan3d.config import EvaluateConfig, RecordsConfig, SampleConfig, TestConfig, TrainingConfig
+from vae_gan3d.config import EvaluateConfig, ModelConfig, RecordsConfig, SampleConfig, TestConfig, TrainingConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.record_choice import choose_records
 from vae_gan3d.files import make_folder
+from vae_gan3d.latent_phases import LatentConfig, run_latent_phase
 from vae_gan3d.records.manifest import check_names
 from vae_gan3d.records.record_set import RecordSet, find_records
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
 from vae_gan3d.voxels.shape_folders import find_shapes
+
+DrawingConfig = TypeVar("DrawingConfig", SampleConfig, EvaluateConfig)
 
 
 def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
@@ -54,7 +58,9 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
     return 0
 
 
-def run(config: TrainingConfig | TestConfig | SampleConfig | EvaluateConfig, *, verbose: bool = False) -> int:
+def run(
+    config: TrainingConfig | TestConfig | SampleConfig | EvaluateConfig | LatentConfig, *, verbose: bool = False
+) -> int:
     """Runs the phase that a configuration is of.
 
     Args:
@@ -73,7 +79,9 @@ def run(config: TrainingConfig | TestConfig | SampleConfig | EvaluateConfig, *, 
         return _interpolate(config, verbose)
     if isinstance(config, EvaluateConfig):
         return _evaluate(config, verbose)
-    return _sample(config, verbose)
+    if isinstance(config, SampleConfig):
+        return _sample(config, verbose)
+    return run_latent_phase(config, verbose=verbose)
 
 
 def _counted(count: int, one: str, many: str) -> str:
@@ -102,7 +110,7 @@ def _train(config: TrainingConfig, verbose: bool) -> int:
 
     with memory_errors_in_one_line():
         status = train(config, records)
-        if status == 0:
+        if status == 0 and config.model.kind != "gan":
             _fit_prior_once(config, records)
     return status
 
@@ -142,10 +150,11 @@ def _interpolate(config: TestConfig, verbose: bool) -> int:
 
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_model_config(prefix.parent)
+    run_folder.require_encoder(model, prefix)
     if not 0 <= config.alpha <= 1:
         print(f"warning: --alpha={config.alpha} lies outside [0, 1]: this extrapolates past a shape", file=sys.stderr)
     records = find_records(config.records, config.split_name) if config.records else None
-    choices = [choose_shape(shape, records) for shape in (config.shape1, config.shape2)]
+    choices = [choose_shape(shape, records) for shape in config.chosen_shapes]
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
@@ -164,10 +173,11 @@ def _sample(config: SampleConfig, verbose: bool) -> int:
     choice = choose_prior(
         config.prior,
         prefix,
-        latent_size=model.latent_size,
+        model=model,
         records=find_records(config.records, config.split_name) if config.records else None,
         classes=config.chosen_classes,
     )
+    config = _without_refinement_of_a_gan(config, model)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.sample_phase import sample_shapes
@@ -179,15 +189,19 @@ def _sample(config: SampleConfig, verbose: bool) -> int:
     return 0
 
 
+def _without_refinement_of_a_gan(config: DrawingConfig, model: ModelConfig) -> DrawingConfig:
+    """The configuration, but drawn latents stay as they are where there is no encoder to refine them."""
+    return dataclasses.replace(config, refinements=0) if model.kind == "gan" else config
+
+
 def _evaluate(config: EvaluateConfig, verbose: bool) -> int:
     from vae_gan3d.evaluation.prior_choice import choose_prior
 
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_model_config(prefix.parent)
     test, training = choose_records(config)
-    choice = choose_prior(
-        config.prior, prefix, latent_size=model.latent_size, records=training, records_flag="--train_records"
-    )
+    choice = choose_prior(config.prior, prefix, model=model, records=training, records_flag="--train_records")
+    config = _without_refinement_of_a_gan(config, model)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.evaluate_phase import Evaluation, evaluate_model

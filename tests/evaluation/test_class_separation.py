@@ -1,5 +1,7 @@
 """Classifiers on the features of trained and of untrained networks."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,11 @@ def test_what_cannot_be_classified_is_refused_at_once(model, training, tmp_path,
     monkeypatch.setattr(module, "scikit_learn_available", lambda: False)
     with pytest.raises(UserError, match="scikit-learn is not installed: pip install scikit-learn"):
         class_separation(model, training, training, 0)
+
+
+@pytest.mark.parametrize(("kind", "places"), [("gan", (2, 3)), ("vae", (0, 1))])
+def test_networks_that_are_not_there_or_not_trained_are_left_out(kind, places, training, monkeypatch):
+    monkeypatch.setattr(module, "linear_svm_accuracy", lambda *_: 0.5)
+    config = dataclasses.replace(CONFIG, kind=kind)
+    model = TrainedModel(config, build_networks(**config.network_arguments()))
+    assert class_separation(model, training, training, 0) == {ACCURACIES[place]: 0.5 for place in places}

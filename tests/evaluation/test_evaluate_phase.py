@@ -166,6 +166,34 @@ def test_without_training_shapes(evaluation, tmp_path, capsys):
     assert not (tmp_path / "samples_and_neighbors.png").exists()
 
 
+def test_a_plain_gan_is_measured_by_its_samples(evaluation, tmp_path, monkeypatch):
+    config = dataclasses.replace(CONFIG, kind="gan")
+    networks = evaluation.model.networks._replace(encoder=None)
+    monkeypatch.setattr(class_separation, "build_networks", lambda **_: networks)
+    gan = dataclasses.replace(evaluation, model=TrainedModel(config, networks))
+    for name in ("reconstructions.png", "worst_reconstructions.png"):
+        (tmp_path / name).touch()
+    metrics, table = evaluate(gan, tmp_path, refinements=0)
+    unknown = ("iou", "precision", "recall", "iou_by_class", "worst", "svm_accuracy", "svm_accuracy_random_encoder")
+    assert {metrics[name] for name in unknown} == {None}
+    assert all(
+        metrics[name] is not None for name in (*SAMPLE_NUMBERS, "one_nna", "bound", "svm_accuracy_discriminator")
+    )
+    assert table.splitlines()[0].startswith(f"{metrics['checkpoint']}, 16^3: 8 samples of the normal prior against 8 ")
+    assert table.splitlines()[-1] == (
+        "note: a plain GAN has no encoder: what measures reconstructions or the encoder's features is null"
+    )
+    # The pictures of an earlier evaluation are not left to be taken for this one's.
+    assert not list(tmp_path.glob("*reconstructions.png"))
+
+
+def test_a_vaes_discriminator_is_not_measured(evaluation, tmp_path):
+    vae = TrainedModel(dataclasses.replace(CONFIG, kind="vae"), evaluation.model.networks)
+    metrics, table = evaluate(dataclasses.replace(evaluation, model=vae), tmp_path)
+    assert (metrics["svm_accuracy"], metrics["svm_accuracy_discriminator"]) == (0.5, None)
+    assert table.splitlines()[-1] == "note: a VAE's discriminator is not trained: svm_accuracy_discriminator is null"
+
+
 def test_without_scikit_learn(evaluation, tmp_path, monkeypatch):
     monkeypatch.setattr(class_separation, "scikit_learn_available", lambda: False)
     metrics, table = evaluate(evaluation, tmp_path)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vae_gan3d.evaluation.interpolation import interpolate, interpolate_on_sphere, path_alphas
+from vae_gan3d.evaluation.interpolation import interpolate, interpolate_on_sphere, path_alphas, path_through
 
 FIRST, SECOND = np.array([10.0, 0.0], np.float32), np.array([0.0, 4.0], np.float32)
 
@@ -72,3 +72,18 @@ def test_refusals():
         interpolate_on_sphere(FIRST, np.zeros(3), 0.5)
     with pytest.raises(ValueError, match="steps=1"):
         path_alphas(1)
+    with pytest.raises(ValueError, match=r"\(1, 3\) make no path"):
+        path_through(np.zeros((1, 3)), 2)
+
+
+def test_a_path_through_three_points_by_hand():
+    points = np.float32([[0, 0], [2, 0], [2, 4]])
+    np.testing.assert_allclose(path_through(points, 3), [[0, 0], [1, 0], [2, 0], [2, 2], [2, 4]])
+    np.testing.assert_array_equal(path_through(points, 2), points)
+
+
+def test_a_path_on_the_sphere_bends_between_its_points():
+    # Halfway from (1, 0) to (0, 1), and from there to (-1, 0): (1/√2, 1/√2) and (-1/√2, 1/√2).
+    path = path_through(np.float32([[1, 0], [0, 1], [-1, 0]]), 3, interpolate_on_sphere)
+    np.testing.assert_allclose(path[[1, 3]], [[0.5**0.5, 0.5**0.5], [-(0.5**0.5), 0.5**0.5]], rtol=1e-6)
+    np.testing.assert_allclose(path[[0, 2, 4]], [[1, 0], [0, 1], [-1, 0]], atol=1e-7)

@@ -8,8 +8,10 @@ import pytest
 
 from tests.fakes import box_grid
 from vae_gan3d.config import ModelConfig, TestConfig
+from vae_gan3d.evaluation import interpolation_phase as module
 from vae_gan3d.evaluation.interpolation import interpolate_on_sphere
 from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
+from vae_gan3d.evaluation.projection import project_latents
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.networks.factory import build_networks
 
@@ -73,3 +75,53 @@ def test_one_alpha_mixes_the_means(model, tmp_path):
     np.testing.assert_allclose(mixed, model.generate((0.3 * first + 0.7 * second)[np.newaxis]), rtol=1e-5)
     text = np.loadtxt(tmp_path / "interpolation-0.300.txt").reshape(16, 16, 16)
     np.testing.assert_array_equal(text, mixed[0] > 0.45)
+
+
+@pytest.fixture
+def sheet(monkeypatch):
+    """What `save_sheet` is called with."""
+    calls = []
+    monkeypatch.setattr(module, "save_sheet", lambda path, grids, **options: calls.append((grids, options)))
+    return calls
+
+
+def test_a_path_through_several_shapes_meets_each_of_them_in_order(model, tmp_path, sheet):
+    shapes = [*SHAPES, box_grid(16, 0, 4)]
+    named = {"shape1": "", "shape2": "", "shapes": ("d/a.mat", "b.npy", "7")}
+    interpolate_shapes(make_config(tmp_path, **named, steps=3, text_slices=True), model, shapes)
+    path, reconstructions = np.load(tmp_path / "interpolation.npy"), np.load(tmp_path / "reconstructions.npy")
+    assert path.shape == (5, 16, 16, 16)
+    np.testing.assert_allclose(path[[0, 2, 4]], reconstructions, atol=1e-5)
+    texts = sorted(file.name for file in tmp_path.glob("*.txt"))
+    assert texts == [f"interpolation-{place}.txt" for place in ("0.000", "0.500", "1.000", "1.500", "2.000")]
+    [(grids, options)] = sheet
+    # A row for each of the two stretches: a shape, three values of alpha, the next shape.
+    assert (options["columns"], len(grids)) == (5, 10)
+    for place, shape in [(0, 0), (4, 1), (5, 1), (9, 2)]:
+        np.testing.assert_array_equal(grids[place], shapes[shape])
+    np.testing.assert_array_equal(np.stack(grids[6:9]), path[2:])
+    assert options["titles"] == [
+        *("a", "α = 0.00", "α = 0.50", "α = 1.00", "b"),
+        *("b", "α = 0.00", "α = 0.50", "α = 1.00", "record 7"),
+    ]
+
+
+def test_one_alpha_stands_between_both_reconstructions(model, tmp_path, sheet):
+    interpolate_shapes(make_config(tmp_path), model, SHAPES)
+    [(grids, options)] = sheet
+    ends, [mixed] = np.load(tmp_path / "reconstructions.npy"), np.load(tmp_path / "interpolation.npy")
+    np.testing.assert_array_equal(np.stack(grids), [SHAPES[1], ends[1], mixed, ends[0], SHAPES[0]])
+    assert options["titles"] == ["shape 2", "α = 0.00", "α = 0.30", "α = 1.00", "shape 1"]
+
+
+def test_projection_improves_the_ends(model, tmp_path, capsys):
+    # The untrained generator's probabilities lie around sigmoid(-3) = 0.047.
+    interpolate_shapes(make_config(tmp_path, steps=2, project=5, threshold=0.047), model, SHAPES)
+    voxels = np.stack(SHAPES)
+    found = project_latents(model.networks.generator, model.encode(voxels), voxels, steps=5, threshold=0.047)
+    assert (found.iou_after > found.iou_before).any()
+    np.testing.assert_allclose(np.load(tmp_path / "reconstructions.npy"), model.generate(found.latents), rtol=1e-4)
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        f"reconstruction of {name}: IoU {before:.3f}, after 5 steps of projection {after:.3f}"
+        for name, before, after in zip(("a.mat", "b.mat"), found.iou_before, found.iou_after, strict=True)
+    ]

@@ -32,6 +32,20 @@ def test_latents_are_of_the_class_that_the_label_says():
     np.testing.assert_array_equal(labels, np.sort(labels))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_classes_are_drawn_in_proportion(seed):
+    # Of 10 draws 6, 3, 0 and 1, whatever the seed; of 5, 3 of the first, and 1.5, 0 and 0.5 up to one more or less.
+    _, labels = PRIOR.sample(10, np.random.default_rng(seed))
+    np.testing.assert_array_equal(np.bincount(labels, minlength=4), [6, 3, 0, 1])
+    _, labels = PRIOR.sample(5, np.random.default_rng(seed))
+    assert tuple(np.bincount(labels, minlength=4)) in ((3, 2, 0, 0), (3, 1, 0, 1))
+
+
+def test_a_single_draw_is_of_each_class_by_its_odds():
+    found = [int(PRIOR.sample(1, np.random.default_rng(seed))[1][0]) for seed in range(1000)]
+    np.testing.assert_allclose(np.bincount(found) / 1000, [0.6, 0.3, 0, 0.1], atol=0.05)
+
+
 def test_chosen_classes_keep_their_relative_frequencies():
     _, labels = PRIOR.sample(8_000, np.random.default_rng(0), ("table", "lamp"))
     np.testing.assert_allclose(np.bincount(labels) / 8_000, [0, 0.75, 0, 0.25], atol=0.02)
@@ -57,6 +71,8 @@ def test_the_normal_prior():
     assert (latents.shape, latents.dtype, labels) == ((10_000, 2), np.float32, None)
     np.testing.assert_allclose(latents.mean(axis=0), [0, 0], atol=0.05)
     np.testing.assert_allclose(np.cov(latents.T), np.eye(2), atol=0.06)
+    narrow, _ = NormalPrior(2, 0.25).sample(10_000, np.random.default_rng(0))
+    np.testing.assert_allclose(narrow, latents / 4, rtol=1e-6)
     with pytest.raises(UserError, match="--prior=normal knows no classes"):
         NormalPrior(2).sample(1, np.random.default_rng(0), ("chair",))
 

@@ -5,9 +5,14 @@ import pytest
 
 from tests.evaluation.test_prior import PRIOR
 from tests.fakes import random_grids, write_records
+from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.prior_choice import choose_prior
 from vae_gan3d.records.record_set import find_records
+
+
+def model_of(latent_size, **changed):
+    return ModelConfig(16, latent_size, "default", 8, "group", "relu", **changed)
 
 
 @pytest.fixture
@@ -32,26 +37,26 @@ def records(tmp_path):
 @pytest.mark.parametrize("asked", [None, "mixture"])
 def test_a_stored_mixture_is_taken_unless_another_is_asked_for(stored, records, asked, capsys):
     for known in (None, records):
-        choice = choose_prior(asked, stored, latent_size=3, records=known, classes=("lamp",))
+        choice = choose_prior(asked, stored, model=model_of(3), records=known, classes=("lamp",))
         assert choice.stored.classes == PRIOR.classes
         assert choice.load(stored, None, seed=0) is choice.stored
     assert capsys.readouterr().err == ""
 
 
 def test_the_normal_prior_where_it_is_asked_for(stored, records):
-    choice = choose_prior("normal", stored, latent_size=3, records=records)
+    choice = choose_prior("normal", stored, model=model_of(3), records=records)
     assert (choice.stored, choice.records) == (None, None)
 
 
 @pytest.mark.parametrize("asked", [None, "mixture"])
 def test_records_are_fitted_where_none_is_stored(prefix, records, asked, capsys):
-    choice = choose_prior(asked, prefix, latent_size=3, records=records, classes=("table",))
+    choice = choose_prior(asked, prefix, model=model_of(3), records=records, classes=("table",))
     assert (choice.stored, choice.records) == (None, records)
     assert capsys.readouterr().err == ""
 
 
 def test_without_either_the_normal_prior_with_a_note(prefix, capsys):
-    choice = choose_prior(None, prefix, latent_size=3, records=None)
+    choice = choose_prior(None, prefix, model=model_of(3), records=None)
     assert (choice.stored, choice.records) == (None, None)
     error = capsys.readouterr().err
     assert error.startswith("note: ")
@@ -62,33 +67,53 @@ def test_without_either_the_normal_prior_with_a_note(prefix, capsys):
 @pytest.mark.parametrize(("asked", "classes"), [("mixture", None), (None, ("chair",))])
 def test_a_mixture_that_is_needed_and_missing_is_refused(prefix, asked, classes):
     with pytest.raises(UserError, match=r"model\.ckpt-3\.prior\.npz is missing: give --records"):
-        choose_prior(asked, prefix, latent_size=3, records=None, classes=classes)
+        choose_prior(asked, prefix, model=model_of(3), records=None, classes=classes)
 
 
 def test_unknown_classes_are_refused_with_those_that_there_are(stored, tmp_path, records):
     with pytest.raises(UserError, match="--classes=sofa: the prior was fitted on chair, lamp, table"):
-        choose_prior(None, stored, latent_size=3, records=None, classes=("sofa",))
+        choose_prior(None, stored, model=model_of(3), records=None, classes=("sofa",))
     with pytest.raises(UserError, match="--classes=sofa: the records hold chair, table: give one of these"):
-        choose_prior(None, tmp_path / "model.ckpt-4", latent_size=3, records=records, classes=("sofa",))
+        choose_prior(None, tmp_path / "model.ckpt-4", model=model_of(3), records=records, classes=("sofa",))
 
 
 def test_a_prior_of_other_latents_or_a_damaged_one_is_refused(stored):
     with pytest.raises(UserError, match="is of latent size 3, and the model of 8: remove it"):
-        choose_prior(None, stored, latent_size=8, records=None)
+        choose_prior(None, stored, model=model_of(8), records=None)
     path = stored.with_name("model.ckpt-3.prior.npz")
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(UserError, match=r"model\.ckpt-3\.prior\.npz is not a prior"):
-        choose_prior(None, stored, latent_size=3, records=None)
+        choose_prior(None, stored, model=model_of(3), records=None)
 
 
 def test_the_normal_prior_has_the_models_size(prefix):
     class Model:
-        class config:
-            latent_size = 7
+        config = model_of(7)
 
     latents, _ = (
-        choose_prior("normal", prefix, latent_size=7, records=None)
+        choose_prior("normal", prefix, model=Model.config, records=None)
         .load(prefix, Model, seed=0)
         .sample(2, np.random.default_rng(0))
     )
     assert latents.shape == (2, 7)
+
+
+@pytest.mark.parametrize("asked", [None, "normal"])
+def test_a_plain_gan_has_its_own_prior_whatever_else_there_is(stored, records, asked, capsys):
+    class Model:
+        config = model_of(3, kind="gan", latent_deviation=0.5)
+
+    choice = choose_prior(asked, stored, model=Model.config, records=records)
+    assert (choice.stored, choice.records) == (None, None)
+    prior = choice.load(stored, Model, seed=0)
+    assert (prior.latent_size, prior.deviation) == (3, 0.5)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "classes", "flag"),
+    [("mixture", None, "--prior=mixture"), (None, ("chair", "lamp"), "--classes=chair,lamp")],
+)
+def test_a_mixture_of_a_plain_gan_is_refused(prefix, records, asked, classes, flag):
+    with pytest.raises(UserError, match=rf"^{flag} needs a mixture .*model\.ckpt-3 is of a plain GAN.*leave it out"):
+        choose_prior(asked, prefix, model=model_of(3, kind="gan"), records=records, classes=classes)

@@ -7,6 +7,7 @@ from tests.fakes import random_grids, write_mat, write_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.shape_choice import choose_shape
 from vae_gan3d.records.record_set import find_records
+from vae_gan3d.voxels.text_slices import write_text_slices
 
 
 def test_a_file_is_padded_and_zoomed_as_records_are(tmp_path):
@@ -16,6 +17,13 @@ def test_a_file_is_padded_and_zoomed_as_records_are(tmp_path):
     padded = np.pad(grid, 1)
     np.testing.assert_array_equal(choice.load(32), padded)
     np.testing.assert_array_equal(choice.load(64), np.kron(padded, np.ones((2, 2, 2), np.uint8)))
+
+
+def test_text_slices_are_a_shape_like_any_other(tmp_path):
+    grid = random_grids(1, 16)[0]
+    write_text_slices(tmp_path / "interpolation-0.300.txt", grid)
+    choice = choose_shape(str(tmp_path / "interpolation-0.300.txt"), None)
+    np.testing.assert_array_equal(choice.load(16), grid)
 
 
 def test_a_record_by_its_index(tmp_path):

@@ -1,8 +1,8 @@
 """The text of --help."""
 
-from flags import common, help, model, phase, records, testing, training
+from flags import common, help, latent_tools, model, phase, records, testing, training
 
-GROUPS = [phase, common, model, training, testing, records]
+GROUPS = [phase, common, model, training, testing, latent_tools, records]
 
 
 def lines_under(heading):

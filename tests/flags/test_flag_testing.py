@@ -53,11 +53,20 @@ def test_the_published_command_line(parse):
         ("--interpolation=slerp", "interpolation", "slerp"),
         ("--threshold=0.4", "threshold", 0.4),
         ("--seed=7", "seed", 7),
+        ("--project=50", "project", 50),
     ],
 )
 def test_each_flag_and_alias_of_an_interpolation(parse, word, field, value):
     parse(*LEAST, word)
     assert getattr(phase_config("test"), field) == value
+
+
+def test_a_path_through_several_shapes_has_five_steps_a_stretch_by_default(parse):
+    parse("--shapes=A.mat, 3,B.mat,")
+    config = phase_config("test")
+    assert (config.shapes, config.steps) == (("A.mat", "3", "B.mat"), 5)
+    parse("--shapes=A.mat,3", "--steps=4")
+    assert phase_config("test").steps == 4
 
 
 def test_samples(parse):

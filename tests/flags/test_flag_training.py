@@ -90,6 +90,16 @@ def test_the_published_network_has_its_own_defaults(parse):
         ("--base_width=24", "model.base_width", 24),
         ("--normalization=batch", "model.normalization", "batch"),
         ("--activation=tanh", "model.activation", "tanh"),
+        ("--model=gan", "model.kind", "gan"),
+        ("--model=gan", "model.latent_layout", "vector"),
+        ("--model=vae", "model.kind", "vae"),
+        ("--model=vae", "loss.adversarial_weight", 0),
+        ("--adversarial_weight=0", "model.kind", "vae"),
+        ("--leaky_slope=0.1", "model.leaky_slope", 0.1),
+        ("--ema_decay=0", "optimizer.ema_decay", 0),
+        ("--generator_weights=X/a.weights.h5", "weights", {"generator": pathlib.Path("X/a.weights.h5")}),
+        ("--discriminator_weights=a.weights.h5", "weights", {"discriminator": pathlib.Path("a.weights.h5")}),
+        ("--encoder_weights=a.weights.h5", "weights", {"encoder": pathlib.Path("a.weights.h5")}),
         ("--kl_weight=0.5", "loss.kl_weight", 0.5),
         ("--kl_warmup=7", "loss.kl_warmup", 7),
         ("--dice_weight=7", "loss.dice_weight", 7),
@@ -160,3 +170,40 @@ PRESETS = sorted((pathlib.Path(__file__).parents[2] / "flags" / "presets").glob(
 def test_presets_parse(parse, preset):
     parse(*LEAST, f"--flagfile={preset}")
     assert phase_config("train").records == "R"
+
+
+def test_both_spellings_of_a_vae_are_one_run(parse):
+    found = []
+    for words_of_a_vae in (("--model=vae",), ("--adversarial_weight=0",), ("--model=vae", "--adversarial_weight=0.5")):
+        parse(*LEAST, *words_of_a_vae)
+        found.append(phase_config("train"))
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_plain_gan_and_its_turns(parse, capsys):
+    parse(*LEAST, "--model=gan", "--d_steps=5", "--g_steps=2", "--latent_deviation=0.5", "--latent_layout=grid")
+    config = phase_config("train")
+    assert (config.optimizer.d_steps, config.optimizer.g_steps) == (5, 2)
+    assert (config.model.latent_deviation, config.model.latent_layout) == (0.5, "grid")
+    assert capsys.readouterr().err == ""
+
+
+def test_flags_that_a_plain_gan_has_no_use_for_are_noted(parse, capsys):
+    words_for_a_vae = ("--kl_weight=1", "--adversarial_warmup=5")
+    parse(*LEAST, *words_for_a_vae)
+    phase_config("train")
+    assert capsys.readouterr().err == ""
+    parse(*LEAST, "--model=gan", *words_for_a_vae)
+    phase_config("train")
+    assert capsys.readouterr().err == (
+        "note: --model=gan has no encoder: --kl_weight, --adversarial_warmup without effect\n"
+    )
+
+
+def test_the_published_gan(parse, capsys):
+    parse(*LEAST, f"--flagfile={PRESETS[0].parent / 'paper3dgan.flags'}")
+    config = phase_config("train")
+    assert config.model == ModelConfig(32, architecture="3dgan", **PUBLISHED, kind="gan", latent_deviation=0.33)
+    assert (config.optimizer.learning_rate, config.optimizer.d_learning_rate) == (0.0025, 0.00001)
+    assert (config.optimizer.beta1, config.batch_size, config.loss.d_accuracy_threshold) == (0.5, 32, 0.8)
+    assert capsys.readouterr().err == ""

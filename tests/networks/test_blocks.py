@@ -36,6 +36,13 @@ def test_activations_by_hand():
         blocks.activation_layer("swish", "name")
 
 
+def test_a_leaky_slope_by_hand():
+    np.testing.assert_allclose(blocks.activation_layer("leaky_relu", "name", 0.5)(tf.constant([-1.0, 2.0])), [-0.5, 2])
+    np.testing.assert_allclose(blocks.activation_layer("relu", "name", 0.5)(tf.constant([-1.0, 2.0])), [0, 2])
+    with pytest.raises(ValueError, match=r"leaky_slope=-0\.1 must be 0 or more"):
+        blocks.activation_layer("leaky_relu", "name", -0.1)
+
+
 def test_grids_halve_double_and_stay():
     inputs = tf.zeros([2, 8, 8, 8, 4])
     assert blocks.halving(16, "group", "name")(inputs).shape == (2, 4, 4, 4, 16)

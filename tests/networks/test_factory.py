@@ -75,6 +75,24 @@ def test_spectral_norms_are_the_discriminators_alone():
     assert sorted(path.split("/")[-1] for path in paths[1] - paths[0]) == ["direction"] * 3
 
 
+def test_a_plain_gan_has_no_encoder():
+    networks = build_networks(resolution=16, **SMALL, with_encoder=False)
+    assert list(networks.by_name()) == ["generator", "discriminator"]
+    with pytest.raises(ValueError, match="a plain GAN has no encoder"):
+        networks.require_encoder()
+    whole = build_networks(resolution=16, **SMALL)
+    assert list(whole.by_name()) == ["encoder", "generator", "discriminator"]
+    assert whole.require_encoder() is whole.encoder
+
+
+def test_the_leaky_slope_is_the_encoders_and_the_discriminators():
+    plain, flat = (build_networks(resolution=16, **SMALL, leaky_slope=slope) for slope in (0.2, 0.0))
+    for name, network in plain.by_name().items():
+        inputs = tf.ones([1, 6]) if name == "generator" else grids(16)
+        outputs = [np.concatenate(tf.nest.flatten(each(inputs))) for each in (network, flat.by_name()[name])]
+        assert np.allclose(*outputs) == (name == "generator"), name
+
+
 def test_first_weights_follow_the_seed():
     first, same, other = (build_networks(resolution=16, **SMALL, seed=seed) for seed in (1, 1, 2))
     kernel = first.generator.voxels.kernel.numpy()
@@ -92,6 +110,7 @@ def test_first_weights_follow_the_seed():
         ({"normalization": "instance"}, "normalization='instance'"),
         ({"activation": "swish"}, "activation='swish'"),
         ({"architecture": "unet"}, "architecture='unet'"),
+        ({"leaky_slope": -0.1}, "leaky_slope=-0.1"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(changed, message):

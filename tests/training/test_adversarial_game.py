@@ -6,11 +6,12 @@ import tensorflow as tf
 
 from tests.fakes import random_grids
 from vae_gan3d.training import adversarial_game
-from vae_gan3d.training.adversarial_game import ADVERSARIAL_METRICS, adversarial_part, summed
+from vae_gan3d.training.adversarial_game import Reconstruction, adversarial_part, summed
 from vae_gan3d.training.interpolates import random_interpolates
 from vae_gan3d.training.losses import discriminator_loss, gradient_penalty, r1_penalty
 from vae_gan3d.training.noise import PRIOR_STREAM, latent_noise
 from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.step_metrics import ADVERSARIAL_METRICS
 from vae_gan3d.training.step_options import StepOptions
 
 KINDS = ("bce", "hinge", "wgan-gp")
@@ -42,7 +43,8 @@ def play(state, options):
     """The game on reconstructions of latents 1, with a reconstruction gradient of ones."""
     with tf.GradientTape(persistent=True) as tape:
         logits = state.networks.generator(tf.ones([4, 4]), training=True)
-    adversarial = adversarial_part(state, options, tape, voxels(), tf.ones([4, 4]), logits, tf.ones_like(logits))
+    reconstruction = Reconstruction(tape, voxels(), tf.ones([4, 4]), logits, tf.ones_like(logits))
+    adversarial = adversarial_part(state, options, reconstruction)
     return adversarial, dict(zip(ADVERSARIAL_METRICS, adversarial.metrics.numpy(), strict=True)), logits
 
 

@@ -59,7 +59,22 @@ def test_a_discriminator_that_does_not_play_has_not_won():
 
 
 def test_a_run_has_every_watch_but_where_a_strong_critic_is_right():
-    kinds = [[type(watch) for watch in all_watches(kl_warmup=7, adversarial_loss=loss)] for loss in ("bce", "wgan-gp")]
+    kinds = [
+        [type(watch) for watch in all_watches(encoded=True, kl_warmup=7, adversarial_loss=loss)]
+        for loss in ("bce", "wgan-gp")
+    ]
     assert kinds == [[OccupancyWatch, CollapseWatch, DiscriminatorWatch], [OccupancyWatch, CollapseWatch]]
-    (_, collapse, _) = all_watches(kl_warmup=700, adversarial_loss="hinge")
+    (_, collapse, _) = all_watches(encoded=True, kl_warmup=700, adversarial_loss="hinge")
     assert spoken(warnings(collapse, "kl", [0.1, 0.1], [699, 700])) == [False, True]
+
+
+def test_a_plain_gan_is_not_asked_for_its_kl_nor_told_to_change_it():
+    watches = all_watches(encoded=False, kl_warmup=0, adversarial_loss="bce")
+    assert [type(watch) for watch in watches] == [OccupancyWatch, DiscriminatorWatch]
+    for ratio in (0.1, 9.0):
+        (found,) = warnings(
+            all_watches(encoded=False, kl_warmup=0, adversarial_loss="bce")[0], "occupancy_ratio", [ratio], [900]
+        )
+        assert "--learning_rate" in found
+        assert "--kl_weight" not in found
+        assert "--adversarial_weight" not in found

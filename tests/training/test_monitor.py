@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes import random_grids
 from vae_gan3d.networks.factory import build_networks
-from vae_gan3d.training.monitor import Monitor
+from vae_gan3d.training.monitor import PriorMonitor, ShapeMonitor, make_monitor
 
 
 @pytest.fixture
@@ -16,21 +16,21 @@ def networks():
     )
 
 
-def make_monitor(networks, occupied):
+def monitor_of(networks, occupied):
     voxels = np.zeros((10, 16, 16, 16, 1), np.float32)
     voxels[:, :occupied] = 1
-    return Monitor(networks, voxels, seed=0)
+    return make_monitor(networks, voxels, seed=0, latent_deviation=0.5)
 
 
 @pytest.mark.parametrize(("bias", "occupied", "ratio"), [(100, 4, 4.0), (100, 16, 1.0), (-100, 4, 0.0)])
 def test_occupancy_ratio_of_solid_and_blank_samples(networks, bias, occupied, ratio):
     # A last bias of 100 fills the grid, -100 empties it; 4 of 16 slices of the real shapes are occupied: a quarter.
     networks.generator.voxels.bias.assign([bias])
-    assert make_monitor(networks, occupied).occupancy_ratio() == pytest.approx(ratio)
+    assert monitor_of(networks, occupied).occupancy_ratio() == pytest.approx(ratio)
 
 
 def test_pictures_lie_in_a_folder_of_their_step(networks, tmp_path):
-    monitor = Monitor(networks, random_grids(3, 16)[..., np.newaxis].astype(np.float32), seed=0)
+    monitor = make_monitor(networks, random_grids(3, 16)[..., np.newaxis].astype(np.float32), 0, 1.0)
     pictures = monitor.save_pictures(tmp_path, epoch=2, step=30)
     folder = tmp_path / "output_ims" / "epoch-2_sample-30"
     assert pictures == {"samples": folder / "samples.png", "reconstructions": folder / "reconstructions.png"}
@@ -42,4 +42,23 @@ def test_what_is_looked_at_lies_between_the_encoded_shapes(networks):
     # An encoder that says (1, 2, 3, 4) of every shape leaves one point between any two.
     networks.encoder.moments.kernel.assign(np.zeros(networks.encoder.moments.kernel.shape))
     networks.encoder.moments.bias.assign([1, 2, 3, 4, 0, 0, 0, 0])
-    np.testing.assert_allclose(make_monitor(networks, 4)._latents(), [[1, 2, 3, 4]] * 10)
+    np.testing.assert_allclose(monitor_of(networks, 4)._latents(), [[1, 2, 3, 4]] * 10)
+
+
+def test_without_an_encoder_it_looks_at_samples_of_the_prior(networks, tmp_path):
+    assert isinstance(monitor_of(networks, 4), ShapeMonitor)
+    monitor = monitor_of(networks._replace(encoder=None), 4)
+    assert isinstance(monitor, PriorMonitor)
+    latents = monitor._latents().numpy()
+    assert latents.shape == (32, 4)
+    # 128 draws of N(0, 0.5^2): the standard error of their deviation is 0.5 / sqrt(256), about 0.03.
+    assert latents.std() == pytest.approx(0.5, abs=0.1)
+    np.testing.assert_array_equal(latents, monitor._latents())
+    assert list(monitor.save_pictures(tmp_path, epoch=1, step=2)) == ["samples"]
+    assert [path.name for path in tmp_path.rglob("*.png")] == ["samples.png"]
+
+
+@pytest.mark.parametrize(("bias", "ratio"), [(100, 4.0), (-100, 0.0)])
+def test_occupancy_ratio_of_a_plain_gan(networks, bias, ratio):
+    networks.generator.voxels.bias.assign([bias])
+    assert monitor_of(networks._replace(encoder=None), 4).occupancy_ratio() == pytest.approx(ratio)

@@ -66,6 +66,33 @@ def test_a_configuration_from_before_spectral_normalisation_is_of_networks_witho
         run_folder.require_same_run(tmp_path, spectral, batch_size=32)
 
 
+def test_a_configuration_from_before_plain_gans_is_of_a_vae_gan(tmp_path):
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
+    path = tmp_path / run_folder.CONFIG_NAME
+    contents = json.loads(path.read_text())
+    for field in ("kind", "latent_deviation", "leaky_slope"):
+        del contents["model"][field]
+    path.write_text(json.dumps(contents))
+    found = run_folder.read_model_config(tmp_path)
+    assert (found.kind, found.latent_deviation, found.leaky_slope) == ("vae_gan", 1, 0.2)
+    run_folder.require_same_run(tmp_path, MODEL, batch_size=32)
+
+
+@pytest.mark.parametrize(
+    ("changed", "described"),
+    [({"kind": "gan"}, "gan"), ({"kind": "gan", "latent_deviation": 0.5}, "0.5²"), ({"leaky_slope": 0.1}, "slope 0.1")],
+)
+def test_a_run_does_not_go_on_as_another_model(tmp_path, changed, described):
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
+    with pytest.raises(UserError, match=rf"\(vae_gan, default .* than asked for \(.*{described}"):
+        run_folder.require_same_run(tmp_path, dataclasses.replace(MODEL, **changed), batch_size=32)
+
+
+def test_a_vae_goes_on_as_a_vae_gan(tmp_path):
+    run_folder.write_run_config(tmp_path, dataclasses.replace(MODEL, kind="vae"), batch_size=32, record_count=9)
+    run_folder.require_same_run(tmp_path, MODEL, batch_size=32)
+
+
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
@@ -76,6 +103,7 @@ def test_a_configuration_from_before_spectral_normalisation_is_of_networks_witho
         (json.dumps({**HEADER, "model": {"resolution": 32}}), "is damaged"),
         (json.dumps({**HEADER, "model": "abc"}), "is damaged"),
         (json.dumps({**HEADER, "model": {**dataclasses.asdict(MODEL), "resolution": 20}}), "is damaged"),
+        (json.dumps({**HEADER, "model": {**dataclasses.asdict(MODEL), "leaky_slope": "a"}}), "is damaged"),
     ],
 )
 def test_bad_model_configs_are_refused(tmp_path, contents, message):
@@ -104,9 +132,11 @@ def test_clearing_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
     (tmp_path / "output_ims" / "epoch-1_sample-2").mkdir(parents=True)
     run_folder.prior_file(run_folder.checkpoint_prefix(tmp_path, 3)).touch()
+    for name in ("encoder", "generator", "discriminator", "somebody"):
+        run_folder.weights_file(tmp_path, name).touch()
     (tmp_path / "thesis.tex").touch()
     run_folder.clear_run(tmp_path)
-    assert [path.name for path in pathlib.Path(tmp_path).iterdir()] == ["thesis.tex"]
+    assert sorted(path.name for path in pathlib.Path(tmp_path).iterdir()) == ["somebody.weights.h5", "thesis.tex"]
 
 
 def test_other_records_are_noted_and_the_same_are_not(tmp_path):

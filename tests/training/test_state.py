@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
 from vae_gan3d.training.state import TrainingState, inference_checkpoint
 
 
-def make_state(architecture, normalization, seed, spectral=False):
+def make_state(architecture, normalization, seed, spectral=False, with_encoder=True):
     networks = {
         "resolution": 32,
         "latent_size": 4,
@@ -16,23 +17,29 @@ def make_state(architecture, normalization, seed, spectral=False):
         "activation": "relu",
         "architecture": architecture,
         "spectral_normalization": spectral,
+        "with_encoder": with_encoder,
     }
     return TrainingState(networks, learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=seed)
 
 
 def everything(state):
-    networks = (*state.networks, state.average.encoder, state.average.generator)
-    variables = [variable for network in networks for variable in network.variables]
+    networks = [*state.networks.by_name().values(), state.average.encoder, state.average.generator]
+    variables = [variable for network in networks if network for variable in network.variables]
     slots = [slot for optimizer in (state.optimizer, state.d_optimizer) for slot in optimizer.variables]
     return [*variables, *(slot for slot in slots if "learning_rate" not in slot.path), state.step]
 
 
 @pytest.mark.parametrize(
-    ("architecture", "normalization", "spectral"),
-    [("default", "group", False), ("3dgan", "batch", False), ("default", "group", True)],
+    ("architecture", "normalization", "spectral", "with_encoder"),
+    [
+        ("default", "group", False, True),
+        ("3dgan", "batch", False, True),
+        ("default", "group", True, True),
+        ("3dgan", "batch", False, False),
+    ],
 )
-def test_every_variable_comes_back(tmp_path, architecture, normalization, spectral):
-    saved, restored = (make_state(architecture, normalization, seed, spectral) for seed in (1, 2))
+def test_every_variable_comes_back(tmp_path, architecture, normalization, spectral, with_encoder):
+    saved, restored = (make_state(architecture, normalization, seed, spectral, with_encoder) for seed in (1, 2))
     assert any(variable.path.endswith("direction") for variable in everything(saved)[:-1]) == spectral
     random = np.random.default_rng(0)
     for variable in everything(saved):
@@ -70,3 +77,17 @@ def test_a_resumed_run_takes_the_learning_rate_it_is_given(tmp_path):
     save_checkpoint(saved.checkpoint(), tmp_path, 1, keep=1)
     restore_newest(resumed.checkpoint(), tmp_path)
     np.testing.assert_allclose(resumed.optimizer.learning_rate.numpy(), 1e-3)
+
+
+def test_a_plain_gan_has_nothing_of_an_encoder(tmp_path):
+    state, other = (make_state("default", "group", seed, with_encoder=False) for seed in (1, 2))
+    assert [variable.path for variable in state.trained_variables] == [
+        variable.path for variable in state.networks.generator.trainable_variables
+    ]
+    assert len(state.averaged_pairs()) == len(state.networks.generator.variables)
+    prefix = save_checkpoint(state.checkpoint(), tmp_path, 1, keep=1)
+    names = [name for name, _ in tf.train.list_variables(str(prefix))]
+    assert any(name.startswith("average_generator/") for name in names)
+    assert not [name for name in names if "encoder" in name]
+    inference_checkpoint(other.networks).read(str(prefix)).assert_existing_objects_matched()
+    np.testing.assert_array_equal(other.networks.generator.voxels.kernel, state.average.generator.voxels.kernel)

@@ -15,8 +15,9 @@ from vae_gan3d.training.losses import (
 )
 from vae_gan3d.training.noise import POSTERIOR_STREAM, PRIOR_STREAM, latent_noise, reparameterize
 from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.step_metrics import STEP_METRICS
 from vae_gan3d.training.step_options import StepOptions
-from vae_gan3d.training.train_step import STEP_METRICS, train_step
+from vae_gan3d.training.train_step import train_step
 
 NETWORKS = {
     "resolution": 16,
@@ -117,7 +118,7 @@ def test_gradients_are_those_of_the_written_out_loss(monkeypatch):
     encoder, generator, discriminator = state.networks
     applied = []
     monkeypatch.setattr(state.optimizer, "apply", lambda gradients, _: applied.extend(gradients))
-    monkeypatch.setattr("vae_gan3d.training.train_step._apply_where", lambda *_: None)
+    monkeypatch.setattr("vae_gan3d.training.train_step.apply_where", lambda *_: None)
     step = tf.identity(state.step)
     metrics = dict(zip(STEP_METRICS, train_step(state, OPTIONS, voxels()).numpy(), strict=True))
 
@@ -196,18 +197,18 @@ def test_spectral_norms_advance_once_a_step_before_the_weights_move():
 
 
 def test_learning_rates_follow_the_schedule():
-    # Warm-up of 2 steps: 1/2, 1. Then linear over the 4 steps that are left of 6: 1, 3/4, 1/2, 1/4.
+    # Warm-up of 2 steps: 1/2, 1. Then linear over the 6 steps that are left of 8: 1, 5/6, and so on. The discriminator,
+    # which enters after 3 steps, has 5: 1/2, 1, then linear over 3.
     state = make_state()
-    step = compiled(
-        state,
-        OPTIONS._replace(adversarial_weight=0.0, learning_rate_decay="linear", learning_rate_warmup=2, total_steps=6),
-    )
+    schedule = {"learning_rate_decay": "linear", "learning_rate_warmup": 2, "total_steps": 8, "adversarial_warmup": 3}
+    step = compiled(state, OPTIONS._replace(**schedule))
     rates = []
-    for _ in range(6):
+    for _ in range(8):
         step(voxels())
         rates.append([float(state.optimizer.learning_rate), float(state.d_optimizer.learning_rate)])
-    expected = 1e-3 * np.array([0.5, 1, 1, 0.75, 0.5, 0.25])
-    np.testing.assert_allclose(rates, np.stack([expected, expected], axis=1), rtol=1e-5)
+    expected, of_discriminator = np.transpose(rates) / 1e-3
+    np.testing.assert_allclose(expected, [1 / 2, 1, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6], rtol=1e-5)
+    np.testing.assert_allclose(of_discriminator[3:], [1 / 2, 1, 1, 2 / 3, 1 / 3], rtol=1e-5)
 
 
 def first_gradients(monkeypatch, **options):

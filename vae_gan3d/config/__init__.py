@@ -1,11 +1,13 @@
 """What each phase needs, as frozen dataclasses that refuse bad values when they are built."""
 
 from vae_gan3d.config.checkpoint_phases import INTERPOLATIONS, PRIORS, EvaluateConfig, SampleConfig, TestConfig
+from vae_gan3d.config.latent_tools import MAPS, ArithmeticConfig, MapConfig, NeighborsConfig
 from vae_gan3d.config.model import (
     ACTIVATIONS,
     ARCHITECTURE_DEFAULTS,
     ARCHITECTURES,
     LATENT_LAYOUTS,
+    MODELS,
     NORMALIZATIONS,
     ModelConfig,
     require_resolution,
@@ -32,14 +34,19 @@ __all__ = [
     "INTERPOLATIONS",
     "LATENT_LAYOUTS",
     "LEARNING_RATE_DECAYS",
+    "MAPS",
     "MIRROR_AXES",
+    "MODELS",
     "NORMALIZATIONS",
     "PRECISIONS",
     "PRIORS",
     "RECONSTRUCTION_LOSSES",
+    "ArithmeticConfig",
     "EvaluateConfig",
     "LossConfig",
+    "MapConfig",
     "ModelConfig",
+    "NeighborsConfig",
     "OptimizerConfig",
     "RecordsConfig",
     "SampleConfig",

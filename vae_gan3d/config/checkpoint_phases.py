@@ -11,21 +11,23 @@ INTERPOLATIONS = ("linear", "slerp")
 
 @dataclasses.dataclass(frozen=True)
 class TestConfig:
-    """Interpolation between two shapes with a trained checkpoint.
+    """Interpolation between shapes with a trained checkpoint.
 
     Attributes:
         checkpoint: a checkpoint's prefix, or a run folder (its newest).
-        shape1, shape2: a voxel file each, or the index of a record.
+        shape1, shape2: a voxel file each, or the index of a record; both empty where `shapes` are given.
         records: where record indices count; only needed for those.
         split_name: which set of a folder of records is read.
         output_dir: where the results go.
         alpha: the share of the first shape in v = α v0 + (1 - α) v1.
-        steps: values of α from 0 to 1 along a path; 0 means `alpha` alone.
+        steps: values of α from 0 to 1 along a path, or along each stretch of one; 0 means `alpha` alone.
         text_slices: also writes each result as text, slice by slice.
         sample_posterior: adds the encoder's noise to its means.
         threshold: voxels above this probability count as occupied.
         seed: of that noise.
-        interpolation: `linear` or `slerp`, the path between the two latents.
+        interpolation: `linear` or `slerp`, the path between two latents.
+        shapes: two or more files or indices in place of `shape1` and `shape2`: the path goes through all in order.
+        project: steps of the optimisation that improves the latents which the encoder gives; 0 for none.
     """
 
     __test__ = False  # keeps pytest from collecting a class of this name
@@ -43,15 +45,41 @@ class TestConfig:
     threshold: float
     seed: int
     interpolation: str = "linear"
+    shapes: tuple[str, ...] = ()
+    project: int = 0
 
     def __post_init__(self) -> None:
-        for flag in ("shape1", "shape2"):
-            require(bool(getattr(self, flag)), f"--{flag} is missing: give a .mat or .npy file, or a record's index")
+        self._check_shapes()
         require_finite("alpha", self.alpha)
         require_choice("interpolation", self.interpolation, INTERPOLATIONS)
         require(self.steps == 0 or self.steps >= 2, f"--steps={self.steps}: a path needs 2 values of alpha or more")
+        require_at_least("project", self.project, 0)
+        require(
+            not (self.project and self.sample_posterior),
+            f"--sample_posterior adds noise that --project={self.project} would take away: leave out one of the two",
+        )
         require(0 < self.threshold < 1, f"--threshold={self.threshold} must lie between 0 and 1")
         require_between("seed", self.seed, 0, LARGEST_SEED)
+
+    def _check_shapes(self) -> None:
+        """Refuses shapes that are missing, or named in two ways."""
+        if not self.shapes:
+            for flag in ("shape1", "shape2"):
+                given = bool(getattr(self, flag))
+                require(given, f"--{flag} is missing: give a .mat, .npy or .txt file, or a record's index")
+            return
+        require(
+            not (self.shape1 or self.shape2),
+            "--shapes stands in place of --shape1 and --shape2: leave those out, or --shapes",
+        )
+        named = ",".join(self.shapes)
+        require(len(self.shapes) >= 2, f"--shapes={named} is one shape: a path goes through two or more")
+        require(self.steps >= 2, f"--shapes={named} asks for a path: give --steps, 2 or more values of alpha a stretch")
+
+    @property
+    def chosen_shapes(self) -> tuple[str, ...]:
+        """`shapes`, or the first and the second shape."""
+        return self.shapes or (self.shape1, self.shape2)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,13 +3,15 @@
 import dataclasses
 from typing import Any
 
-from vae_gan3d.checks import require, require_at_least, require_choice
+from vae_gan3d.checks import require, require_at_least, require_between, require_choice, require_finite
 from vae_gan3d.voxels.grids import RESOLUTIONS
 
+MODELS = ("vae_gan", "gan", "vae")
 ARCHITECTURES = ("default", "3dgan")
 NORMALIZATIONS = ("group", "batch", "none")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "tanh")
 LATENT_LAYOUTS = ("vector", "grid")
+_LEAKY_SLOPE = 0.2
 
 # What a flag left alone means, by architecture: the published numbers for the published network.
 ARCHITECTURE_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -54,6 +56,9 @@ class ModelConfig:
         classes: names of the classes trained on, in label order; empty where the records do not say.
         spectral_normalization: divides every kernel of the discriminator by its spectral norm.
         latent_layout: `vector`, or `grid`, 4^3 cells with `latent_size / 64` dimensions each.
+        kind: of `MODELS`: `vae_gan`; `gan`, without an encoder; or `vae`, whose discriminator is not trained.
+        latent_deviation: the standard deviation of the normal prior that a GAN's latents are drawn from; 1 for others.
+        leaky_slope: of the encoder's and the discriminator's LeakyReLU below 0.
     """
 
     resolution: int
@@ -63,8 +68,11 @@ class ModelConfig:
     normalization: str
     activation: str
     classes: tuple[str, ...] = ()
-    spectral_normalization: bool = False  # config.json did not always hold these two
+    spectral_normalization: bool = False  # config.json did not always hold this one and those that follow
     latent_layout: str = "vector"
+    kind: str = "vae_gan"
+    latent_deviation: float = 1.0
+    leaky_slope: float = _LEAKY_SLOPE
 
     def __post_init__(self) -> None:
         for flag in ("resolution", "latent_size", "base_width"):  # config.json can hold anything
@@ -72,12 +80,21 @@ class ModelConfig:
         spectral = self.spectral_normalization
         require(type(spectral) is bool, f"spectral_normalization={spectral} is neither true nor false: give one")
         require_resolution(self.resolution)
+        require_choice("model", self.kind, MODELS)
         require_choice("architecture", self.architecture, ARCHITECTURES)
         require_choice("normalization", self.normalization, NORMALIZATIONS)
         require_choice("latent_layout", self.latent_layout, LATENT_LAYOUTS)
         require_choice("activation", self.activation, ACTIVATIONS)
         require_at_least("latent_size", self.latent_size, 1)
         require_at_least("base_width", self.base_width, 1)
+        require_between("leaky_slope", self.leaky_slope, 0, 1)
+        require_finite("latent_deviation", self.latent_deviation)
+        require(self.latent_deviation > 0, f"--latent_deviation={self.latent_deviation} must be above 0")
+        require(
+            self.kind == "gan" or self.latent_deviation == 1,
+            f"--latent_deviation={self.latent_deviation} is of a GAN's prior, and the KL term of --model={self.kind} "
+            "pulls to N(0, I): leave it out, or give --model=gan",
+        )
         require(
             self.latent_layout == "vector" or self.latent_size % 64 == 0,
             f"--latent_size={self.latent_size} does not fill the 4^3 cells of --latent_layout=grid: "
@@ -92,14 +109,24 @@ class ModelConfig:
     def network_arguments(self) -> dict[str, Any]:
         """The arguments of `networks.factory.build_networks`, by name."""
         arguments = dataclasses.asdict(self)
-        del arguments["classes"]
-        return arguments
+        for other in ("classes", "kind", "latent_deviation"):
+            del arguments[other]
+        return {**arguments, "with_encoder": self.kind != "gan"}
+
+    def resumes(self, other: "ModelConfig") -> bool:
+        """Whether a run of the other configuration can go on with this one: the same networks and the same prior.
+
+        A VAE-GAN and a VAE have the same networks, and either goes on as the other.
+        """
+        return (self.network_arguments(), self.latent_deviation) == (other.network_arguments(), other.latent_deviation)
 
     def describe(self) -> str:
         """One line that tells two configurations apart."""
         return (
-            f"{self.architecture} at {self.resolution}^3, latent {self.latent_layout} of {self.latent_size}, "
-            f"width {self.base_width}, "
+            f"{self.kind}, {self.architecture} at {self.resolution}^3, "
+            f"latent {self.latent_layout} of {self.latent_size}, width {self.base_width}, "
             f"{self.normalization} normalization, {self.activation}"
             f"{', spectral normalization of the discriminator' if self.spectral_normalization else ''}"
+            f"{f', leaky slope {self.leaky_slope:g}' if self.leaky_slope != _LEAKY_SLOPE else ''}"
+            f"{f', latents of N(0, {self.latent_deviation:g}²)' if self.latent_deviation != 1 else ''}"
         )

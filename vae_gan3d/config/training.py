@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 
 from vae_gan3d.checks import LARGEST_SEED, require, require_at_least, require_between, require_choice, require_finite
 from vae_gan3d.config.model import ModelConfig
@@ -28,8 +29,7 @@ class LossConfig:
         d_accuracy_threshold: the discriminator rests while its accuracy is above this; 1 never rests it.
         r1_weight: γ of the R1 penalty (Mescheder et al. 2018); 0 leaves it out. It has no place beside wgan-gp's own.
         r1_every: steps between gradient penalties, R1 or that of wgan-gp, each weighted by that number.
-        adversarial_loss: `bce`, `hinge` or `wgan-gp`, see `training.losses`. The discriminator takes one step to each
-            of the generator's with all three.
+        adversarial_loss: `bce`, `hinge` or `wgan-gp`, see `training.losses`.
         adversarial_latents: where the generated shapes beside the reconstructions come from: `prior`, N(0, I), or
             `interpolation`, between the latents of a batch.
         gradient_penalty_weight: λ of the penalty of `wgan-gp` (Gulrajani et al. 2017); 0 leaves it out.
@@ -85,6 +85,7 @@ class OptimizerConfig:
         ema_decay: decay of the averaged copy that the test phases use, in [0, 1).
         learning_rate_decay: `none`, `cosine` or `linear`: how both learning rates fall to 0 at the end of the run.
         learning_rate_warmup: steps over which both rise from 0; 0 for none.
+        d_steps, g_steps: how often a plain GAN's discriminator and generator are trained by each batch.
     """
 
     learning_rate: float
@@ -93,6 +94,8 @@ class OptimizerConfig:
     ema_decay: float = 0.999
     learning_rate_decay: str = "none"
     learning_rate_warmup: int = 0
+    d_steps: int = 1
+    g_steps: int = 1
 
     def __post_init__(self) -> None:
         for flag in ("learning_rate", "d_learning_rate"):
@@ -102,6 +105,8 @@ class OptimizerConfig:
             require(0 <= getattr(self, flag) < 1, f"--{flag}={getattr(self, flag)} must be in [0, 1)")
         require_choice("learning_rate_decay", self.learning_rate_decay, LEARNING_RATE_DECAYS)
         require_at_least("learning_rate_warmup", self.learning_rate_warmup, 0)
+        for flag in ("d_steps", "g_steps"):
+            require_at_least(flag, getattr(self, flag), 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +130,7 @@ class TrainingConfig:
         assume_yes: takes that yes as given.
         expected_count: the count of samples that the command line states, or None.
         mirror: axes of `MIRROR_AXES` along which each training sample is flipped with probability one half.
+        weights: files of weights that a new run begins with, by the names of the networks.
     """
 
     model: ModelConfig
@@ -146,6 +152,7 @@ class TrainingConfig:
     assume_yes: bool
     expected_count: int | None = None
     mirror: tuple[str, ...] = ()
+    weights: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_choice("precision", self.precision, PRECISIONS)
@@ -154,6 +161,29 @@ class TrainingConfig:
         require_between("seed", self.seed, 0, LARGEST_SEED)
         for axis in self.mirror:
             require_choice("mirror", axis, MIRROR_AXES)
+        self._check_model()
+
+    def _check_model(self) -> None:
+        """Refuses what the chosen model has no use for, where leaving it aside would hide a mistake."""
+        for flag in ("d_steps", "g_steps"):
+            require(
+                self.model.kind == "gan" or getattr(self.optimizer, flag) == 1,
+                f"--{flag}={getattr(self.optimizer, flag)} is for --model=gan: one backward pass trains encoder, "
+                "generator and discriminator together; leave it out, or change --d_learning_rate",
+            )
+        require(
+            self.model.kind != "gan" or "encoder" not in self.weights,
+            f"--encoder_weights={self.weights.get('encoder')}: --model=gan has no encoder: leave it out",
+        )
+        for name, path in self.weights.items():
+            require(
+                path.name.endswith(".weights.h5"),
+                f"--{name}_weights={path} does not end in .weights.h5: give a file such as RUN/{name}.weights.h5",
+            )
+        require(
+            self.model.kind != "vae" or self.loss.adversarial_weight == 0,
+            f"--adversarial_weight={self.loss.adversarial_weight} is not for --model=vae: give 0, or --model=vae_gan",
+        )
         require(
             self.loss.adversarial_loss != "wgan-gp"
             or self.model.architecture == "default"

@@ -29,7 +29,7 @@ _MOST_FITTED = 10_000
 
 
 def class_separation(model: TrainedModel, training: ShapeSet, test: ShapeSet, seed: int) -> dict[str, float]:
-    """The test accuracies of linear classifiers on the features of two networks, and of untrained ones beside them.
+    """The test accuracies of linear classifiers on the features of a model's networks, and of untrained ones.
 
     Classes are matched by name, so that the two sets may number them differently; a test shape of a class that the
     training shapes lack counts as mistaken.
@@ -41,7 +41,8 @@ def class_separation(model: TrainedModel, training: ShapeSet, test: ShapeSet, se
         seed: of the classifiers and of the untrained networks.
 
     Returns:
-        Shares of the test shapes in [0, 1], by the names of `ACCURACIES`; untrained, the mean over three first weights.
+        Shares of the test shapes in [0, 1], by those of the names of `ACCURACIES` whose network the model has and
+        trained; untrained, the mean over three first weights.
 
     Raises:
         UserError: scikit-learn is not installed, or the training shapes are of too few classes.
@@ -53,24 +54,34 @@ def class_separation(model: TrainedModel, training: ShapeSet, test: ShapeSet, se
     names = sorted({*training.records.classes, *test.records.classes})
     fitted = evenly_spread(training.count, _MOST_FITTED)
     train_labels, test_labels = _numbered(training, names)[fitted], _numbered(test, names)
-    found: dict[str, list[float]] = {name: [] for name in ACCURACIES}
-    with progress_bar(total=2 + 2 * _UNTRAINED, desc="classifying", unit="network") as bar:
-        for name, trunk in _trunks(model, seed):
+    found: dict[str, list[float]] = {}
+    names_of_networks = _trained_names(model)
+    with progress_bar(total=len(names_of_networks) * (1 + _UNTRAINED), desc="classifying", unit="network") as bar:
+        for name, trunk in _trunks(model, names_of_networks, seed):
             train_features, test_features = _features(trunk, training)[fitted], _features(trunk, test)
-            found[name].append(linear_svm_accuracy(train_features, train_labels, test_features, test_labels, seed))
+            found.setdefault(name, []).append(
+                linear_svm_accuracy(train_features, train_labels, test_features, test_labels, seed)
+            )
             bar.update()
     return {name: float(np.mean(accuracies)) for name, accuracies in found.items()}
 
 
-def _trunks(model: TrainedModel, seed: int) -> Iterator[tuple[str, Trunk]]:
+def _trained_names(model: TrainedModel) -> list[str]:
+    """The networks with features to classify: a plain GAN has no encoder, and a VAE trains no discriminator."""
+    names = ["encoder"] if model.networks.encoder is not None else []
+    return names if model.config.kind == "vae" else [*names, "discriminator"]
+
+
+def _trunks(model: TrainedModel, names: list[str], seed: int) -> Iterator[tuple[str, Trunk]]:
     """The convolutions of each network, by the name of the accuracy that they count to."""
-    of_encoder, of_random_encoder, of_discriminator, of_random_discriminator = ACCURACIES
-    yield of_encoder, model.networks.encoder.trunk
-    yield of_discriminator, model.networks.discriminator.trunk
+    of_trained = {"encoder": ACCURACIES[0], "discriminator": ACCURACIES[2]}
+    of_untrained = {"encoder": ACCURACIES[1], "discriminator": ACCURACIES[3]}
+    for name in names:
+        yield of_trained[name], getattr(model.networks, name).trunk
     for number in range(_UNTRAINED):
         untrained = build_networks(**model.config.network_arguments(), seed=seed + number)
-        yield of_random_encoder, untrained.encoder.trunk
-        yield of_random_discriminator, untrained.discriminator.trunk
+        for name in names:
+            yield of_untrained[name], getattr(untrained, name).trunk
 
 
 def _features(trunk: Trunk, shapes: ShapeSet) -> np.ndarray:

@@ -57,8 +57,8 @@ def evaluate_model(evaluation: Evaluation) -> dict[str, Any]:
     """Measures a model and writes what was found.
 
     Into `config.output_dir` go `metrics.json`, `metrics.txt` (the table, which stands on the terminal too),
-    `reconstructions.png`, `worst_reconstructions.png`, `samples.png` and, with training shapes,
-    `samples_and_neighbors.png`.
+    `samples.png`, with training shapes `samples_and_neighbors.png`, and but for a plain GAN, which cannot reconstruct,
+    `reconstructions.png` and `worst_reconstructions.png`.
 
     Args:
         evaluation: what is measured.
@@ -70,7 +70,9 @@ def evaluate_model(evaluation: Evaluation) -> dict[str, Any]:
         UserError: a file cannot be written.
     """
     config, model, test = evaluation.config, evaluation.model, evaluation.test
-    reconstructions = reconstruction_quality(model, test, config.threshold)
+    reconstructions = None
+    if model.networks.encoder is not None:
+        reconstructions = reconstruction_quality(model, test, config.threshold)
     compared = evenly_spread(test.count, config.max_samples)
     generator = np.random.default_rng([config.seed, _LATENT_CHOICE])
     samples = draw_shapes(
@@ -114,8 +116,10 @@ def _describe_conditions(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _describe_reconstructions(quality: ReconstructionQuality, test: ShapeSet) -> dict[str, Any]:
-    """Means, the IoU of each class, and the worst shapes."""
+def _describe_reconstructions(quality: ReconstructionQuality | None, test: ShapeSet) -> dict[str, Any]:
+    """Means, the IoU of each class, and the worst shapes; None for each where nothing was reconstructed."""
+    if quality is None:
+        return dict.fromkeys(("iou", "precision", "recall", "iou_by_class", "worst"))
     numbers = quality.worst(_WORST)
     sources, classes = read_sources(test.records, numbers.tolist()), test.class_names(numbers)
     return {
@@ -142,7 +146,7 @@ def _classify(evaluation: Evaluation) -> tuple[dict[str, float | None], str | No
         found = class_separation(evaluation.model, evaluation.training, evaluation.test, evaluation.config.seed)
     except UserError as error:
         return nothing, str(error)
-    return {**found}, None
+    return {**nothing, **found}, None
 
 
 def _notes(evaluation: Evaluation, metrics: dict[str, Any], refusal: str | None) -> list[str]:
@@ -150,10 +154,14 @@ def _notes(evaluation: Evaluation, metrics: dict[str, Any], refusal: str | None)
     count, empty = metrics["samples"], metrics["empty_samples"]
     threshold = evaluation.config.threshold
     notes = []
+    if evaluation.model.networks.encoder is None:
+        notes.append("a plain GAN has no encoder: what measures reconstructions or the encoder's features is null")
     if evaluation.training is None:
         notes.append(
             "without training records, bound, nearest_train_distance and svm_accuracy are null: give --train_records"
         )
+    elif evaluation.model.config.kind == "vae":
+        notes.append("a VAE's discriminator is not trained: svm_accuracy_discriminator is null")
     if refusal is not None:
         notes.append(f"svm_accuracy is null: {refusal}")
     if empty == count:
@@ -179,18 +187,24 @@ def _notes(evaluation: Evaluation, metrics: dict[str, Any], refusal: str | None)
 def _write_table(evaluation: Evaluation, metrics: dict[str, Any], notes: list[str]) -> None:
     """The table with a headline and notes, to the terminal and a file."""
     sizes, side = metrics["sizes"], evaluation.model.config.resolution
+    reconstructed = "" if metrics["iou"] is None else f"{evaluation.test.count} test shapes reconstructed; "
     headline = (
-        f"{evaluation.checkpoint}, {side}^3: {evaluation.test.count} test shapes reconstructed; {sizes['samples']} "
-        f"samples of the {metrics['prior']} prior against {sizes['test_shapes']} test shapes; seed {metrics['seed']}"
+        f"{evaluation.checkpoint}, {side}^3: {reconstructed}{sizes['samples']} samples of the {metrics['prior']} prior "
+        f"against {sizes['test_shapes']} test shapes; seed {metrics['seed']}"
     )
     text = "\n".join([headline, "", metrics_table(metrics), *([""] if notes else []), *notes])
     print(text)
     write_text(evaluation.config.output_dir / TABLE_NAME, text + "\n")
 
 
-def _draw_reconstructions(evaluation: Evaluation, quality: ReconstructionQuality) -> None:
+def _draw_reconstructions(evaluation: Evaluation, quality: ReconstructionQuality | None) -> None:
     """Two sheets: shapes of all the test set, and the worst."""
     folder, test = evaluation.config.output_dir, evaluation.test
+    if quality is None:
+        for name in (RECONSTRUCTIONS_NAME, WORST_NAME):
+            # One of an earlier evaluation would be taken for this one's.
+            (folder / name).unlink(missing_ok=True)
+        return
     for name, numbers, columns, title in (
         (RECONSTRUCTIONS_NAME, evenly_spread(test.count, _PAIRS), 8, "reconstructions of test shapes"),
         (WORST_NAME, quality.worst(_WORST), 5, "the worst reconstructions of test shapes"),

@@ -1,7 +1,11 @@
-"""Paths between two latent vectors."""
+"""Paths between latent vectors."""
+
+import itertools
+from collections.abc import Callable
 
 import numpy as np
 
+Mix = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 _LEAST_SINE = 1e-6
 
 
@@ -68,3 +72,24 @@ def path_alphas(steps: int) -> np.ndarray:
     if steps < 2:
         raise ValueError(f"steps={steps}: a path needs 2 values of alpha or more")
     return np.linspace(0, 1, steps, dtype=np.float32)
+
+
+def path_through(points: np.ndarray, steps: int, mix: Mix = interpolate) -> np.ndarray:
+    """A path that goes from the first of several latents through all of them to the last.
+
+    Args:
+        points: `[N, L]` float, N at least 2.
+        steps: latents on each stretch between two points, both points among them.
+        mix: `interpolate` or `interpolate_on_sphere`.
+
+    Returns:
+        `[(N - 1) (steps - 1) + 1, L]` float32: each point in between stands once.
+
+    Raises:
+        ValueError: there are fewer than two points, or steps is below 2.
+    """
+    if points.ndim != 2 or len(points) < 2:
+        raise ValueError(f"points of shape {points.shape} make no path: give [N, L], N at least 2")
+    alphas = path_alphas(steps)
+    stretches = [mix(end, start, alphas) for start, end in itertools.pairwise(points)]
+    return np.concatenate([stretches[0], *(stretch[1:] for stretch in stretches[1:])])

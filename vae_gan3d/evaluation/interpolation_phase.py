@@ -1,52 +1,81 @@
-"""`--phase=test`: two shapes, their reconstructions, and the shapes between them."""
+"""`--phase=test`: some shapes, their reconstructions, and the shapes between them."""
+
+import itertools
 
 import numpy as np
 import tensorflow as tf
 
 from vae_gan3d.config import TestConfig
-from vae_gan3d.evaluation.interpolation import interpolate, interpolate_on_sphere, path_alphas
-from vae_gan3d.evaluation.text_slices import write_text_slices
+from vae_gan3d.evaluation.interpolation import interpolate, interpolate_on_sphere, path_alphas, path_through
+from vae_gan3d.evaluation.projection import project_latents
+from vae_gan3d.evaluation.shape_choice import shape_name
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.files import atomic_path
 from vae_gan3d.training.metrics import intersection_over_union
 from vae_gan3d.viewing.render import DEFAULT_COLOR
-from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_strip
+from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_sheet
+from vae_gan3d.voxels.text_slices import write_text_slices
 
 _PIXELS_A_SHAPE = 240
 
 
 def interpolate_shapes(config: TestConfig, model: TrainedModel, shapes: list[np.ndarray]) -> None:
-    """Encodes two shapes, mixes their latents and writes what the generator makes of them.
+    """Encodes shapes, mixes their latents and writes what the generator makes of them.
 
     Into `config.output_dir` go `interpolation.npy` (`[K, R, R, R]` float32 probabilities, one for each α),
-    `reconstructions.npy` (`[2, R, R, R]`, of the first and the second shape), `interpolation.png`, and with
-    `text_slices` one `interpolation-ALPHA.txt` for each α.
+    `reconstructions.npy` (`[N, R, R, R]`, of the shapes), `interpolation.png`, and with `text_slices` one
+    `interpolation-ALPHA.txt` for each α. On a path through `config.shapes` α goes from 0 at the first shape by 1 a
+    stretch to N - 1 at the last; between two shapes it goes from 0 at the second to 1 at the first.
 
     Args:
         config: the phase's configuration.
         model: the trained model.
-        shapes: the first and the second shape, `[R, R, R]` uint8 in {0, 1} each.
+        shapes: N shapes, those that `config.chosen_shapes` names, `[R, R, R]` uint8 in {0, 1} each.
 
     Raises:
         UserError: a file cannot be written.
     """
     voxels = np.stack(shapes)
-    first, second = model.encode(voxels, noise_seed=config.seed if config.sample_posterior else None)
-    alphas = path_alphas(config.steps) if config.steps else np.array([config.alpha], np.float32)
-    reconstructions = model.generate(np.stack([first, second]))
+    latents = _find_latents(config, model, voxels)
+    reconstructions = model.generate(latents)
     mix = interpolate_on_sphere if config.interpolation == "slerp" else interpolate
-    results = model.generate(mix(first, second, alphas))
-
-    overlaps = intersection_over_union(
-        tf.constant(reconstructions[..., np.newaxis]),
-        tf.constant(voxels[..., np.newaxis], tf.float32),
-        config.threshold,
-    ).numpy()
-    for name, overlap in zip((config.shape1, config.shape2), overlaps, strict=True):
-        print(f"reconstruction of {name}: IoU {overlap:.3f}")
+    if config.steps:
+        path = path_through(latents[_order(config)], config.steps, mix)
+        alphas = np.linspace(0, len(shapes) - 1, len(path), dtype=np.float32)
+    else:
+        alphas = np.array([config.alpha], np.float32)
+        path = mix(latents[0], latents[1], alphas)
+    results = model.generate(path)
     _write_results(config, alphas, results, reconstructions)
-    _draw(config, alphas, results, reconstructions, voxels)
+    _draw(config, results, reconstructions, voxels)
     print(f"wrote {len(alphas)} shape{'s' if len(alphas) > 1 else ''} to {config.output_dir}")
+
+
+def _order(config: TestConfig) -> list[int]:
+    """The numbers of the shapes in the order in which the path meets them."""
+    return list(range(len(config.shapes))) or [1, 0]
+
+
+def _find_latents(config: TestConfig, model: TrainedModel, voxels: np.ndarray) -> np.ndarray:
+    """The latents `[N, L]` of shapes `[N, R, R, R]`, with a line on the terminal on how good each is."""
+    latents = model.encode(voxels, noise_seed=config.seed if config.sample_posterior else None)
+    if config.project:
+        found = project_latents(
+            model.networks.generator, latents, voxels, steps=config.project, threshold=config.threshold
+        )
+        texts = [
+            f"{before:.3f}, after {config.project} steps of projection {after:.3f}"
+            for before, after in zip(found.iou_before, found.iou_after, strict=True)
+        ]
+        latents = found.latents
+    else:
+        probabilities = tf.constant(model.generate(latents)[..., np.newaxis])
+        occupied = tf.constant(voxels[..., np.newaxis], tf.float32)
+        overlaps = intersection_over_union(probabilities, occupied, config.threshold).numpy()
+        texts = [f"{overlap:.3f}" for overlap in overlaps]
+    for name, text in zip(config.chosen_shapes, texts, strict=True):
+        print(f"reconstruction of {name}: IoU {text}")
+    return latents
 
 
 def _write_results(config: TestConfig, alphas: np.ndarray, results: np.ndarray, reconstructions: np.ndarray) -> None:
@@ -58,21 +87,28 @@ def _write_results(config: TestConfig, alphas: np.ndarray, results: np.ndarray, 
             write_text_slices(config.output_dir / f"interpolation-{alpha:.3f}.txt", grid > config.threshold)
 
 
-def _draw(
-    config: TestConfig, alphas: np.ndarray, results: np.ndarray, reconstructions: np.ndarray, voxels: np.ndarray
-) -> None:
-    """The strip: from the second shape (α = 0) over what lies between to the first (α = 1)."""
-    pictures, titles = list(results), [f"α = {alpha:.2f}" for alpha in alphas]
-    if not config.steps:  # a path holds both reconstructions already, as α = 0 and α = 1
-        pictures = [reconstructions[1], *pictures, reconstructions[0]]
-        titles = ["α = 0.00", *titles, "α = 1.00"]
-    pictures, titles = [voxels[1], *pictures, voxels[0]], ["shape 2", *titles, "shape 1"]
-    colors = [ORIGINAL_COLOR, *[DEFAULT_COLOR] * (len(pictures) - 2), ORIGINAL_COLOR]
-    save_strip(
+def _draw(config: TestConfig, results: np.ndarray, reconstructions: np.ndarray, voxels: np.ndarray) -> None:
+    """A row for each stretch: from one shape (α = 0) over what lies between to the next (α = 1)."""
+    order = _order(config)
+    names = [shape_name(shape) for shape in config.shapes] or ["shape 1", "shape 2"]
+    grids: list[np.ndarray] = []
+    titles: list[str] = []
+    for row, (start, end) in enumerate(itertools.pairwise(order)):
+        if config.steps:
+            between = list(results[row * (config.steps - 1) :][: config.steps])
+            shares = path_alphas(config.steps)
+        else:  # a path holds both reconstructions already, as α = 0 and α = 1
+            between = [reconstructions[start], *results, reconstructions[end]]
+            shares = np.array([0, config.alpha, 1])
+        grids += [voxels[start], *between, voxels[end]]
+        titles += [names[start], *(f"α = {share:.2f}" for share in shares), names[end]]
+    columns = len(grids) // (len(order) - 1)
+    save_sheet(
         config.output_dir / "interpolation.png",
-        np.stack(pictures),
-        titles,
+        grids,
+        columns=columns,
+        titles=titles,
         size=_PIXELS_A_SHAPE,
         threshold=config.threshold,
-        colors=colors,
+        colors=[ORIGINAL_COLOR, *[DEFAULT_COLOR] * (columns - 2), ORIGINAL_COLOR] * (len(order) - 1),
     )

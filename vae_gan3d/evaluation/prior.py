@@ -1,4 +1,4 @@
-"""What latents are drawn from: N(0, I), or mixtures fitted to the training shapes, one a class. Needs no TensorFlow."""
+"""What latents are drawn from: a normal prior, or mixtures fitted to the training shapes. Needs no TensorFlow."""
 
 import dataclasses
 import pathlib
@@ -66,13 +66,15 @@ class LatentPrior(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class NormalPrior:
-    """N(0, I).
+    """N(0, I), or that of a plain GAN, N(0, deviation² I).
 
     Attributes:
         latent_size: L.
+        deviation: the standard deviation of every dimension.
     """
 
     latent_size: int
+    deviation: float = 1.0
     name: ClassVar[str] = "normal"
     classes: ClassVar[tuple[str, ...]] = ()
 
@@ -82,11 +84,11 @@ class NormalPrior:
         """Draws latents, see `LatentPrior.sample`.
 
         Raises:
-            UserError: classes are asked for, which N(0, I) does not know.
+            UserError: classes are asked for, which a normal prior does not know.
         """
         if classes is not None:
             raise UserError("--prior=normal knows no classes: leave out --classes, or give --prior=mixture")
-        return generator.standard_normal((count, self.latent_size)).astype(np.float32), None
+        return (self.deviation * generator.standard_normal((count, self.latent_size))).astype(np.float32), None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -160,7 +162,7 @@ class MixturePrior:
         chosen = tuple(self.fitted) if classes is None else tuple(classes)
         self.require_classes(chosen)
         odds = np.array([share if name in chosen else 0 for name, share in zip(self.classes, self.counts, strict=True)])
-        labels = np.sort(generator.choice(len(odds), size=count, p=odds / odds.sum()))
+        labels = _in_proportion(odds, count, generator)
         latents = np.empty((count, self.latent_size), np.float32)
         for label in np.unique(labels):
             rows = labels == label
@@ -190,6 +192,16 @@ class MixturePrior:
                 means=np.concatenate([mixture.means for mixture in mixtures]),
                 factors=np.concatenate([mixture.factors for mixture in mixtures]),
             )
+
+
+def _in_proportion(odds: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Labels `[count]` in ascending order, of each one as many as its odds say, up to one more or less.
+
+    Systematic sampling (Kitagawa 1996): each label keeps its odds, and sets of samples differ less by their classes'
+    shares, from which most of the spread of their occupancy came.
+    """
+    places = (generator.random() + np.arange(count)) / count * odds.sum()
+    return np.searchsorted(np.cumsum(odds), np.minimum(places, np.nextafter(odds.sum(), 0)), side="right")
 
 
 def load_prior(path: pathlib.Path) -> MixturePrior:

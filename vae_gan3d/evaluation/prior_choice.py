@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.prior import LatentPrior, MixturePrior, NormalPrior, load_prior
 from vae_gan3d.records.record_set import RecordSet
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PriorChoice:
-    """One of three: a stored mixture, records to fit one on, or neither, which is N(0, I).
+    """One of three: a stored mixture, records to fit one on, or neither, which is the model's normal prior.
 
     Attributes:
         stored: the mixture that lies beside the checkpoint.
@@ -41,7 +42,7 @@ class PriorChoice:
         if self.stored is not None:
             return self.stored
         if self.records is None:
-            return NormalPrior(model.config.latent_size)
+            return NormalPrior(model.config.latent_size, model.config.latent_deviation)
         from vae_gan3d.evaluation.prior_fitting import fit_and_store_prior
 
         return fit_and_store_prior(prefix, model, self.records, seed=seed)
@@ -51,7 +52,7 @@ def choose_prior(
     asked: str | None,
     prefix: pathlib.Path,
     *,
-    latent_size: int,
+    model: ModelConfig,
     records: RecordSet | None,
     classes: Sequence[str] | None = None,
     records_flag: str = "--records",
@@ -59,9 +60,10 @@ def choose_prior(
     """Chooses the prior.
 
     Args:
-        asked: `normal`, `mixture`, or None: a mixture where one is stored or can be fitted, else N(0, I) with a note.
+        asked: `normal`, `mixture`, or None: a mixture where one is stored or can be fitted, else N(0, I) with a note;
+            for a plain GAN, whose latents nothing can be fitted to, its own normal prior.
         prefix: of the checkpoint.
-        latent_size: of the model.
+        model: its configuration.
         records: the training records, or None where they are not known.
         classes: the classes that will be drawn of; None for all.
         records_flag: what the phase calls the flag that gives `records`.
@@ -73,15 +75,18 @@ def choose_prior(
         UserError: the stored prior is damaged or of another model, a mixture is needed and there is none and nothing to
             fit it on, or a class is not known.
     """
+    if model.kind == "gan":
+        _refuse_what_needs_an_encoder(asked, prefix, classes)
+        return PriorChoice()
     if asked == "normal":
         return PriorChoice()
     path = prior_file(prefix)
     if path.is_file():
         stored = load_prior(path)
-        if stored.latent_size != latent_size:
+        if stored.latent_size != model.latent_size:
             raise UserError(
-                f"{path} is of latent size {stored.latent_size}, and the model of {latent_size}: remove it, and give "
-                f"{records_flag} to fit it again"
+                f"{path} is of latent size {stored.latent_size}, and the model of {model.latent_size}: remove it, and "
+                f"give {records_flag} to fit it again"
             )
         stored.require_classes(classes or ())
         return PriorChoice(stored=stored)
@@ -98,3 +103,17 @@ def choose_prior(
         file=sys.stderr,
     )
     return PriorChoice()
+
+
+def _refuse_what_needs_an_encoder(asked: str | None, prefix: pathlib.Path, classes: Sequence[str] | None) -> None:
+    """Refuses a mixture, and classes, which only a mixture knows.
+
+    Raises:
+        UserError: one of them is asked for.
+    """
+    if asked == "mixture" or classes is not None:
+        flag = "--prior=mixture" if asked == "mixture" else f"--classes={','.join(classes or ())}"
+        raise UserError(
+            f"{flag} needs a mixture fitted to an encoder's latents, and {prefix} is of a plain GAN, which has none: "
+            "leave it out, and samples are drawn from the GAN's own prior"
+        )

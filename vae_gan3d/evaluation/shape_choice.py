@@ -13,7 +13,7 @@ from vae_gan3d.voxels.reader_process import read_one
 
 @dataclasses.dataclass(frozen=True)
 class ShapeChoice:
-    """One end of an interpolation.
+    """A shape that is found, and read when it is needed.
 
     Attributes:
         name: how to call it in pictures and messages.
@@ -42,7 +42,7 @@ class ShapeChoice:
 
 
 def choose_shape(text: str, records: RecordSet | None) -> ShapeChoice:
-    """Finds the shape that `--shape1` or `--shape2` names.
+    """Finds the shape that a flag such as `--shape1` names.
 
     Args:
         text: a path, or a whole number.
@@ -55,9 +55,14 @@ def choose_shape(text: str, records: RecordSet | None) -> ShapeChoice:
         UserError: the file cannot be read, or there is no such record.
     """
     if not text.isdecimal():
-        return ShapeChoice(pathlib.Path(text).stem, read_one(pathlib.Path(text)))
+        return ShapeChoice(shape_name(text), read_one(pathlib.Path(text)))
     if records is None:
         raise UserError(f"shape {text} is the index of a record: say of which with --records, or give a file")
     if int(text) >= records.count:
         raise UserError(f"there is no record {text}: the set holds {records.count}, counted from 0")
-    return ShapeChoice(f"record {text}", None, records, int(text))
+    return ShapeChoice(shape_name(text), None, records, int(text))
+
+
+def shape_name(text: str) -> str:
+    """How pictures and messages call the shape that a path or a whole number names."""
+    return f"record {text}" if text.isdecimal() else pathlib.Path(text).stem

@@ -16,7 +16,7 @@ _BATCH = 32
 
 
 class TrainedModel:
-    """The averaged encoder and generator of a checkpoint.
+    """The averaged generator of a checkpoint, and its averaged encoder where there is one.
 
     Attributes:
         config: the model's configuration.
@@ -32,7 +32,9 @@ class TrainedModel:
         """
         self.config = config
         self.networks = networks
-        self._encode = tf.function(networks.encoder, autograph=False, reduce_retracing=True)
+        self._encode = tf.function(
+            lambda voxels: networks.require_encoder()(voxels), autograph=False, reduce_retracing=True
+        )
         self._generate = tf.function(
             lambda latents: tf.sigmoid(networks.generator(latents)), autograph=False, reduce_retracing=True
         )
@@ -46,6 +48,9 @@ class TrainedModel:
         Returns:
             mean: `[K, L]` float32.
             log_variance: `[K, L]` float32 in [-8, 4].
+
+        Raises:
+            ValueError: the model is a plain GAN, without an encoder.
         """
         moments = [
             self._encode(tf.cast(voxels[start : start + _BATCH, ..., np.newaxis], tf.float32))
@@ -63,6 +68,9 @@ class TrainedModel:
 
         Returns:
             `[K, L]` float32.
+
+        Raises:
+            ValueError: the model is a plain GAN, without an encoder.
         """
         mean, log_variance = self.posterior(voxels)
         if noise_seed is None:

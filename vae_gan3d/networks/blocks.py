@@ -10,7 +10,7 @@ from vae_gan3d.networks.spectral_norm import SpectralConvolution
 from vae_gan3d.networks.voxel_convolutions import VoxelConvolution
 
 CORE_SIDE = 4  # every network meets the latent at 4^3
-_LEAK = 0.2
+LEAKY_SLOPE = 0.2  # of LeakyReLU below 0, unless another is asked for
 
 
 def stage_count(resolution: int) -> int:
@@ -36,14 +36,16 @@ def check_sizes(**sizes: int) -> None:
             raise ValueError(f"{name}={size} must be 1 or more")
 
 
-def activation_layer(kind: str, name: str) -> keras.layers.Layer:
-    """Builds the activation that `--activation` names; `leaky_relu` has slope 0.2.
+def activation_layer(kind: str, name: str, leaky_slope: float = LEAKY_SLOPE) -> keras.layers.Layer:
+    """Builds the activation that `--activation` names; that of `leaky_relu` has the slope `leaky_slope` below 0.
 
     Raises:
-        ValueError: the name is not known.
+        ValueError: the name is not known, or the slope is negative.
     """
     if kind == "leaky_relu":
-        return keras.layers.LeakyReLU(negative_slope=_LEAK, name=name)
+        if leaky_slope < 0:
+            raise ValueError(f"leaky_slope={leaky_slope} must be 0 or more")
+        return keras.layers.LeakyReLU(negative_slope=leaky_slope, name=name)
     if kind in ("relu", "elu", "selu", "gelu", "tanh"):
         return keras.layers.Activation(kind, name=name)
     raise ValueError(f"activation={kind!r} is not known: give relu, leaky_relu, elu, selu, gelu or tanh")
@@ -52,22 +54,30 @@ def activation_layer(kind: str, name: str) -> keras.layers.Layer:
 class ConvolutionBlock(keras.layers.Layer):
     """A convolution, then normalisation, then an activation."""
 
-    def __init__(self, convolution: keras.layers.Layer, normalization: str, activation: str, *, name: str) -> None:
+    def __init__(
+        self,
+        convolution: keras.layers.Layer,
+        normalization: str,
+        activation: str,
+        *,
+        name: str,
+        leaky_slope: float = LEAKY_SLOPE,
+    ) -> None:
         """Makes the block.
 
         Args:
             convolution: a layer on `[B, D, H, W, C]`.
             normalization: `group`, `batch` or `none`.
-            activation: see `activation_layer`.
+            activation, leaky_slope: see `activation_layer`.
             name: the layer's name.
 
         Raises:
-            ValueError: a name is not known.
+            ValueError: a name is not known, or the slope is negative.
         """
         super().__init__(name=name)
         self.convolution = convolution
         self.normalization = normalization_layer(normalization, "normalization")
-        self.activation = activation_layer(activation, "activation")
+        self.activation = activation_layer(activation, "activation", leaky_slope)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds the layers for `[B, D, H, W, C]`."""
@@ -85,11 +95,18 @@ class ConvolutionBlock(keras.layers.Layer):
         return self.activation(outputs)
 
 
-def halving(channels: int, normalization: str, name: str, *, spectral_normalization: bool = False) -> ConvolutionBlock:
+def halving(
+    channels: int,
+    normalization: str,
+    name: str,
+    *,
+    spectral_normalization: bool = False,
+    leaky_slope: float = LEAKY_SLOPE,
+) -> ConvolutionBlock:
     """A 4^3 convolution of stride 2 with LeakyReLU: `[B, D, H, W, C]` to `[B, D/2, H/2, W/2, channels]`."""
     layer = SpectralConvolution if spectral_normalization else VoxelConvolution
     convolution = layer(channels, 4, strides=2, padding="same", name="convolution")
-    return ConvolutionBlock(convolution, normalization, "leaky_relu", name=name)
+    return ConvolutionBlock(convolution, normalization, "leaky_relu", name=name, leaky_slope=leaky_slope)
 
 
 def doubling(channels: int, normalization: str, activation: str, name: str) -> ConvolutionBlock:
@@ -110,25 +127,27 @@ class ResidualBlock(keras.layers.Layer):
     The last convolution begins at zero, so that the block begins as the identity.
     """
 
-    def __init__(self, channels: int, normalization: str, activation: str, *, name: str) -> None:
+    def __init__(
+        self, channels: int, normalization: str, activation: str, *, name: str, leaky_slope: float = LEAKY_SLOPE
+    ) -> None:
         """Makes the layers.
 
         Args:
             channels: of input and output.
             normalization: `group`, `batch` or `none`.
-            activation: see `activation_layer`.
+            activation, leaky_slope: see `activation_layer`.
             name: the layer's name.
 
         Raises:
-            ValueError: a name is not known.
+            ValueError: a name is not known, or the slope is negative.
         """
         super().__init__(name=name)
         self.layers = [
             normalization_layer(normalization, "normalization0"),
-            activation_layer(activation, "activation0"),
+            activation_layer(activation, "activation0", leaky_slope),
             keras.layers.Conv3D(channels, 3, padding="same", name="convolution0"),
             normalization_layer(normalization, "normalization1"),
-            activation_layer(activation, "activation1"),
+            activation_layer(activation, "activation1", leaky_slope),
             keras.layers.Conv3D(channels, 3, padding="same", kernel_initializer="zeros", name="convolution1"),
         ]
 

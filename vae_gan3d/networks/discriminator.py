@@ -1,17 +1,30 @@
 """Voxels to one logit: real or generated."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
+from vae_gan3d.networks.blocks import LEAKY_SLOPE
 from vae_gan3d.networks.spectral_norm import SpectralDense, advance_direction
 from vae_gan3d.networks.trunk import Trunk
 
 
 class Discriminator(keras.Model):
-    """Mirrors the encoder: strided 3D convolutions to 4^3 with LeakyReLU 0.2, then one logit."""
+    """Mirrors the encoder: strided 3D convolutions to 4^3 with LeakyReLU, then one logit.
+
+    Attributes:
+        arguments: what it was made with, by name.
+    """
 
     def __init__(
-        self, *, resolution: int, base_width: int, normalization: str, spectral_normalization: bool = False
+        self,
+        *,
+        resolution: int,
+        base_width: int,
+        normalization: str,
+        spectral_normalization: bool = False,
+        leaky_slope: float = LEAKY_SLOPE,
     ) -> None:
         """Makes and builds the network.
 
@@ -20,17 +33,20 @@ class Discriminator(keras.Model):
             base_width: channels of the first stage.
             normalization: `group`, `batch` or `none`.
             spectral_normalization: divides every kernel by its spectral norm (Miyato et al. 2018).
+            leaky_slope: of LeakyReLU below 0.
 
         Raises:
-            ValueError: a size is too small, or a name is not known.
+            ValueError: a size is too small, a name is not known, or the slope is negative.
         """
         super().__init__(name="discriminator")
-        self.trunk = Trunk(
-            resolution=resolution,
-            base_width=base_width,
-            normalization=normalization,
-            spectral_normalization=spectral_normalization,
-        )
+        self.arguments: dict[str, Any] = {
+            "resolution": resolution,
+            "base_width": base_width,
+            "normalization": normalization,
+            "spectral_normalization": spectral_normalization,
+            "leaky_slope": leaky_slope,
+        }
+        self.trunk = Trunk(**self.arguments)
         self.flatten = keras.layers.Flatten(name="flatten", dtype="float32")
         dense = SpectralDense if spectral_normalization else keras.layers.Dense
         self.logit = dense(1, dtype="float32", name="logit")

@@ -1,9 +1,18 @@
 """Voxels to the mean and log-variance of a latent Gaussian."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.blocks import CORE_SIDE, ResidualBlock, check_latent_layout, check_sizes, stage_count
+from vae_gan3d.networks.blocks import (
+    CORE_SIDE,
+    LEAKY_SLOPE,
+    ResidualBlock,
+    check_latent_layout,
+    check_sizes,
+    stage_count,
+)
 from vae_gan3d.networks.trunk import Trunk
 
 # exp(-8) to exp(4): wide enough for any posterior seen, narrow enough that exp never overflows in bfloat16.
@@ -19,10 +28,18 @@ class Encoder(keras.Model):
 
     Attributes:
         latent_size: dimensions of the latent vector.
+        arguments: what it was made with, by name.
     """
 
     def __init__(
-        self, *, resolution: int, latent_size: int, base_width: int, normalization: str, latent_layout: str = "vector"
+        self,
+        *,
+        resolution: int,
+        latent_size: int,
+        base_width: int,
+        normalization: str,
+        latent_layout: str = "vector",
+        leaky_slope: float = LEAKY_SLOPE,
     ) -> None:
         """Makes and builds the network.
 
@@ -32,18 +49,26 @@ class Encoder(keras.Model):
             base_width: channels of the first stage.
             normalization: `group`, `batch` or `none`.
             latent_layout: `vector` or `grid`.
+            leaky_slope: of LeakyReLU below 0.
 
         Raises:
-            ValueError: a size is too small, or a name is not known.
+            ValueError: a size is too small, a name is not known, or the slope is negative.
         """
         super().__init__(name="encoder")
         check_sizes(latent_size=latent_size)
         check_latent_layout(latent_layout, latent_size)
+        trunk: dict[str, Any] = {
+            "resolution": resolution,
+            "base_width": base_width,
+            "normalization": normalization,
+            "leaky_slope": leaky_slope,
+        }
+        self.arguments = {**trunk, "latent_size": latent_size, "latent_layout": latent_layout}
         self.latent_size = latent_size
-        self.trunk = Trunk(resolution=resolution, base_width=base_width, normalization=normalization)
+        self.trunk = Trunk(**trunk)
         width = base_width * 2 ** (stage_count(resolution) - 1)
         if latent_layout == "grid":
-            self.refine = ResidualBlock(width, normalization, "leaky_relu", name="refine")
+            self.refine = ResidualBlock(width, normalization, "leaky_relu", name="refine", leaky_slope=leaky_slope)
             self.moments = keras.layers.Conv3D(2 * latent_size // CORE_SIDE**3, 1, dtype="float32", name="moments")
         else:
             self.refine = keras.layers.Flatten(name="flatten", dtype="float32")

@@ -4,23 +4,38 @@ import typing
 
 import keras
 
+from vae_gan3d.networks.blocks import LEAKY_SLOPE
 from vae_gan3d.networks.discriminator import Discriminator
 from vae_gan3d.networks.encoder import Encoder
 from vae_gan3d.networks.generator import Generator
 
 
 class Networks(typing.NamedTuple):
-    """The networks of a VAE-GAN.
+    """The networks of a model.
 
     Attributes:
-        encoder: voxels to mean and log-variance.
+        encoder: voxels to mean and log-variance; None in a plain GAN.
         generator: latents to logits.
         discriminator: voxels to a logit.
     """
 
-    encoder: Encoder
+    encoder: Encoder | None
     generator: Generator
     discriminator: Discriminator
+
+    def require_encoder(self) -> Encoder:
+        """The encoder, where nothing can be done without one.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.encoder is None:
+            raise ValueError("a plain GAN has no encoder: build the networks with one, or leave out what needs it")
+        return self.encoder
+
+    def by_name(self) -> dict[str, Encoder | Generator | Discriminator]:
+        """The networks that there are, under the names of their attributes."""
+        return {name: network for name, network in self._asdict().items() if network is not None}
 
 
 def build_networks(
@@ -33,9 +48,11 @@ def build_networks(
     architecture: str,
     latent_layout: str = "vector",
     spectral_normalization: bool = False,
+    leaky_slope: float = LEAKY_SLOPE,
+    with_encoder: bool = True,
     seed: int = 0,
 ) -> Networks:
-    """Builds encoder, generator and discriminator with their first weights.
+    """Builds encoder (but for a plain GAN), generator and discriminator with their first weights.
 
     The discriminator of the `default` architecture has no normalisation, which its gradient penalty or spectral
     normalisation makes needless; that of `3dgan` has the published BatchNorm.
@@ -49,22 +66,27 @@ def build_networks(
         architecture: `default` or `3dgan`.
         latent_layout: `vector` or `grid`, see `Encoder`.
         spectral_normalization: divides every kernel of the discriminator by its spectral norm.
+        leaky_slope: of the encoder's and the discriminator's LeakyReLU below 0.
+        with_encoder: False for a plain GAN.
         seed: of the first weights.
 
     Returns:
         The networks, with variables made.
 
     Raises:
-        ValueError: a size is too small, or a name is not known.
+        ValueError: a size is too small, a name is not known, or the slope is negative.
     """
     keras.utils.set_random_seed(seed)
-    encoder = Encoder(
-        resolution=resolution,
-        latent_size=latent_size,
-        base_width=base_width,
-        normalization=normalization,
-        latent_layout=latent_layout,
-    )
+    encoder = None
+    if with_encoder:
+        encoder = Encoder(
+            resolution=resolution,
+            latent_size=latent_size,
+            base_width=base_width,
+            normalization=normalization,
+            latent_layout=latent_layout,
+            leaky_slope=leaky_slope,
+        )
     generator = Generator(
         resolution=resolution,
         latent_size=latent_size,
@@ -79,5 +101,6 @@ def build_networks(
         base_width=base_width,
         normalization="none" if architecture == "default" else normalization,
         spectral_normalization=spectral_normalization,
+        leaky_slope=leaky_slope,
     )
     return Networks(encoder, generator, discriminator)

@@ -30,6 +30,7 @@ class Generator(keras.Model):
 
     Attributes:
         latent_size: dimensions of the latent vector.
+        arguments: what it was made with, by name.
     """
 
     def __init__(
@@ -63,6 +64,15 @@ class Generator(keras.Model):
             raise ValueError(f"architecture={architecture!r} is not known: give default or 3dgan")
         check_latent_layout(latent_layout, latent_size)
         self.latent_size = latent_size
+        self.arguments = {
+            "resolution": resolution,
+            "latent_size": latent_size,
+            "base_width": base_width,
+            "normalization": normalization,
+            "activation": activation,
+            "architecture": architecture,
+            "latent_layout": latent_layout,
+        }
         self._latent_shape = _latent_shape(latent_size, latent_layout)
         stages = stage_count(resolution)
         core_width = base_width * 2 ** (stages - 1)

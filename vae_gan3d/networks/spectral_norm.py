@@ -5,6 +5,8 @@ Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks"
 shapes divides twice, by no more than one iteration's estimate, and no gradient passes through the division.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -13,7 +15,19 @@ from vae_gan3d.networks.voxel_convolutions import VoxelConvolution
 _SMALLEST_NORM = 1e-12  # a kernel of zeros stays one
 
 
-class SpectralConvolution(VoxelConvolution):
+class _EveryVariableSaved(keras.layers.Layer):
+    """Puts all of a layer's variables into a file of weights: those of Keras's layers save kernel and bias alone."""
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """See Keras."""
+        keras.layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store: dict[str, Any]) -> None:
+        """See Keras."""
+        keras.layers.Layer.load_own_variables(self, store)
+
+
+class SpectralConvolution(_EveryVariableSaved, VoxelConvolution):
     """`VoxelConvolution` with its kernel divided by its spectral norm; the bias is left alone.
 
     Attributes:
@@ -31,7 +45,7 @@ class SpectralConvolution(VoxelConvolution):
         return super().convolution_op(inputs, normalized_kernel(kernel, self.direction))
 
 
-class SpectralDense(keras.layers.Dense):
+class SpectralDense(_EveryVariableSaved, keras.layers.Dense):
     """`keras.layers.Dense` without activation, with its kernel divided by its spectral norm.
 
     Attributes:

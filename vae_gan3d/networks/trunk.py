@@ -3,17 +3,23 @@
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.blocks import check_sizes, halving, stage_count
+from vae_gan3d.networks.blocks import LEAKY_SLOPE, check_sizes, halving, stage_count
 
 
 class Trunk(keras.layers.Layer):
-    """Strided 4^3 convolutions with LeakyReLU 0.2; base_width channels at half the resolution, doubling from there.
+    """Strided 4^3 convolutions with LeakyReLU; base_width channels at half the resolution, doubling from there.
 
     In the published discriminator (Wu et al. 2016) these are the layers 64-128-256-512, at 64^3 and base_width 64.
     """
 
     def __init__(
-        self, *, resolution: int, base_width: int, normalization: str, spectral_normalization: bool = False
+        self,
+        *,
+        resolution: int,
+        base_width: int,
+        normalization: str,
+        spectral_normalization: bool = False,
+        leaky_slope: float = LEAKY_SLOPE,
     ) -> None:
         """Makes the layers.
 
@@ -22,9 +28,10 @@ class Trunk(keras.layers.Layer):
             base_width: channels of the first stage.
             normalization: `group`, `batch` or `none`.
             spectral_normalization: divides every kernel by its spectral norm.
+            leaky_slope: of LeakyReLU below 0.
 
         Raises:
-            ValueError: a size is too small, or a name is not known.
+            ValueError: a size is too small, a name is not known, or the slope is negative.
         """
         super().__init__(name="trunk")
         check_sizes(base_width=base_width)
@@ -34,6 +41,7 @@ class Trunk(keras.layers.Layer):
                 normalization,
                 f"stage{stage}",
                 spectral_normalization=spectral_normalization,
+                leaky_slope=leaky_slope,
             )
             for stage in range(stage_count(resolution))
         ]

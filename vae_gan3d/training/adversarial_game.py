@@ -5,22 +5,31 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from vae_gan3d.networks.discriminator import Discriminator
-from vae_gan3d.training.interpolates import random_interpolates
-from vae_gan3d.training.losses import adaptive_weight, discriminator_loss, generator_loss, gradient_penalty, r1_penalty
+from vae_gan3d.training.losses import adaptive_weight, discriminator_loss, generator_loss
 from vae_gan3d.training.metrics import discriminator_accuracy
 from vae_gan3d.training.noise import PRIOR_STREAM, interpolated, latent_noise, uniform
+from vae_gan3d.training.penalties import penalty_term
 from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.step_metrics import ADVERSARIAL_METRICS
 from vae_gan3d.training.step_options import StepOptions
 
-# The order of the last values in the vector that `train_step` returns.
-ADVERSARIAL_METRICS = (
-    "generator_loss",
-    "discriminator_loss",
-    "discriminator_accuracy",
-    "adversarial_factor",
-    "r1_penalty",
-    "gradient_penalty",
-)
+
+class Reconstruction(NamedTuple):
+    """A batch after its way through encoder and generator.
+
+    Attributes:
+        tape: persistent, which recorded how the generator came to `logits`.
+        voxels: `[B, R, R, R, 1]` float32, real.
+        latents: `[B, L]` float32, drawn from the posterior of each.
+        logits: `[B, R, R, R, 1]` float32, the generator's.
+        by_logits: `[B, R, R, R, 1]`, the reconstruction loss's gradient at them.
+    """
+
+    tape: tf.GradientTape
+    voxels: tf.Tensor
+    latents: tf.Tensor
+    logits: tf.Tensor
+    by_logits: tf.Tensor
 
 
 class Adversarial(NamedTuple):
@@ -39,35 +48,23 @@ class Adversarial(NamedTuple):
     metrics: tf.Tensor
 
 
-def adversarial_part(
-    state: TrainingState,
-    options: StepOptions,
-    tape: tf.GradientTape,
-    voxels: tf.Tensor,
-    latents: tf.Tensor,
-    logits: tf.Tensor,
-    by_logits: tf.Tensor,
-) -> Adversarial:
+def adversarial_part(state: TrainingState, options: StepOptions, reconstruction: Reconstruction) -> Adversarial:
     """The game from its first step on, and nothing before it or without its weight.
 
     Args:
         state: networks and step; not changed.
         options: the constants.
-        tape: persistent, which recorded how the generator came to `logits`.
-        voxels: `[B, R, R, R, 1]` float32, real.
-        latents: `[B, L]` float32, drawn from the posterior of each.
-        logits: `[B, R, R, R, 1]` float32, the reconstruction's.
-        by_logits: `[B, R, R, R, 1]`, the reconstruction loss's gradient at them.
+        reconstruction: of the batch.
 
     Returns:
         What the step adds to its own gradients and metrics.
     """
     if options.adversarial_weight == 0:
-        return _rest(state, logits)
+        return _rest(state, reconstruction.logits)
     return tf.cond(
         state.step >= options.adversarial_warmup,
-        lambda: _play(state, options, tape, voxels, latents, logits, by_logits),
-        lambda: _rest(state, logits),
+        lambda: _play(state, options, reconstruction),
+        lambda: _rest(state, reconstruction.logits),
     )
 
 
@@ -76,17 +73,10 @@ def summed(ours: list[tf.Tensor], theirs: list[tf.Tensor]) -> list[tf.Tensor]:
     return [mine + other for mine, other in zip(ours, theirs, strict=True)]
 
 
-def _play(
-    state: TrainingState,
-    options: StepOptions,
-    tape: tf.GradientTape,
-    voxels: tf.Tensor,
-    latents: tf.Tensor,
-    logits: tf.Tensor,
-    by_logits: tf.Tensor,
-) -> Adversarial:
+def _play(state: TrainingState, options: StepOptions, reconstruction: Reconstruction) -> Adversarial:
     """The adversarial game on a batch: both sides' gradients from one pass of the discriminator."""
     _, generator, discriminator = state.networks
+    tape, voxels, latents, logits, by_logits = reconstruction
     last_kernel = generator.voxels.kernel
     new_latents = _new_latents(state, options, latents)
     with tf.GradientTape(persistent=True) as prior_tape:
@@ -104,7 +94,7 @@ def _play(
     )
     by_generator = prior_tape.gradient(prior_logits, generator.trainable_variables, output_gradients=factor * by_prior)
     by_discriminator = game_tape.gradient(telling, discriminator.trainable_variables)
-    penalties, by_penalty = _penalty_term(state, options, voxels, fakes)
+    penalties, by_penalty = penalty_term(discriminator, options, voxels, fakes, tf.identity(state.step))
     return Adversarial(
         factor * by_reconstruction,
         by_generator,
@@ -148,41 +138,3 @@ def _rest(state: TrainingState, logits: tf.Tensor) -> Adversarial:
         [tf.zeros_like(variable) for variable in state.networks.discriminator.trainable_variables],
         tf.fill([len(ADVERSARIAL_METRICS)], float("nan")),
     )
-
-
-def _penalty_term(
-    state: TrainingState, options: StepOptions, voxels: tf.Tensor, fakes: tf.Tensor
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """R1, or for wgan-gp its own penalty, on every `r1_every`-th step and weighted by that number.
-
-    The weight makes up for the steps between (lazy regularisation, Karras et al. 2020, StyleGAN2).
-
-    Returns:
-        `[2]`, the two penalties, NaN where one is not measured; and the gradients, zeros on the other steps.
-    """
-    discriminator = state.networks.discriminator
-    variables = [variable.value for variable in discriminator.trainable_variables]
-    wasserstein = options.adversarial_loss == "wgan-gp"
-    weight = options.gradient_penalty_weight if wasserstein else options.r1_weight
-    unknown = tf.constant(float("nan"))
-
-    def judge(shapes: tf.Tensor) -> tf.Tensor:
-        return discriminator(shapes, training=True)
-
-    def penalize() -> tuple[tf.Tensor, list[tf.Tensor]]:
-        with tf.GradientTape() as tape:
-            if wasserstein:
-                points = random_interpolates(voxels, fakes, seed=options.seed, step=state.step)
-                penalty = options.batch_mean(gradient_penalty(judge, points))
-            else:
-                penalty = options.batch_mean(r1_penalty(judge, voxels))
-            weighted = weight * options.r1_every * penalty
-        gradients = tape.gradient(weighted, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return tf.stack([unknown, penalty] if wasserstein else [penalty, unknown]), gradients
-
-    def skip() -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return tf.stack([unknown, unknown]), [tf.zeros_like(variable) for variable in variables]
-
-    if weight == 0:
-        return skip()
-    return tf.cond(state.step % options.r1_every == 0, penalize, skip)

@@ -40,20 +40,27 @@ class Watch(abc.ABC):
 class OccupancyWatch(Watch):
     """Generated shapes that are nearly blank or nearly solid."""
 
+    def __init__(self, *, encoded: bool = True) -> None:
+        """Sets what is advised.
+
+        Args:
+            encoded: whether shapes are encoded and reconstructed; a plain GAN has neither KL nor adversarial weight.
+        """
+        super().__init__()
+        self._against_blank = "train longer, raise --kl_weight, or lower --adversarial_weight"
+        self._against_solid = "lower --learning_rate or --adversarial_weight"
+        if not encoded:
+            self._against_blank = "train longer, or lower --d_learning_rate and --learning_rate"
+            self._against_solid = "lower --learning_rate"
+
     def _failure(self, values: Mapping[str, float], step: int) -> str | None:
         ratio = values["occupancy_ratio"]
         low, high = OCCUPANCY_RATIO_RANGE
         if step < _FIRST_STEP or low <= ratio <= high:
             return None
         if ratio < low:
-            return (
-                f"samples are nearly blank ({ratio:.2f} of the real occupancy): "
-                "train longer, raise --kl_weight, or lower --adversarial_weight"
-            )
-        return (
-            f"samples are nearly solid ({ratio:.1f} times the real occupancy): "
-            "lower --learning_rate or --adversarial_weight"
-        )
+            return f"samples are nearly blank ({ratio:.2f} of the real occupancy): {self._against_blank}"
+        return f"samples are nearly solid ({ratio:.1f} times the real occupancy): {self._against_solid}"
 
 
 class CollapseWatch(Watch):
@@ -98,10 +105,11 @@ class DiscriminatorWatch(Watch):
         )
 
 
-def all_watches(*, kl_warmup: int, adversarial_loss: str) -> list[Watch]:
+def all_watches(*, encoded: bool, kl_warmup: int, adversarial_loss: str) -> list[Watch]:
     """Every watch that a run needs.
 
     Args:
+        encoded: whether shapes are encoded, as in all models but a plain GAN, which has no posterior to collapse.
         kl_warmup: steps over which the KL term's weight rises.
         adversarial_loss: with `wgan-gp` a discriminator that wins is as it should be (Gulrajani et al. 2017), and the
             sign of its logits means nothing.
@@ -109,5 +117,9 @@ def all_watches(*, kl_warmup: int, adversarial_loss: str) -> list[Watch]:
     Returns:
         The watches, to be asked at each row of the log.
     """
-    watches: list[Watch] = [OccupancyWatch(), CollapseWatch(kl_warmup)]
-    return watches if adversarial_loss == "wgan-gp" else [*watches, DiscriminatorWatch()]
+    watches: list[Watch] = [OccupancyWatch(encoded=encoded)]
+    if encoded:
+        watches.append(CollapseWatch(kl_warmup))
+    if adversarial_loss != "wgan-gp":
+        watches.append(DiscriminatorWatch())
+    return watches

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def learning_rate_scale(step: tf.Tensor, total_steps: int, warmup: int, kind: str) -> tf.Tensor:
-    """The factor of both learning rates at a step.
+    """The factor of a learning rate at a step.
 
     It is a pure function of the step, so a resumed run goes on with it exactly. A run that is resumed with more epochs
     follows the curve of the longer run from there: a rate that had nearly come down to 0 rises again.

@@ -15,18 +15,29 @@ from vae_gan3d.progress import progress_bar
 from vae_gan3d.records.pipeline import read_record, training_batches
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
+from vae_gan3d.training.gan_step import gan_step
 from vae_gan3d.training.health import all_watches
-from vae_gan3d.training.monitor import Monitor
+from vae_gan3d.training.monitor import make_monitor
 from vae_gan3d.training.precision import set_precision
 from vae_gan3d.training.run_folder import write_run_config
 from vae_gan3d.training.run_log import RunLog
 from vae_gan3d.training.schedule import Schedule
 from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.step_metrics import STEP_METRICS
 from vae_gan3d.training.step_options import StepOptions
 from vae_gan3d.training.stop_request import StopRequest, stop_request
-from vae_gan3d.training.train_step import STEP_METRICS, train_step
+from vae_gan3d.training.train_step import train_step
+from vae_gan3d.training.weight_files import load_weight_files, save_weight_files
 
 _COLUMNS = (*STEP_METRICS, "occupancy_ratio", "steps_per_second")
+# What stands beside the bar, where it is known, and its form.
+_SHOWN = {
+    "reconstruction": ("reconstruction_loss", ".0f"),
+    "kl": ("kl", ".1f"),
+    "iou": ("iou", ".3f"),
+    "d_accuracy": ("discriminator_accuracy", ".2f"),
+    "occupancy": ("occupancy_ratio", ".2f"),
+}
 _MONITORED = 64
 
 
@@ -41,7 +52,7 @@ def train(config: TrainingConfig, records: RecordSet) -> int:
         0, or 128 plus the signal's number where a signal stopped the run.
 
     Raises:
-        UserError: a checkpoint cannot be read, or a file cannot be written.
+        UserError: a checkpoint or a file of weights cannot be read, or a file cannot be written.
     """
     precision = set_precision(config.precision)
     state = build_state(config)
@@ -53,6 +64,7 @@ def train(config: TrainingConfig, records: RecordSet) -> int:
             "give a larger --epochs to go on"
         )
         return 0
+    _begin_with_weights(config, state, restored)
     make_folder(config.save_path)
     run = _Run(config, records, state, schedule)
     write_run_config(config.save_path, config.model, batch_size=config.batch_size, record_count=records.count)
@@ -61,7 +73,7 @@ def train(config: TrainingConfig, records: RecordSet) -> int:
         f"training {config.model.describe()}, {precision}, on {records.count} shapes, "
         f"{schedule.total_steps} steps of {config.batch_size}, {beginning}"
     )
-    if config.loss.adversarial_weight > 0 and schedule.total_steps <= config.loss.adversarial_warmup:
+    if _game_begins(config) and schedule.total_steps <= config.loss.adversarial_warmup:
         print(
             f"note: these steps end before --adversarial_warmup={config.loss.adversarial_warmup}: the discriminator "
             "never enters, and this trains a VAE"
@@ -89,16 +101,33 @@ def build_state(config: TrainingConfig) -> TrainingState:
 
 
 def step_options(config: TrainingConfig, total_steps: int) -> StepOptions:
-    """The constants of `train_step` for a run of `total_steps` in all."""
+    """The constants of a step for a run of `total_steps` in all."""
     return StepOptions(
         **dataclasses.asdict(config.loss),
         seed=config.seed,
         global_batch=config.batch_size,
         ema_decay=config.optimizer.ema_decay,
+        d_steps=config.optimizer.d_steps,
+        g_steps=config.optimizer.g_steps,
+        latent_deviation=config.model.latent_deviation,
         learning_rate_decay=config.optimizer.learning_rate_decay,
         learning_rate_warmup=config.optimizer.learning_rate_warmup,
         total_steps=total_steps,
     )
+
+
+def _game_begins(config: TrainingConfig) -> bool:
+    """Whether the discriminator enters in the midst of a run; a plain GAN's plays from the first step on."""
+    return config.model.kind != "gan" and config.loss.adversarial_weight > 0
+
+
+def _begin_with_weights(config: TrainingConfig, state: TrainingState, restored: int | None) -> None:
+    """Puts given weights in the place of a new run's first ones."""
+    if restored is None:
+        load_weight_files(state, config.weights)
+    elif config.weights:
+        flags = " and ".join(f"--{name}_weights" for name in config.weights)
+        print(f"note: {flags} are for the beginning of a run, and this one goes on: they are ignored", file=sys.stderr)
 
 
 class _Run:
@@ -118,11 +147,17 @@ class _Run:
             stop_step=schedule.total_steps,
             mirror_axes=[MIRROR_AXES.index(axis) for axis in config.mirror],
         )
-        self._monitor = Monitor(state.average, _spread_shapes(records, config.model.resolution), config.seed)
-        self._watches = all_watches(kl_warmup=config.loss.kl_warmup, adversarial_loss=config.loss.adversarial_loss)
+        shapes = _spread_shapes(records, config.model.resolution)
+        self._monitor = make_monitor(state.average, shapes, config.seed, config.model.latent_deviation)
+        self._watches = all_watches(
+            encoded=state.networks.encoder is not None,
+            kl_warmup=config.loss.kl_warmup,
+            adversarial_loss=config.loss.adversarial_loss,
+        )
         self.log = RunLog(config.save_path, config.logdir, _COLUMNS, self._step)
         options = step_options(config, schedule.total_steps)
-        self._train_step = tf.function(lambda voxels: train_step(state, options, voxels), autograph=False)
+        take_step = gan_step if config.model.kind == "gan" else train_step
+        self._take_step = tf.function(lambda voxels: take_step(state, options, voxels), autograph=False)
         self._window: list[tf.Tensor] = []
         self._window_start = time.monotonic()
 
@@ -131,9 +166,9 @@ class _Run:
         config, schedule = self._config, self._schedule
         with progress_bar(total=schedule.total_steps, initial=self._step, unit="step") as bar:
             for voxels, _ in self._batches:
-                if self._step == config.loss.adversarial_warmup and config.loss.adversarial_weight > 0:
+                if self._step == config.loss.adversarial_warmup and _game_begins(config):
                     bar.write("the discriminator enters: a step takes two to three times as long", file=sys.stderr)
-                self._window.append(self._train_step(voxels))
+                self._window.append(self._take_step(voxels))
                 self._step += 1
                 last = self._step == schedule.total_steps
                 if self._step % config.log_every == 0 or last:
@@ -151,6 +186,7 @@ class _Run:
 
     def _save(self, epoch: int, bar: tqdm, *, quiet: bool) -> None:
         prefix = save_checkpoint(self._state.checkpoint(), self._config.save_path, epoch, self._config.keep_checkpoints)
+        save_weight_files(self._state, self._config.save_path)
         if not quiet:
             bar.write(f"saved {prefix}", file=sys.stderr)
 
@@ -159,17 +195,8 @@ class _Run:
         values["steps_per_second"] = len(self._window) / (time.monotonic() - self._window_start)
         values["occupancy_ratio"] = self._monitor.occupancy_ratio()
         self.log.write(self._schedule.epochs_completed(self._step), self._step, values)
-        bar.set_postfix(
-            reconstruction=f"{values['reconstruction_loss']:.0f}",
-            kl=f"{values['kl']:.1f}",
-            iou=f"{values['iou']:.3f}",
-            **(
-                {}
-                if math.isnan(values["discriminator_accuracy"])
-                else {"d_accuracy": f"{values['discriminator_accuracy']:.2f}"}
-            ),
-            refresh=False,
-        )
+        known = {label: form for label, form in _SHOWN.items() if not math.isnan(values[form[0]])}
+        bar.set_postfix({label: format(values[name], form) for label, (name, form) in known.items()}, refresh=False)
         for watch in self._watches:
             warning = watch.warning(values, self._step)
             if warning:

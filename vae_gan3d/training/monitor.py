@@ -1,16 +1,15 @@
-"""What is looked at while training: reconstructions, shapes between shapes, and their pictures.
+"""What is looked at while training: pictures of generated shapes, and how full they are beside real ones."""
 
-Not samples of N(0, I): nothing is drawn from there by default, and where the posterior does not meet it they are nearly
-blank in a model whose samples of the fitted prior are sound.
-"""
-
+import abc
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 
 from vae_gan3d.files import make_folder
+from vae_gan3d.networks.encoder import Encoder
 from vae_gan3d.networks.factory import Networks
+from vae_gan3d.networks.generator import Generator
 from vae_gan3d.training.metrics import occupancy
 from vae_gan3d.training.noise import interpolated
 from vae_gan3d.training.run_folder import PICTURES_NAME
@@ -20,32 +19,25 @@ _PICTURED = 8
 _SAMPLED = 32
 
 
-class Monitor:
-    """Reconstructs the same shapes and goes the same way between them at each look, so that looks can be compared."""
+class Monitor(abc.ABC):
+    """Generates shapes from the same places of the latent space at each look, so that looks can be compared."""
 
-    def __init__(self, networks: Networks, voxels: np.ndarray, seed: int) -> None:
+    def __init__(self, generator: Generator, voxels: np.ndarray) -> None:
         """Fixes what is looked at.
 
         Args:
-            networks: the averaged ones.
+            generator: the averaged one.
             voxels: `[B, R, R, R, 1]` float32 in {0, 1}, real shapes, the more the better.
-            seed: of the places between shapes.
         """
-        pictured = np.linspace(0, len(voxels) - 1, min(_PICTURED, len(voxels))).astype(int)
-        self._real = tf.constant(voxels[pictured])
         self._real_occupancy = float(tf.reduce_mean(occupancy(voxels)))
-        ends = np.linspace(0, len(voxels) - 1, min(_SAMPLED, len(voxels))).astype(int)
-        self._ends = tf.constant(voxels[ends])
-        self._shares = tf.random.stateless_uniform((len(ends), 1), seed=(seed, 2))
-        self._sample = tf.function(lambda latents: tf.sigmoid(networks.generator(latents)), autograph=False)
-        self._encode = tf.function(lambda real: networks.encoder(real)[0], autograph=False)
+        self._generate = tf.function(lambda latents: tf.sigmoid(generator(latents)), autograph=False)
 
     def occupancy_ratio(self) -> float:
-        """Mean occupancy of 32 shapes between real shapes over that of the real shapes."""
-        return float(tf.reduce_mean(occupancy(self._sample(self._latents())))) / max(self._real_occupancy, 1e-9)
+        """Mean occupancy of 32 generated shapes over that of the real shapes."""
+        return float(tf.reduce_mean(occupancy(self._generate(self._latents())))) / max(self._real_occupancy, 1e-9)
 
     def save_pictures(self, save_path: pathlib.Path, epoch: int, step: int) -> dict[str, pathlib.Path]:
-        """Draws shapes between shapes, and originals over their reconstructions.
+        """Draws generated shapes, and originals over their reconstructions where there are any.
 
         Args:
             save_path: the run folder.
@@ -59,19 +51,92 @@ class Monitor:
             UserError: they cannot be written.
         """
         folder = make_folder(save_path / PICTURES_NAME / f"epoch-{epoch}_sample-{step}")
-        samples = self._sample(self._latents()).numpy()[..., 0]
-        reconstructions = self._sample(self._encode(self._real)).numpy()[..., 0]
-        pictures = {"samples": folder / "samples.png", "reconstructions": folder / "reconstructions.png"}
-        save_sheet(pictures["samples"], samples, columns=8, title=f"between shapes, step {step}")
-        save_pairs(
-            pictures["reconstructions"],
-            self._real.numpy()[..., 0],
-            reconstructions,
-            title=f"reconstructions, step {step}",
-        )
-        return pictures
+        path = folder / "samples.png"
+        samples = self._generate(self._latents()).numpy()[..., 0]
+        save_sheet(path, samples, columns=8, title=f"{self._title}, step {step}")
+        return {"samples": path}
+
+    @property
+    @abc.abstractmethod
+    def _title(self) -> str:
+        """What the generated shapes are."""
+
+    @abc.abstractmethod
+    def _latents(self) -> tf.Tensor:
+        """Where shapes are generated from, `[<= 32, L]`."""
+
+
+class ShapeMonitor(Monitor):
+    """Looks at reconstructions, and between shapes.
+
+    Not at samples of N(0, I): nothing is drawn from there by default, and where the posterior does not meet it they are
+    nearly blank in a model whose samples of the fitted prior are sound.
+    """
+
+    _title = "between shapes"
+
+    def __init__(self, encoder: Encoder, generator: Generator, voxels: np.ndarray, seed: int) -> None:
+        """Fixes what is looked at.
+
+        Args:
+            encoder, generator: the averaged ones.
+            voxels: `[B, R, R, R, 1]` float32 in {0, 1}, real shapes, the more the better.
+            seed: of the places between shapes.
+        """
+        super().__init__(generator, voxels)
+        pictured = np.linspace(0, len(voxels) - 1, min(_PICTURED, len(voxels))).astype(int)
+        self._real = tf.constant(voxels[pictured])
+        ends = np.linspace(0, len(voxels) - 1, min(_SAMPLED, len(voxels))).astype(int)
+        self._ends = tf.constant(voxels[ends])
+        self._shares = tf.random.stateless_uniform((len(ends), 1), seed=(seed, 2))
+        self._encode = tf.function(lambda real: encoder(real)[0], autograph=False)
+
+    def save_pictures(self, save_path: pathlib.Path, epoch: int, step: int) -> dict[str, pathlib.Path]:
+        """Draws both, see `Monitor.save_pictures`."""
+        pictures = super().save_pictures(save_path, epoch, step)
+        path = pictures["samples"].with_name("reconstructions.png")
+        reconstructions = self._generate(self._encode(self._real)).numpy()[..., 0]
+        save_pairs(path, self._real.numpy()[..., 0], reconstructions, title=f"reconstructions, step {step}")
+        return {**pictures, "reconstructions": path}
 
     def _latents(self) -> tf.Tensor:
-        """Points on the lines from each shape's latent to the next one's, `[<= 32, L]`."""
+        """Points on the lines from each shape's latent to the next one's."""
         means = self._encode(self._ends)
         return interpolated(means, tf.roll(means, 1, axis=0), self._shares)
+
+
+class PriorMonitor(Monitor):
+    """Looks at samples of a plain GAN's prior."""
+
+    _title = "samples"
+
+    def __init__(self, generator: Generator, voxels: np.ndarray, seed: int, latent_deviation: float) -> None:
+        """Fixes what is looked at.
+
+        Args:
+            generator: the averaged one.
+            voxels: `[B, R, R, R, 1]` float32 in {0, 1}, real shapes.
+            seed: of the samples.
+            latent_deviation: of the prior N(0, latent_deviation²).
+        """
+        super().__init__(generator, voxels)
+        noise = tf.random.stateless_normal((_SAMPLED, generator.latent_size), seed=(seed, 3))
+        self._drawn = latent_deviation * noise
+
+    def _latents(self) -> tf.Tensor:
+        """The same draws each time."""
+        return self._drawn
+
+
+def make_monitor(networks: Networks, voxels: np.ndarray, seed: int, latent_deviation: float) -> Monitor:
+    """The monitor that suits a model.
+
+    Args:
+        networks: the averaged ones.
+        voxels: `[B, R, R, R, 1]` float32 in {0, 1}, real shapes, the more the better.
+        seed: of the places that are looked at.
+        latent_deviation: of a plain GAN's prior.
+    """
+    if networks.encoder is None:
+        return PriorMonitor(networks.generator, voxels, seed, latent_deviation)
+    return ShapeMonitor(networks.encoder, networks.generator, voxels, seed)

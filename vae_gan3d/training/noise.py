@@ -5,7 +5,8 @@ import math
 import tensorflow as tf
 
 POSTERIOR_STREAM = 0
-PRIOR_STREAM = 1
+PRIOR_STREAM = 1  # 2 is that of interpolates.py
+TURN_STREAM = 3  # the first turn of a plain GAN's step; each further turn has the next number
 
 
 def latent_noise(shape: tuple[int, int], *, seed: int, stream: int, step: tf.Tensor) -> tf.Tensor:
@@ -14,7 +15,7 @@ def latent_noise(shape: tuple[int, int], *, seed: int, stream: int, step: tf.Ten
     Args:
         shape: (B, L).
         seed: the run's.
-        stream: tells draws of one step apart, `POSTERIOR_STREAM` or `PRIOR_STREAM`.
+        stream: tells draws of one step apart, one of the streams above.
         step: int64 scalar.
 
     Returns:

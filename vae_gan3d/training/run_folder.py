@@ -16,6 +16,8 @@ CHECKPOINT_STEM = "model.ckpt"
 CONFIG_NAME = "config.json"
 METRICS_NAME = "metrics.csv"
 PICTURES_NAME = "output_ims"
+WEIGHTS_SUFFIX = ".weights.h5"
+NETWORK_NAMES = ("encoder", "generator", "discriminator")
 CONFIG_FORMAT = "vae_gan3d.model"
 CONFIG_SCHEMA = 1
 _INDEX_PATTERN = re.compile(rf"{re.escape(CHECKPOINT_STEM)}-(\d+)\.index")
@@ -48,6 +50,11 @@ def data_file(folder: pathlib.Path, epoch: int) -> pathlib.Path:
 def prior_file(prefix: pathlib.Path) -> pathlib.Path:
     """The file beside a checkpoint that holds the prior fitted to its latents."""
     return pathlib.Path(f"{prefix}.prior.npz")
+
+
+def weights_file(folder: pathlib.Path, network: str) -> pathlib.Path:
+    """The file of one network's weights, `FOLDER/generator.weights.h5` for the generator."""
+    return folder / f"{network}{WEIGHTS_SUFFIX}"
 
 
 def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
@@ -115,6 +122,23 @@ def read_model_config(folder: pathlib.Path) -> ModelConfig:
         raise _damaged(folder, error) from error
 
 
+def require_encoder(model: ModelConfig, prefix: pathlib.Path) -> None:
+    """Refuses a plain GAN's checkpoint where shapes are to be encoded.
+
+    Args:
+        model: from the checkpoint's `config.json`.
+        prefix: of the checkpoint.
+
+    Raises:
+        UserError: it is one.
+    """
+    if model.kind == "gan":
+        raise UserError(
+            f"{prefix} is of a plain GAN, which has no encoder to find the latents of shapes: draw from it with "
+            "--phase=sample, or give a checkpoint that was trained with --model=vae_gan or vae"
+        )
+
+
 def require_same_run(folder: pathlib.Path, model: ModelConfig, *, batch_size: int) -> None:
     """Refuses to go on in a run folder with other networks, or another batch, by which its steps and epochs count.
 
@@ -122,9 +146,9 @@ def require_same_run(folder: pathlib.Path, model: ModelConfig, *, batch_size: in
         UserError: they are not the same; both are described.
     """
     there = read_model_config(folder)
-    if there.network_arguments() != model.network_arguments():
+    if not model.resumes(there):
         raise UserError(
-            f"{folder} holds a run of other networks ({there.describe()}) than asked for ({model.describe()}): "
+            f"{folder} holds a run of another model ({there.describe()}) than asked for ({model.describe()}): "
             "give the same flags, or another --save_path"
         )
     batch_there = _read_contents(folder).get("batch_size")
@@ -174,7 +198,8 @@ def _damaged(folder: pathlib.Path, error: Exception) -> UserError:
 
 def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
     """Everything in a folder that a run wrote, by its names; nothing else is ever removed."""
-    patterns = (f"{CHECKPOINT_STEM}-*", "checkpoint", CONFIG_NAME, METRICS_NAME, PICTURES_NAME, "events.out.tfevents.*")
+    patterns = [f"{CHECKPOINT_STEM}-*", "checkpoint", CONFIG_NAME, METRICS_NAME, PICTURES_NAME, "events.out.tfevents.*"]
+    patterns += [weights_file(folder, network).name for network in NETWORK_NAMES]
     return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 

@@ -12,7 +12,7 @@ class TrainingState:
     """Networks, their averaged copies, optimizers and the step.
 
     Attributes:
-        networks: encoder, generator and discriminator, as trained.
+        networks: encoder (none in a plain GAN), generator and discriminator, as trained.
         average: the same, where encoder and generator hold an exponential moving average of the weights and of the
             normalisation's statistics; the test phases use these.
         optimizer: of encoder and generator.
@@ -53,18 +53,17 @@ class TrainingState:
 
     @property
     def trained_variables(self) -> list[keras.Variable]:
-        """The encoder's and generator's trainable variables, in this order."""
-        return self.networks.encoder.trainable_variables + self.networks.generator.trainable_variables
+        """The encoder's, if there is one, and the generator's trainable variables, in this order."""
+        encoder, generator, _ = self.networks
+        return [*([] if encoder is None else encoder.trainable_variables), *generator.trainable_variables]
 
     def averaged_pairs(self) -> list[tuple[keras.Variable, keras.Variable]]:
         """Every averaged variable beside the variable that it follows."""
+        averaged, trained = self.average.by_name(), self.networks.by_name()
         return [
             pair
-            for averaged, trained in (
-                (self.average.encoder, self.networks.encoder),
-                (self.average.generator, self.networks.generator),
-            )
-            for pair in zip(averaged.variables, trained.variables, strict=True)
+            for name in averaged_names(self.networks)
+            for pair in zip(averaged[name].variables, trained[name].variables, strict=True)
         ]
 
     def checkpoint(self) -> tf.train.Checkpoint:
@@ -73,11 +72,8 @@ class TrainingState:
         Learning rates are left out, so that a resumed run takes those of its command line.
         """
         return tf.train.Checkpoint(
-            encoder=_by_path(self.networks.encoder.variables),
-            generator=_by_path(self.networks.generator.variables),
-            discriminator=_by_path(self.networks.discriminator.variables),
-            average_encoder=_by_path(self.average.encoder.variables),
-            average_generator=_by_path(self.average.generator.variables),
+            **{name: _by_path(network.variables) for name, network in self.networks.by_name().items()},
+            **_averaged_parts(self.average),
             optimizer=_by_path(_without_learning_rate(self.optimizer)),
             d_optimizer=_by_path(_without_learning_rate(self.d_optimizer)),
             step=self.step,
@@ -85,12 +81,19 @@ class TrainingState:
 
 
 def inference_checkpoint(networks: Networks) -> tf.train.Checkpoint:
-    """The part of a checkpoint that the test phases read: the averaged encoder and generator, the discriminator."""
-    return tf.train.Checkpoint(
-        average_encoder=_by_path(networks.encoder.variables),
-        average_generator=_by_path(networks.generator.variables),
-        discriminator=_by_path(networks.discriminator.variables),
-    )
+    """The part of a checkpoint that the test phases read: the averaged networks, and the discriminator."""
+    return tf.train.Checkpoint(**_averaged_parts(networks), discriminator=_by_path(networks.discriminator.variables))
+
+
+def averaged_names(networks: Networks) -> list[str]:
+    """The names of the networks of which the test phases use an averaged copy."""
+    return [name for name in networks.by_name() if name != "discriminator"]
+
+
+def _averaged_parts(averaged: Networks) -> dict[str, dict[str, tf.Variable]]:
+    """What a checkpoint holds of the averaged copies."""
+    networks = averaged.by_name()
+    return {f"average_{name}": _by_path(networks[name].variables) for name in averaged_names(averaged)}
 
 
 def _without_learning_rate(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:

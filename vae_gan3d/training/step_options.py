@@ -12,6 +12,7 @@ class StepOptions(NamedTuple):
         seed: of the noise.
         global_batch: samples a step over all replicas.
         total_steps: of the whole run, by which the learning rates fall.
+        latent_deviation: the standard deviation of a plain GAN's prior.
     """
 
     kl_weight: float
@@ -33,6 +34,9 @@ class StepOptions(NamedTuple):
     learning_rate_decay: str = "none"
     learning_rate_warmup: int = 0
     total_steps: int = 1
+    d_steps: int = 1
+    g_steps: int = 1
+    latent_deviation: float = 1.0
 
     def batch_mean(self, values: tf.Tensor) -> tf.Tensor:
         """The sum of this replica's `[B]` values over the global batch."""

@@ -1,0 +1,108 @@
+"""One step of a plain GAN: discriminator and generator take turns on one batch, each on its own variables."""
+
+import tensorflow as tf
+
+from vae_gan3d.training.losses import discriminator_loss, generator_loss
+from vae_gan3d.training.metrics import discriminator_accuracy
+from vae_gan3d.training.noise import TURN_STREAM, latent_noise
+from vae_gan3d.training.penalties import penalty_term
+from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.step_metrics import STEP_METRICS
+from vae_gan3d.training.step_options import StepOptions
+from vae_gan3d.training.updates import apply_where, set_learning_rates, statistics_kept, update_average
+
+_DISCRIMINATOR_METRICS = ("discriminator_loss", "discriminator_accuracy", "r1_penalty", "gradient_penalty")
+
+
+def gan_step(state: TrainingState, options: StepOptions, voxels: tf.Tensor) -> tf.Tensor:
+    """Trains the discriminator `d_steps` times, then the generator `g_steps` times, by one batch.
+
+    Goodfellow et al. 2014, algorithm 1, with the same real shapes in every turn of the discriminator. Each turn draws
+    latents of its own from N(0, latent_deviation²).
+
+    Args:
+        state: generator, discriminator, optimizers and step; changed.
+        options: the constants.
+        voxels: `[B, R, R, R, 1]` float32 in {0, 1}.
+
+    Returns:
+        `[9]` float32, means over the batch and over the turns in the order of `STEP_METRICS`; NaN where a GAN has none.
+    """
+    set_learning_rates(state, options, discriminator_enters=0)
+    told = [train_discriminator(state, options, voxels, turn) for turn in range(options.d_steps)]
+    deceived = [train_generator(state, options, voxels.shape[0], turn) for turn in range(options.g_steps)]
+    update_average(state, options.ema_decay)
+    state.step.assign_add(1)
+    found = dict(zip(_DISCRIMINATOR_METRICS, tf.unstack(_mean_of_known(tf.stack(told))), strict=True))
+    found["generator_loss"] = tf.reduce_mean(tf.stack(deceived))
+    return tf.stack([found.get(name, tf.constant(float("nan"))) for name in STEP_METRICS])
+
+
+def train_discriminator(state: TrainingState, options: StepOptions, voxels: tf.Tensor, turn: int) -> tf.Tensor:
+    """Trains the discriminator once, or lets it rest above its accuracy; the generator stays as it is, bit for bit.
+
+    Args:
+        state: the discriminator and its optimizer are changed.
+        options: the constants.
+        voxels: `[B, R, R, R, 1]` float32 in {0, 1}.
+        turn: which of the step's `d_steps`, from 0.
+
+    Returns:
+        `[4]` float32: loss, accuracy, R1 and the penalty of wgan-gp, the last two NaN where they are not measured.
+    """
+    _, generator, discriminator = state.networks
+    kind = options.adversarial_loss
+    with statistics_kept(generator):
+        fakes = tf.sigmoid(generator(_latents(state, options, voxels.shape[0], turn), training=True))
+    with tf.GradientTape() as tape:
+        real_logits = discriminator(voxels, training=True)
+        fake_logits = discriminator(fakes, training=True)
+        on_real = discriminator_loss(real_logits, kind, real=True, label_smoothing=options.label_smoothing)
+        loss = options.batch_mean(on_real) + options.batch_mean(discriminator_loss(fake_logits, kind, real=False))
+    gradients = tape.gradient(loss, discriminator.trainable_variables)
+    penalties, by_penalty = penalty_term(discriminator, options, voxels, fakes, state.step * options.d_steps + turn)
+    accuracy = discriminator_accuracy(real_logits, fake_logits)
+    discriminator.advance_spectral_norms()
+    apply_where(
+        accuracy <= options.d_accuracy_threshold,
+        state.d_optimizer,
+        [mine + other for mine, other in zip(gradients, by_penalty, strict=True)],
+        discriminator.trainable_variables,
+    )
+    return tf.concat([tf.stack([loss, accuracy]), penalties], axis=0)
+
+
+def train_generator(state: TrainingState, options: StepOptions, count: int, turn: int) -> tf.Tensor:
+    """Trains the generator once; the discriminator stays as it is, bit for bit.
+
+    Args:
+        state: the generator and its optimizer are changed.
+        options: the constants.
+        count: how many shapes to generate, B.
+        turn: which of the step's `g_steps`, from 0.
+
+    Returns:
+        The loss, a float32 scalar.
+    """
+    _, generator, discriminator = state.networks
+    latents = _latents(state, options, count, options.d_steps + turn)
+    with statistics_kept(discriminator), tf.GradientTape() as tape:
+        fakes = tf.sigmoid(generator(latents, training=True))
+        judged = discriminator(fakes, training=True)
+        loss = options.batch_mean(generator_loss(judged, options.adversarial_loss))
+    state.optimizer.apply(tape.gradient(loss, generator.trainable_variables), generator.trainable_variables)
+    return loss
+
+
+def _latents(state: TrainingState, options: StepOptions, count: int, turn: int) -> tf.Tensor:
+    """The latents `[B, L]` of a turn, counted over both networks' turns from 0."""
+    shape = (count, state.networks.generator.latent_size)
+    noise = latent_noise(shape, seed=options.seed, stream=TURN_STREAM + turn, step=state.step)
+    return options.latent_deviation * noise
+
+
+def _mean_of_known(rows: tf.Tensor) -> tf.Tensor:
+    """Means of the columns of `[K, M]` over the rows where they are not NaN; NaN where all are."""
+    known = tf.logical_not(tf.math.is_nan(rows))
+    total = tf.reduce_sum(tf.where(known, rows, 0.0), axis=0)
+    return total / tf.reduce_sum(tf.cast(known, tf.float32), axis=0)  # 0 / 0 is NaN

@@ -1,0 +1,13 @@
+"""The numbers that a step returns, in their order, whatever the model."""
+
+# Of the game between generator and discriminator; these come last.
+ADVERSARIAL_METRICS = (
+    "generator_loss",
+    "discriminator_loss",
+    "discriminator_accuracy",
+    "adversarial_factor",
+    "r1_penalty",
+    "gradient_penalty",
+)
+# A number that a model lacks, or that was not measured in a step, is NaN.
+STEP_METRICS = ("reconstruction_loss", "kl", "iou", *ADVERSARIAL_METRICS)

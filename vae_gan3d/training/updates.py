@@ -1,0 +1,80 @@
+"""What moves when a step has its gradients: learning rates, weights that may rest, averaged copies."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+from vae_gan3d.training.learning_rate import learning_rate_scale
+from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.step_options import StepOptions
+
+
+def set_learning_rates(state: TrainingState, options: StepOptions, *, discriminator_enters: int) -> None:
+    """Gives both optimizers the learning rate of this step.
+
+    The discriminator's rises and falls over the steps from its entry on: one that entered late at the rate that had
+    remained of the common one learned nothing (docs/RECIPE.md).
+
+    Args:
+        state: the optimizers are changed.
+        options: the constants.
+        discriminator_enters: the first step at which the discriminator is trained.
+    """
+    warmup, kind = options.learning_rate_warmup, options.learning_rate_decay
+    scale = learning_rate_scale(state.step, options.total_steps, warmup, kind)
+    state.optimizer.learning_rate.assign(scale * state.learning_rate)
+    playing = tf.maximum(state.step - discriminator_enters, 0)
+    d_scale = learning_rate_scale(playing, options.total_steps - discriminator_enters, warmup, kind)
+    state.d_optimizer.learning_rate.assign(d_scale * state.d_learning_rate)
+
+
+def apply_where(
+    condition: tf.Tensor,
+    optimizer: keras.optimizers.Optimizer,
+    gradients: list[tf.Tensor],
+    variables: list[keras.Variable],
+) -> None:
+    """Applies gradients, then puts weights and slots back as they were unless the condition holds.
+
+    A zeroed gradient would still move Adam, and `apply` inside `tf.cond` fails under a distribution strategy.
+
+    Args:
+        condition: bool scalar, the same on every replica.
+        optimizer: of the variables.
+        gradients: one for each variable.
+        variables: trainable ones.
+    """
+    changing = [*variables, *optimizer.variables]
+    before = [tf.identity(tf.convert_to_tensor(variable)) for variable in changing]
+    optimizer.apply(gradients, variables)
+    for variable, old in zip(changing, before, strict=True):
+        variable.assign(tf.where(condition, tf.convert_to_tensor(variable), old))
+
+
+@contextlib.contextmanager
+def statistics_kept(network: keras.Model) -> Iterator[None]:
+    """Leaves what a network keeps beside its weights, BatchNorm's moving statistics, as it was before the block.
+
+    Within the block the network may be called with `training=True`, so that BatchNorm takes its statistics of the
+    batch, without a trace of it afterwards.
+
+    Args:
+        network: any.
+
+    Yields:
+        Nothing.
+    """
+    before = [tf.identity(tf.convert_to_tensor(variable)) for variable in network.non_trainable_variables]
+    yield
+    for variable, old in zip(network.non_trainable_variables, before, strict=True):
+        variable.assign(old)
+
+
+def update_average(state: TrainingState, decay: float) -> None:
+    """Moves the averaged copies towards the weights; slower from step to step until `decay` is reached."""
+    step = tf.cast(state.step, tf.float32)
+    decay_now = tf.minimum(decay, (1.0 + step) / (10.0 + step))
+    for averaged, trained in state.averaged_pairs():
+        averaged.assign(decay_now * averaged + (1.0 - decay_now) * trained)
