@@ -1,0 +1,86 @@
+"""Copies what the test phases need of a checkpoint: python -m vae_gan3d.evaluation.publish CHECKPOINT FOLDER
+
+Without optimizers and a second copy of the weights it is a quarter as large. Training does not go on from it.
+"""
+
+import pathlib
+import shutil
+import sys
+from collections.abc import Sequence
+
+from vae_gan3d.command_line import OneLineParser
+from vae_gan3d.errors import UserError
+from vae_gan3d.files import atomic_path, make_folder
+from vae_gan3d.tensorflow_start import start_tensorflow
+from vae_gan3d.training.run_folder import (
+    CHECKPOINT_STEM,
+    CONFIG_NAME,
+    checkpoint_epochs,
+    find_checkpoint,
+    prior_file,
+    read_model_config,
+)
+
+
+def publish(checkpoint: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Writes the averaged networks, the model's configuration and the prior of a checkpoint into a folder.
+
+    Args:
+        checkpoint: a checkpoint's prefix, or a run folder (its newest).
+        folder: a new folder, or one without checkpoints.
+
+    Returns:
+        The prefix of the checkpoint that was written.
+
+    Raises:
+        UserError: there is no such checkpoint, it is damaged, the folder holds checkpoints, or cannot be written to.
+    """
+    from vae_gan3d.evaluation.trained_model import load_model
+    from vae_gan3d.training.checkpoints import save_checkpoint
+    from vae_gan3d.training.state import inference_checkpoint
+
+    prefix = find_checkpoint(checkpoint)
+    if checkpoint_epochs(folder):
+        raise UserError(f"{folder} holds checkpoints already: give a new folder")
+    model = load_model(prefix, read_model_config(prefix.parent))
+    make_folder(folder)
+    epoch = int(prefix.name.removeprefix(f"{CHECKPOINT_STEM}-"))
+    written = save_checkpoint(inference_checkpoint(model.networks), folder, epoch, keep=1)
+    files = {prefix.parent / CONFIG_NAME: folder / CONFIG_NAME, prior_file(prefix): prior_file(written)}
+    for source, target in files.items():
+        if source.is_file():  # a plain GAN has no fitted prior
+            with atomic_path(target) as temporary:
+                shutil.copyfile(source, temporary)
+    return written
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: the words after the command; None takes those of the process.
+
+    Returns:
+        The exit status: 0, or 1 after one line on stderr that says what is wrong.
+    """
+    parser = OneLineParser(
+        prog="python -m vae_gan3d.evaluation.publish",
+        description="Copies what the test phases need of a checkpoint.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("checkpoint", type=pathlib.Path, help="prefix RUN/model.ckpt-N, or a run folder (its newest)")
+    parser.add_argument("folder", type=pathlib.Path, help="a new folder")
+    try:
+        options = parser.parse_args(arguments)
+        start_tensorflow(verbose=False)
+        written = publish(options.checkpoint, options.folder)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    size = sum(path.stat().st_size for path in options.folder.iterdir() if path.is_file())
+    print(f"wrote {written}, with all files of its folder {size / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
