@@ -11,6 +11,7 @@ import flags.phase
 import flags.script
 import flags.testing
 import flags.training
+import flags.tuning
 from vae_gan3d import phases
 
 
@@ -28,5 +29,6 @@ if __name__ == "__main__":
         flags.testing,
         flags.evaluation,
         flags.latent_tools,
+        flags.tuning,
     ]
     flags.script.run_script(main, groups)

@@ -41,8 +41,16 @@ absl_flags.DEFINE_float(
     "Standard deviation of the normal prior that a GAN's latents are drawn from, in training and after it.",
 )
 absl_flags.DEFINE_integer("base_width", None, "Channels of the stage nearest to the voxels [default: 16; 3dgan: 64].")
+absl_flags.DEFINE_integer(
+    "depth", 0, "Residual blocks of two 3^3 convolutions after each stage of encoder and generator, beside the usual."
+)
 absl_flags.DEFINE_enum("normalization", None, NORMALIZATIONS, "Of the networks [default: group; 3dgan: batch].")
 absl_flags.DEFINE_enum("activation", None, ACTIVATIONS, "The generator's [default: relu].")
+absl_flags.DEFINE_boolean(
+    "conditional",
+    False,
+    "Tells encoder, generator and discriminator the class of each shape, of records with two classes or more.",
+)
 absl_flags.DEFINE_float("leaky_slope", 0.2, "Of the encoder's and the discriminator's LeakyReLU below 0.")
 
 
@@ -65,5 +73,7 @@ def model_config() -> ModelConfig:
         kind=FLAGS.model,
         latent_deviation=FLAGS.latent_deviation,
         leaky_slope=FLAGS.leaky_slope,
+        conditional=FLAGS.conditional,
+        depth=FLAGS.depth,
         **chosen,
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from absl import flags as absl_flags
 
-from flags import evaluation, latent_tools, testing, training
+from flags import evaluation, latent_tools, testing, training, tuning
 from vae_gan3d.config import (
     ArithmeticConfig,
     EvaluateConfig,
@@ -13,12 +13,20 @@ from vae_gan3d.config import (
     SampleConfig,
     TestConfig,
     TrainingConfig,
+    TuneConfig,
 )
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Phase"
 PhaseConfig = (
-    TrainingConfig | TestConfig | SampleConfig | EvaluateConfig | ArithmeticConfig | NeighborsConfig | MapConfig
+    TrainingConfig
+    | TestConfig
+    | SampleConfig
+    | EvaluateConfig
+    | ArithmeticConfig
+    | NeighborsConfig
+    | MapConfig
+    | TuneConfig
 )
 _CONFIGURATIONS: dict[str, Callable[[], PhaseConfig]] = {
     "train": training.training_config,
@@ -28,6 +36,7 @@ _CONFIGURATIONS: dict[str, Callable[[], PhaseConfig]] = {
     "arithmetic": latent_tools.arithmetic_config,
     "neighbors": latent_tools.neighbors_config,
     "map": latent_tools.map_config,
+    "tune": tuning.tune_config,
 }
 
 absl_flags.DEFINE_enum("phase", None, sorted(_CONFIGURATIONS), "What to do [default: that of the script's name].")

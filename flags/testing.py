@@ -20,6 +20,10 @@ absl_flags.DEFINE_alias("im1_dir", "shape1")
 absl_flags.DEFINE_string("shape2", None, "Second shape v1: a .mat, .npy or .txt file, or the index of a record.")
 absl_flags.DEFINE_alias("im2_dir", "shape2")
 absl_flags.DEFINE_string(
+    "class1", None, "Class of --shape1 where that is a file and the model was trained with --conditional."
+)
+absl_flags.DEFINE_string("class2", None, "Likewise of --shape2.")
+absl_flags.DEFINE_string(
     "shapes",
     None,
     "In place of --shape1 and --shape2: a comma list of shapes, and the path goes through all of them in order.",
@@ -86,6 +90,8 @@ def test_config() -> TestConfig:
         seed=FLAGS.seed,
         interpolation=FLAGS.interpolation,
         shapes=shapes,
+        class1=FLAGS.class1 or "",
+        class2=FLAGS.class2 or "",
         project=FLAGS.project,
     )
 

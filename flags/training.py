@@ -11,6 +11,7 @@ from vae_gan3d.config import (
     ADVERSARIAL_LATENTS,
     ADVERSARIAL_LOSSES,
     LEARNING_RATE_DECAYS,
+    OPTIMIZERS,
     PRECISIONS,
     RECONSTRUCTION_LOSSES,
     LossConfig,
@@ -113,8 +114,15 @@ absl_flags.DEFINE_float(
     "gradient_penalty_weight", 10.0, "λ of the gradient penalty of wgan-gp on every 8th step, weighted by 8."
 )
 
-absl_flags.DEFINE_float("learning_rate", 1e-3, "Adam's, for encoder and generator.")
-absl_flags.DEFINE_float("d_learning_rate", 1e-3, "Adam's, for the discriminator.")
+absl_flags.DEFINE_enum(
+    "optimizer",
+    "adam",
+    OPTIMIZERS,
+    "Of all networks. adamw: with a weight decay of 0.01; sgd: with a momentum of 0.9, wants a --learning_rate near "
+    "1e-5; adadelta: wants one near 1.",
+)
+absl_flags.DEFINE_float("learning_rate", 1e-3, "The optimizer's, for encoder and generator.")
+absl_flags.DEFINE_float("d_learning_rate", 1e-3, "The optimizer's, for the discriminator.")
 absl_flags.DEFINE_enum(
     "learning_rate_decay",
     "cosine",
@@ -127,7 +135,7 @@ absl_flags.DEFINE_integer(
     100,
     "Steps over which each learning rate rises from 0; the discriminator's from its entry on.",
 )
-absl_flags.DEFINE_float("beta1", 0.5, "Adam's first decay.")
+absl_flags.DEFINE_float("beta1", 0.5, "The first decay of adam and adamw.")
 absl_flags.DEFINE_float(
     "ema_decay",
     0.999,
@@ -167,6 +175,7 @@ def training_config() -> TrainingConfig:
             learning_rate_warmup=FLAGS.learning_rate_warmup,
             d_steps=FLAGS.d_steps,
             g_steps=FLAGS.g_steps,
+            kind=FLAGS.optimizer,
         ),
         records=FLAGS.records,
         split_name=FLAGS.split_name or "train",

@@ -43,10 +43,13 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
         (MODEL, "latent_size", 4.5, "--latent_size=4.5 is not a whole number: give one"),
         (MODEL, "spectral_normalization", 1, "spectral_normalization=1 is neither true nor false: give one"),
         (MODEL, "base_width", 0, "--base_width=0 is too small: give 1 or more"),
+        (MODEL, "depth", -1, "--depth=-1 is out of range: give a value from 0 to 32"),
+        (MODEL, "depth", 0.5, "--depth=0.5 is not a whole number: give one"),
         (MODEL, "kind", "wgan", "--model=wgan is not known: give one of vae_gan, gan, vae"),
         (MODEL, "leaky_slope", -0.1, "--leaky_slope=-0.1 is out of range: give a value from 0 to 1"),
         (MODEL, "latent_deviation", 0.0, "--latent_deviation=0.0 must be above 0"),
         (MODEL, "latent_deviation", float("nan"), "--latent_deviation=nan is not a finite number: give one"),
+        (OPTIMIZER, "kind", "lion", "--optimizer=lion is not known: give one of adam, adamw, sgd, rmsprop, adadelta"),
         (LOSS, "reconstruction_loss", "l1", "--reconstruction_loss=l1 is not known: give one of bce, mse"),
         (LOSS, "kl_weight", float("nan"), "--kl_weight=nan is not a finite number: give one"),
         (LOSS, "kl_weight", float("inf"), "--kl_weight=inf is not a finite number: give one"),
@@ -147,10 +150,38 @@ def test_the_ends_of_a_range_are_allowed(config, field, value):
     assert getattr(dataclasses.replace(config, **{field: value}), field) == value
 
 
-def test_the_normal_prior_knows_no_classes():
-    message = r"--prior=normal, N\(0, I\), knows no classes: leave out --classes, or give --prior=mixture"
-    with pytest.raises(UserError, match=message):
-        dataclasses.replace(SAMPLE, prior="normal", classes=("chair",))
+def test_a_conditional_model_needs_classes_to_tell_apart():
+    conditional = dataclasses.replace(MODEL, conditional=True, classes=("chair", "table"))
+    assert conditional.network_arguments()["classes"] == 2
+    assert dataclasses.replace(conditional, conditional=False).network_arguments()["classes"] == 0
+    assert conditional.describe().endswith(", conditional on chair, table")
+    with pytest.raises(UserError, match=r"--conditional tells classes apart, and the records know only one \(shape\)"):
+        dataclasses.replace(conditional, classes=("shape",))
+    with pytest.raises(UserError, match="conditional=1 is neither true nor false"):
+        dataclasses.replace(MODEL, conditional=1)
+
+
+def test_a_conditional_run_goes_on_with_the_same_classes_alone():
+    conditional = dataclasses.replace(MODEL, conditional=True, classes=("chair", "table"))
+    for changed in ({"classes": ("table", "chair")}, {"conditional": False}):
+        assert not dataclasses.replace(conditional, **changed).resumes(conditional)
+    assert conditional.resumes(conditional)
+    assert MODEL.resumes(dataclasses.replace(MODEL, classes=("lamp", "sofa")))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"class1": "chair"},
+        {"class2": "chair", "shape2": "7"},
+        {"class1": "chair", "shape1": "", "shape2": "", "shapes": ("1", "2")},
+    ],
+)
+def test_a_class_is_said_of_a_file_alone(changed):
+    files = {"shape1": "0", "shape2": "b.mat", "steps": 2}
+    with pytest.raises(UserError, match="is for a file given with --shape"):
+        dataclasses.replace(TEST, **{**files, **changed})
+    assert dataclasses.replace(TEST, shape1="a.mat", shape2="1", class1="chair").given_classes == ("chair", "")
 
 
 def test_chosen_classes_are_none_for_all():
@@ -170,6 +201,8 @@ def test_network_arguments_leave_out_the_classes():
         "latent_layout": "vector",
         "leaky_slope": 0.2,
         "with_encoder": True,
+        "classes": 0,
+        "depth": 0,
     }
     assert not dataclasses.replace(MODEL, kind="gan").network_arguments()["with_encoder"]
     assert dataclasses.replace(MODEL, kind="vae").network_arguments() == MODEL.network_arguments()

@@ -10,8 +10,8 @@ class VoxelModel:
 
     config = ModelConfig(16, 4096, "default", 8, "group", "relu", ())
 
-    def encode(self, voxels, *, noise_seed=None):
+    def encode(self, voxels, labels=None, *, noise_seed=None):
         return voxels.reshape(len(voxels), -1).astype(np.float32)
 
-    def generate(self, latents):
+    def generate(self, latents, labels=None):
         return latents.reshape(-1, 16, 16, 16)

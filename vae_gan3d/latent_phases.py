@@ -41,10 +41,14 @@ def _find_model(checkpoint: pathlib.Path) -> tuple[pathlib.Path, ModelConfig]:
 
 def _combine(config: ArithmeticConfig, verbose: bool) -> int:
     from vae_gan3d.evaluation.latent_terms import choose_term
+    from vae_gan3d.evaluation.model_labels import require_known_classes, require_known_shapes
 
     prefix, model = _find_model(config.checkpoint)
     records = find_records(config.records, config.split_name) if config.records else None
     first, second, third = (choose_term(texts, records) for texts in (config.start, config.minus, config.plus))
+    for term in (first, second, third):
+        require_known_shapes(model, term.shapes)
+        require_known_classes(model, term.classes)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.arithmetic_phase import combine_shapes
@@ -56,6 +60,7 @@ def _combine(config: ArithmeticConfig, verbose: bool) -> int:
 
 
 def _find_neighbors(config: NeighborsConfig, verbose: bool) -> int:
+    from vae_gan3d.evaluation.model_labels import require_known_classes, require_known_shapes
     from vae_gan3d.evaluation.shape_choice import choose_shape
 
     prefix, model = _find_model(config.checkpoint)
@@ -64,6 +69,8 @@ def _find_neighbors(config: NeighborsConfig, verbose: bool) -> int:
     searched = records
     if config.searched_records or searched is None:  # one of the two is given
         searched = find_records(config.searched_records, config.searched_split_name)
+    require_known_shapes(model, [choice])
+    require_known_classes(model, searched.classes)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.neighbors_phase import find_neighbors
@@ -78,9 +85,11 @@ def _find_neighbors(config: NeighborsConfig, verbose: bool) -> int:
 
 def _draw_map(config: MapConfig, verbose: bool) -> int:
     from vae_gan3d.evaluation.latent_map import require_scikit_learn
+    from vae_gan3d.evaluation.model_labels import require_known_classes
 
     prefix, model = _find_model(config.checkpoint)
     records = find_records(config.records, config.split_name)
+    require_known_classes(model, records.classes)
     if config.method == "tsne":
         require_scikit_learn()
     make_folder(config.output_dir)

@@ -4,7 +4,15 @@ import dataclasses
 import sys
 from typing import TypeVar
 
-from vae_gan3d.config import EvaluateConfig, ModelConfig, RecordsConfig, SampleConfig, TestConfig, TrainingConfig
+from vae_gan3d.config import (
+    EvaluateConfig,
+    ModelConfig,
+    RecordsConfig,
+    SampleConfig,
+    TestConfig,
+    TrainingConfig,
+    TuneConfig,
+)
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.record_choice import choose_records
 from vae_gan3d.files import make_folder
@@ -59,7 +67,9 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
 
 
 def run(
-    config: TrainingConfig | TestConfig | SampleConfig | EvaluateConfig | LatentConfig, *, verbose: bool = False
+    config: TrainingConfig | TestConfig | SampleConfig | EvaluateConfig | TuneConfig | LatentConfig,
+    *,
+    verbose: bool = False,
 ) -> int:
     """Runs the phase that a configuration is of.
 
@@ -81,6 +91,10 @@ def run(
         return _evaluate(config, verbose)
     if isinstance(config, SampleConfig):
         return _sample(config, verbose)
+    if isinstance(config, TuneConfig):
+        from vae_gan3d.tuning.tune_phase import tune
+
+        return tune(config)
     return run_latent_phase(config, verbose=verbose)
 
 
@@ -101,7 +115,9 @@ def _train(config: TrainingConfig, verbose: bool) -> int:
     if config.restart:
         _clear_after_a_yes(config)
     elif run_folder.checkpoint_epochs(config.save_path):
-        run_folder.require_same_run(config.save_path, config.model, batch_size=config.batch_size)
+        run_folder.require_same_run(
+            config.save_path, config.model, batch_size=config.batch_size, optimizer=config.optimizer.kind
+        )
         note = run_folder.changed_records_note(config.save_path, config.model, record_count=records.count)
         if note:
             print(note, file=sys.stderr)
@@ -110,8 +126,10 @@ def _train(config: TrainingConfig, verbose: bool) -> int:
 
     with memory_errors_in_one_line():
         status = train(config, records)
-        if status == 0 and config.model.kind != "gan":
-            _fit_prior_once(config, records)
+        if status == 0:
+            if config.model.kind != "gan":
+                _fit_prior_once(config, records)
+            print(f"next: python test.py --phase=sample --checkpoint={config.save_path}")
     return status
 
 
@@ -146,6 +164,7 @@ def _clear_after_a_yes(config: TrainingConfig) -> None:
 
 
 def _interpolate(config: TestConfig, verbose: bool) -> int:
+    from vae_gan3d.evaluation.model_labels import require_known_shapes, shape_labels
     from vae_gan3d.evaluation.shape_choice import choose_shape
 
     prefix = run_folder.find_checkpoint(config.checkpoint)
@@ -154,14 +173,21 @@ def _interpolate(config: TestConfig, verbose: bool) -> int:
     if not 0 <= config.alpha <= 1:
         print(f"warning: --alpha={config.alpha} lies outside [0, 1]: this extrapolates past a shape", file=sys.stderr)
     records = find_records(config.records, config.split_name) if config.records else None
-    choices = [choose_shape(shape, records) for shape in config.chosen_shapes]
+    choices = [
+        choose_shape(shape, records, name)
+        for shape, name in zip(config.chosen_shapes, config.given_classes, strict=True)
+    ]
+    if not model.conditional and any(config.given_classes):
+        raise UserError(f"{prefix} was trained without --conditional: leave out --class1 and --class2")
+    require_known_shapes(model, choices)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
     from vae_gan3d.evaluation.trained_model import load_model
 
     with memory_errors_in_one_line():
-        interpolate_shapes(config, load_model(prefix, model), [choice.load(model.resolution) for choice in choices])
+        shapes, labels = [choice.load(model.resolution) for choice in choices], shape_labels(model, choices)
+        interpolate_shapes(config, load_model(prefix, model), shapes, labels)
     return 0
 
 
@@ -195,11 +221,13 @@ def _without_refinement_of_a_gan(config: DrawingConfig, model: ModelConfig) -> D
 
 
 def _evaluate(config: EvaluateConfig, verbose: bool) -> int:
+    from vae_gan3d.evaluation.model_labels import require_known_classes
     from vae_gan3d.evaluation.prior_choice import choose_prior
 
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_model_config(prefix.parent)
     test, training = choose_records(config)
+    require_known_classes(model, test.classes)
     choice = choose_prior(config.prior, prefix, model=model, records=training, records_flag="--train_records")
     config = _without_refinement_of_a_gan(config, model)
     make_folder(config.output_dir)

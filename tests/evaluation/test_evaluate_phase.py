@@ -42,6 +42,7 @@ class Prior:
     """N(0, I), of the model's classes in turn."""
 
     name = "normal"
+    classes = CLASSES
 
     def sample(self, count, generator, classes=None):
         return generator.standard_normal((count, 4)).astype(np.float32), np.arange(count) % 2
@@ -158,7 +159,8 @@ def test_without_training_shapes(evaluation, tmp_path, capsys):
     assert [metrics[name] for name in (*TRAINING_NUMBERS, "bound")] == [None] * 7
     assert all(metrics[name] is not None for name in ("iou", *SAMPLE_NUMBERS))
     note = (
-        "note: without training records, bound, nearest_train_distance and svm_accuracy are null: give --train_records"
+        "note: without training records that are not the test shapes, bound, nearest_train_distance and svm_accuracy "
+        "are null: give --train_records"
     )
     assert table.splitlines()[-1] == note
     assert note in capsys.readouterr().out
@@ -218,8 +220,8 @@ def test_empty_samples_alone(evaluation, tmp_path):
 
 def test_some_empty_samples_and_no_chamfer_distance(evaluation, tmp_path):
     class Model(TrainedModel):
-        def generate(self, latents):
-            grids = super().generate(latents)
+        def generate(self, latents, labels=None):
+            grids = super().generate(latents, labels)
             grids[: len(grids) // 4] = 0
             return grids
 

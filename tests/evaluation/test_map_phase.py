@@ -69,7 +69,7 @@ class ConstantModel(VoxelModel):
     def __init__(self, value):
         self.value = value
 
-    def encode(self, voxels, *, noise_seed=None):
+    def encode(self, voxels, labels=None, *, noise_seed=None):
         return np.full((len(voxels), 3), self.value, np.float32)
 
 

@@ -175,3 +175,17 @@ def test_parts_that_do_not_fit_are_refused():
     flat = GaussianMixture(np.ones(1, np.float32), np.zeros((1, 2), np.float32), np.eye(2, dtype=np.float32)[None])
     with pytest.raises(ValueError, match="not of one latent size"):
         MixturePrior(("chair", "table"), (1, 1), (blob(0), flat))
+
+
+def test_the_normal_prior_of_a_conditional_model_draws_classes_evenly():
+    prior = NormalPrior(2, classes=("chair", "lamp", "table"))
+    latents, labels = prior.sample(300, np.random.default_rng(0))
+    assert np.bincount(labels).tolist() == [100, 100, 100]
+    plain, _ = NormalPrior(2).sample(300, np.random.default_rng(0))
+    np.testing.assert_array_equal(latents, plain)
+    _, chosen = prior.sample(4, np.random.default_rng(0), ("table", "chair"))
+    assert chosen.tolist() == [0, 0, 2, 2]
+    with pytest.raises(
+        UserError, match="--classes=sofa: the model was trained on chair, lamp, table: give one of these"
+    ):
+        prior.sample(1, np.random.default_rng(0), ("sofa",))

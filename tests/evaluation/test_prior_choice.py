@@ -117,3 +117,32 @@ def test_a_plain_gan_has_its_own_prior_whatever_else_there_is(stored, records, a
 def test_a_mixture_of_a_plain_gan_is_refused(prefix, records, asked, classes, flag):
     with pytest.raises(UserError, match=rf"^{flag} needs a mixture .*model\.ckpt-3 is of a plain GAN.*leave it out"):
         choose_prior(asked, prefix, model=model_of(3, kind="gan"), records=records, classes=classes)
+
+
+def test_the_normal_prior_knows_the_classes_of_a_conditional_model_alone(prefix):
+    with pytest.raises(
+        UserError, match="--prior=normal knows no classes but those of a model trained with --conditional"
+    ):
+        choose_prior("normal", prefix, model=model_of(3), records=None, classes=("chair",))
+
+
+@pytest.mark.parametrize("kind", ["vae", "gan"])
+@pytest.mark.parametrize("asked", [None, "normal"])
+def test_classes_of_a_conditional_model_need_no_mixture(prefix, asked, kind):
+    class Model:
+        config = model_of(3, classes=("chair", "table"), conditional=True, kind=kind)
+
+    prior = choose_prior(asked, prefix, model=Model.config, records=None, classes=("table",)).load(
+        prefix, Model, seed=0
+    )
+    assert prior.sample(2, np.random.default_rng(0), ("table",))[1].tolist() == [1, 1]
+    with pytest.raises(UserError, match="--classes=sofa: the model was trained on chair, table"):
+        choose_prior(asked, prefix, model=Model.config, records=None, classes=("sofa",))
+
+
+def test_a_mixture_of_other_classes_than_a_conditional_models_is_refused(stored, tmp_path, records):
+    model = model_of(3, classes=("bed", "chair"), conditional=True)
+    with pytest.raises(UserError, match="on bed, chair, and there are shapes of class lamp"):
+        choose_prior(None, stored, model=model, records=None)
+    with pytest.raises(UserError, match="on bed, chair, and there are shapes of class table"):
+        choose_prior(None, tmp_path / "model.ckpt-4", model=model, records=records)

@@ -1,5 +1,7 @@
 """Reconstruction measures, with a model whose mistakes are known."""
 
+import types
+
 import numpy as np
 import pytest
 
@@ -15,13 +17,15 @@ BOXES = np.stack([box_grid(16, 4, high) for high in (8, 10, 12)])
 class Model:
     """Reconstructs a shape as itself with probability 0.8, but for the planes x >= `cut`."""
 
+    config = types.SimpleNamespace(conditional=False)
+
     def __init__(self, cut):
         self.cut = cut
 
-    def encode(self, grids):
+    def encode(self, grids, labels=None):
         return grids.reshape(len(grids), -1).astype(np.float32)
 
-    def generate(self, latents):
+    def generate(self, latents, labels=None):
         grids = 0.8 * latents.reshape(-1, 16, 16, 16)
         grids[:, self.cut :] = 0
         return grids

@@ -53,14 +53,11 @@ def test_training_shapes_that_cannot_be_read_are_an_error(both):
         choose_records(make_config(both))
 
 
-def test_a_folder_without_test_shapes_warns(both, capsys):
+def test_a_folder_without_test_shapes_is_an_error(both):
     for path in both.glob("test*"):
         path.unlink()
-    test, training = choose_records(make_config(both))
-    assert (test.count, training) == (5, None)
-    warnings = capsys.readouterr().err.splitlines()
-    assert warnings[0].startswith(f"warning: {both} holds no set 'test', so {both / 'train.tfrecords'} is taken")
-    assert "the test shapes and the training shapes are the same" in warnings[1]
+    with pytest.raises(UserError, match=r"holds no set 'test' but 'train': write .*=false, or give --split_name=train"):
+        choose_records(make_config(both))
 
 
 @pytest.mark.parametrize("copied", [False, True])

@@ -9,7 +9,7 @@ from vae_gan3d.evaluation.refinement import refined_latents
 class Model:
     """Fills voxels by the latent, and encodes a grid as half the number of its voxels."""
 
-    def generate(self, latents):
+    def generate(self, latents, labels=None):
         voxels = np.zeros((len(latents), 16, 1, 1), np.float32)
         for grid, latent in zip(voxels, latents, strict=True):
             grid[: int(latent[0])] = 0.9
@@ -17,7 +17,7 @@ class Model:
             grid[int(latent[0]) + 1] = 0.39  # does not
         return voxels
 
-    def encode(self, voxels):
+    def encode(self, voxels, labels=None):
         return voxels.sum(axis=(1, 2, 3), keepdims=True)[:, :, 0, 0].astype(np.float32) / 2
 
 

@@ -11,6 +11,8 @@ from vae_gan3d.evaluation.sample_draws import draw_shapes
 class Prior:
     """Latents 0, 1, 2 and so on, of classes 0 and 1 in turn."""
 
+    classes = ("chair", "table")
+
     def sample(self, count, generator, classes=None):
         numbers = np.arange(count)
         return numbers[:, np.newaxis].astype(np.float32), numbers % 2
@@ -19,13 +21,13 @@ class Prior:
 class Model:
     """Fills as many planes as the latent says with probability 0.7."""
 
-    config = types.SimpleNamespace(resolution=16)
+    config = types.SimpleNamespace(resolution=16, conditional=False)
 
-    def generate(self, latents):
+    def generate(self, latents, labels=None):
         planes = np.arange(16)[np.newaxis, :, np.newaxis, np.newaxis] < latents[:, :, np.newaxis, np.newaxis]
         return 0.7 * np.broadcast_to(planes, (len(latents), 16, 16, 16))
 
-    def encode(self, voxels):
+    def encode(self, voxels, labels=None):
         return voxels[:, :, 0, 0].sum(axis=1, keepdims=True) - np.float32(1)
 
 

@@ -1,8 +1,8 @@
 """The text of --help."""
 
-from flags import common, help, latent_tools, model, phase, records, testing, training
+from flags import common, help, latent_tools, model, phase, records, testing, training, tuning
 
-GROUPS = [phase, common, model, training, testing, latent_tools, records]
+GROUPS = [phase, common, model, training, testing, latent_tools, tuning, records]
 
 
 def lines_under(heading):

@@ -39,6 +39,8 @@ def test_the_published_command_line(parse):
         ("--shape1=X", "shape1", "X"),
         ("--im1_dir=X", "shape1", "X"),
         ("--shape2=3", "shape2", "3"),
+        ("--class1=chair", "class1", "chair"),
+        ("--class2=lamp", "class2", "lamp"),
         ("--im2_dir=3", "shape2", "3"),
         ("--records=X", "records", "X"),
         ("--record_dir=X", "records", "X"),

@@ -50,6 +50,13 @@ def test_defaults(parse):
     assert (config.epochs, config.batch_size, config.expected_count) == (100, 32, None)
 
 
+def test_a_model_is_conditional_where_it_is_asked_for(parse):
+    parse(*LEAST)
+    assert not phase_config("train").model.conditional
+    parse(*LEAST, "--conditional")
+    assert phase_config("train").model == ModelConfig(32, architecture="default", conditional=True, **DEFAULT)
+
+
 def test_the_published_network_has_its_own_defaults(parse):
     parse(*LEAST, "--architecture=3dgan")
     assert phase_config("train").model == ModelConfig(64, architecture="3dgan", **PUBLISHED)
@@ -90,6 +97,7 @@ def test_the_published_network_has_its_own_defaults(parse):
         ("--base_width=24", "model.base_width", 24),
         ("--normalization=batch", "model.normalization", "batch"),
         ("--activation=tanh", "model.activation", "tanh"),
+        ("--depth=2", "model.depth", 2),
         ("--model=gan", "model.kind", "gan"),
         ("--model=gan", "model.latent_layout", "vector"),
         ("--model=vae", "model.kind", "vae"),
@@ -119,6 +127,7 @@ def test_the_published_network_has_its_own_defaults(parse):
         ("--label_smoothing=0.1", "loss.label_smoothing", 0.1),
         ("--d_accuracy_threshold=0.8", "loss.d_accuracy_threshold", 0.8),
         ("--r1_weight=7", "loss.r1_weight", 7),
+        ("--optimizer=sgd", "optimizer.kind", "sgd"),
         ("--learning_rate=0.125", "optimizer.learning_rate", 0.125),
         ("--d_learning_rate=0.1", "optimizer.d_learning_rate", 0.1),
         ("--beta1=0.9", "optimizer.beta1", 0.9),

@@ -116,3 +116,28 @@ def test_first_weights_follow_the_seed():
 def test_bad_arguments_are_refused_by_name(changed, message):
     with pytest.raises(ValueError, match=message):
         build_networks(**{"resolution": 16, **SMALL, **changed})
+
+
+def test_a_depth_adds_to_encoder_and_generator_and_changes_no_other_name():
+    plain, deep = (build_networks(resolution=32, **SMALL, depth=depth) for depth in (0, 1))
+    for name, blocks in (
+        ("encoder", {"stage0_residual0", "stage1_residual0", "stage2_residual0"}),
+        ("generator", {"stage0_residual0", "stage1_residual0"}),
+        ("discriminator", set()),
+    ):
+        before, after = (
+            {variable.path for variable in getattr(networks, name).variables} for networks in (plain, deep)
+        )
+        assert before <= after
+        assert {part for path in after - before for part in path.split("/") if "residual" in part} == blocks
+    assert "depth" not in plain.encoder.arguments and "depth" not in plain.generator.arguments
+    assert deep.encoder.arguments["depth"] == deep.generator.arguments["depth"] == 1
+
+
+def test_gradients_reach_every_weight_of_a_deep_network():
+    networks = build_networks(resolution=16, **SMALL, depth=1)
+    for network in networks:
+        for variable in network.trainable_variables:
+            if variable.path.endswith("convolution1/kernel"):  # it begins at zero, and blocks what comes before it
+                variable.assign(tf.random.stateless_normal(variable.shape, seed=(0, 0)))
+    _require_gradients_everywhere(networks, "group")

@@ -28,3 +28,20 @@ def test_refusals():
         Trunk(resolution=16, base_width=0, normalization="none")
     with pytest.raises(ValueError, match="resolution=20"):
         Trunk(resolution=20, base_width=8, normalization="none")
+
+
+def test_a_depth_adds_blocks_after_every_stage_that_begin_as_nothing():
+    voxels = tf.random.stateless_uniform([2, 16, 16, 16, 1], seed=(0, 0))
+    plain, deep = (Trunk(resolution=16, base_width=8, normalization="group", depth=depth) for depth in (0, 2))
+    plain(voxels), deep(voxels)
+    names = [variable.path for variable in deep.trainable_variables]
+    assert len(set(names)) == len(names)
+    blocks = {path.split("/")[1] for path in names}
+    assert blocks == {"stage0", "stage1", *(f"stage{stage}_residual{number}" for stage in (0, 1) for number in (0, 1))}
+    kept = {variable.path: variable for variable in deep.trainable_variables}
+    for variable in plain.trainable_variables:
+        kept[variable.path].assign(variable)
+    for mine, theirs in zip(deep.features(voxels), plain.features(voxels), strict=True):
+        tf.debugging.assert_near(mine, theirs)
+    with pytest.raises(ValueError, match="depth=-1 must be 0 or more"):
+        Trunk(resolution=16, base_width=8, normalization="none", depth=-1)

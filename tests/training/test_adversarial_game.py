@@ -103,6 +103,8 @@ def test_the_discriminators_gradient_is_that_of_the_written_out_loss(kind):
     for mine, theirs, variable in zip(adversarial.by_discriminator, expected, variables, strict=True):
         scale = float(tf.reduce_max(tf.abs(theirs)))
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-4 * scale + 1e-6, err_msg=variable.path)
+    together = np.concatenate([theirs.numpy().ravel() for theirs in expected])
+    assert metrics["d_gradient_norm"] == pytest.approx(np.linalg.norm(together), rel=1e-3)
 
 
 @pytest.mark.parametrize(("kind", "name"), [("bce", "r1_penalty"), ("wgan-gp", "gradient_penalty")])

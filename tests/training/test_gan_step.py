@@ -71,6 +71,10 @@ def named(metrics):
     return dict(zip(STEP_METRICS, metrics.numpy(), strict=True))
 
 
+def norm_of(gradients):
+    return np.linalg.norm(np.concatenate([gradient.numpy().ravel() for gradient in gradients]))
+
+
 def latents_of(turn, step=0):
     return 0.5 * latent_noise((4, 4), seed=7, stream=TURN_STREAM + turn, step=tf.constant(step, tf.int64))
 
@@ -133,7 +137,7 @@ def test_the_discriminators_gradient_is_that_of_the_written_out_loss(kind, monke
     applied = []
     monkeypatch.setattr(module, "apply_where", lambda _, __, gradients, ___: applied.extend(gradients))
     monkeypatch.setattr(type(discriminator), "advance_spectral_norms", lambda _: None)
-    loss, accuracy, *penalties = train_discriminator(state, options, voxels(), 0).numpy()
+    loss, accuracy, norm, *penalties = train_discriminator(state, options, voxels(), 0).numpy()
     fakes = tf.sigmoid(state.networks.generator(latents_of(0), training=True))
     variables = [variable.value for variable in discriminator.trainable_variables]
     with tf.GradientTape() as tape:
@@ -159,6 +163,7 @@ def test_the_discriminators_gradient_is_that_of_the_written_out_loss(kind, monke
     for mine, theirs, variable in zip(applied, expected, discriminator.trainable_variables, strict=True):
         scale = float(tf.reduce_max(tf.abs(theirs)))
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-4 * scale + 1e-6, err_msg=variable.path)
+    assert norm == pytest.approx(norm_of(expected), rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -167,13 +172,15 @@ def test_the_generators_gradient_is_that_of_the_written_out_loss(kind, monkeypat
     _, generator, discriminator = state.networks
     applied = []
     monkeypatch.setattr(state.optimizer, "apply", lambda gradients, _: applied.extend(gradients))
-    loss = train_generator(state, options_of(kind, d_steps=3), 4, 1)
+    loss, norm = train_generator(state, options_of(kind, d_steps=3), 4, 1)
     with tf.GradientTape() as tape:
         # The fifth turn of the step: after three of the discriminator and one of the generator.
         fakes = tf.sigmoid(generator(latents_of(4), training=True))
         deceiving = tf.reduce_mean(generator_loss(discriminator(fakes, training=True), kind))
     assert float(loss) == pytest.approx(float(deceiving), rel=1e-5)
-    for mine, theirs in zip(applied, tape.gradient(deceiving, generator.trainable_variables), strict=True):
+    expected = tape.gradient(deceiving, generator.trainable_variables)
+    assert float(norm) == pytest.approx(norm_of(expected), rel=1e-3)
+    for mine, theirs in zip(applied, expected, strict=True):
         scale = float(tf.reduce_max(tf.abs(theirs)))
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-4 * scale + 1e-7)
 
@@ -200,19 +207,20 @@ def test_penalties_are_measured_on_every_second_update_of_the_discriminator():
     found = []
     for _ in range(4):  # three updates a step: of the step's turns 0, 3, 6 and 9 every second is due
         rows = [train_discriminator(state, OPTIONS._replace(d_steps=3), voxels(), turn).numpy() for turn in range(3)]
-        found += [not np.isnan(row[2]) for row in rows]
+        found += [not np.isnan(row[3]) for row in rows]
         state.step.assign_add(1)
     assert found == [True, False] * 6
 
 
 def test_numbers_are_means_over_the_turns(monkeypatch):
-    rows = iter([[1.0, 0.5, np.nan, np.nan], [3.0, 1.0, 7.0, np.nan]])
-    losses = iter([2.0, 6.0])
+    rows = iter([[1.0, 0.5, 2.0, np.nan, np.nan], [3.0, 1.0, 5.0, 7.0, np.nan]])
+    losses = iter([[2.0, 1.0], [6.0, 2.0]])
     monkeypatch.setattr(module, "train_discriminator", lambda *_: tf.constant(next(rows), tf.float32))
     monkeypatch.setattr(module, "train_generator", lambda *_: tf.constant(next(losses)))
     metrics = named(gan_step(make_state(), OPTIONS._replace(d_steps=2, g_steps=2), voxels()))
     expected = dict.fromkeys(STEP_METRICS, np.nan)
     expected |= {"generator_loss": 4, "discriminator_loss": 2, "discriminator_accuracy": 0.75, "r1_penalty": 7}
+    expected |= {"gradient_norm": 1.5, "d_gradient_norm": 3.5}
     np.testing.assert_array_equal(list(metrics.values()), list(expected.values()))
 
 

@@ -7,6 +7,9 @@ import signal
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from tests.fakes import random_grids, write_records
 from vae_gan3d.config import LossConfig, ModelConfig, OptimizerConfig, TrainingConfig
@@ -105,6 +108,37 @@ def test_one_trace_a_run(finished):
     assert traces == 1
 
 
+def tensorboard_of(config):
+    """What a run wrote for TensorBoard: the events, and the steps of each tag."""
+    events = EventAccumulator(str(config.logdir), size_guidance={"tensors": 0})
+    events.Reload()
+    return events, {tag: sorted(event.step for event in events.Tensors(tag)) for tag in events.Tags()["tensors"]}
+
+
+def test_tensorboard_gets_every_kind(finished):
+    config, _ = finished
+    events, steps = tensorboard_of(config)
+    assert steps["gradient_norm"] == steps["learning_rate"] == steps["iou"] == [2, 4, 6, 8]
+    assert steps["discriminator_accuracy"] == steps["d_gradient_norm"] == steps["d_learning_rate"] == [4, 6, 8]
+    assert steps["Final/iou"] == steps["Final/kl"] == steps["Final/reconstruction_loss"] == [8]
+    looks = ["samples", "reconstructions", "latent_mean", "latent_log_variance"]
+    assert [steps[tag] for tag in looks] == [[5, 8]] * 4
+    operations = {node.op for node in events.Graph().node}
+    assert {"Conv3D", "Conv3DBackpropFilterV2", "AssignAddVariableOp"} <= operations
+    scopes = {node.name.split("/")[0] for node in events.Graph().node}
+    assert {"forward", "backward", "update", "metrics"} <= scopes
+    hparams = events.PluginTagToContent(hparams_metadata.PLUGIN_NAME)
+    start = hparams_metadata.parse_session_start_info_plugin_data(hparams[hparams_metadata.SESSION_START_INFO_TAG])
+    assert (start.group_name, start.hparams["kl_warmup"].number_value) == (str(config.save_path), 6)
+    (histogram, _) = events.Tensors("latent_mean")
+    assert tf.make_ndarray(histogram.tensor_proto)[:, 2].sum() == 10 * 4  # means of ten shapes in four dimensions
+    with open(config.save_path / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["learning_rate"] == "0.001"  # the second of two steps of warm-up
+    assert [row["d_learning_rate"] != "" for row in rows] == [False, True, True, True]
+    assert all(float(row["gradient_norm"]) > 0 for row in rows)
+
+
 def test_a_stopped_run_ends_where_an_uninterrupted_one_does(tmp_path, records, finished, monkeypatch):
     """Learning rates, the KL term's weight, mirroring and spectral norms go on as if nothing had happened."""
     whole, _ = finished
@@ -121,6 +155,8 @@ def test_a_stopped_run_ends_where_an_uninterrupted_one_does(tmp_path, records, f
         assert loop.train(parts, records) == 128 + signal.SIGTERM
     assert restored_weights(parts)[1] == 4
     assert loop.train(parts, records) == 0
+    steps_of = tensorboard_of(parts)[1]
+    assert (steps_of["kl"], steps_of["Final/kl"]) == ([2, 4, 6, 8], [8])
     expected, expected_step = restored_weights(whole)
     weights, step = restored_weights(parts)
     assert step == expected_step == 8
@@ -217,7 +253,7 @@ def test_each_networks_weights_lie_beside_the_checkpoint_and_begin_another_run(
     assert names[0] == ["discriminator.weights.h5", "encoder.weights.h5", "generator.weights.h5"]
     begun = []
 
-    def look(state, options, voxels):
+    def look(state, options, voxels, labels):
         begun.append(state.networks.generator.voxels.kernel.numpy())
         raise InterruptedError
 
@@ -247,3 +283,20 @@ def test_means_leave_out_what_is_not_known():
     first, second, third = loop._mean_without_nan(rows)
     assert (first, second) == (2.0, 5.0)
     assert np.isnan(third)
+
+
+def test_what_follows_a_save_can_end_the_run(tmp_path, records):
+    class Enough(Exception):
+        pass
+
+    seen = []
+
+    def after_save(epoch, state):
+        seen.append((epoch, int(state.step), checkpoint_epochs(config.save_path)))
+        raise Enough
+
+    optimizer = dataclasses.replace(make_config(tmp_path).optimizer, kind="sgd", learning_rate=1e-5)
+    config = make_config(tmp_path, optimizer=optimizer)
+    with pytest.raises(Enough):
+        loop.train(config, records, after_save)
+    assert seen == [(2, 5, [2])]

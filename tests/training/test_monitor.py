@@ -45,6 +45,16 @@ def test_what_is_looked_at_lies_between_the_encoded_shapes(networks):
     np.testing.assert_allclose(monitor_of(networks, 4)._latents(), [[1, 2, 3, 4]] * 10)
 
 
+def test_moments_of_latents_are_the_encoders_words_of_real_shapes(networks):
+    networks.encoder.moments.kernel.assign(np.zeros(networks.encoder.moments.kernel.shape))
+    networks.encoder.moments.bias.assign([1, 2, 3, 4, -1, 0, 1, 2])
+    moments = monitor_of(networks, 4).latent_moments()
+    assert list(moments) == ["latent_mean", "latent_log_variance"]
+    np.testing.assert_allclose(moments["latent_mean"], [[1, 2, 3, 4]] * 10)
+    np.testing.assert_allclose(moments["latent_log_variance"], [[-1, 0, 1, 2]] * 10)
+    assert monitor_of(networks._replace(encoder=None), 4).latent_moments() == {}
+
+
 def test_without_an_encoder_it_looks_at_samples_of_the_prior(networks, tmp_path):
     assert isinstance(monitor_of(networks, 4), ShapeMonitor)
     monitor = monitor_of(networks._replace(encoder=None), 4)
@@ -62,3 +72,29 @@ def test_without_an_encoder_it_looks_at_samples_of_the_prior(networks, tmp_path)
 def test_occupancy_ratio_of_a_plain_gan(networks, bias, ratio):
     networks.generator.voxels.bias.assign([bias])
     assert monitor_of(networks._replace(encoder=None), 4).occupancy_ratio() == pytest.approx(ratio)
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+def test_labels_are_those_of_the_shapes_that_are_shown(encoded, tmp_path):
+    networks = build_networks(
+        resolution=16,
+        latent_size=4,
+        base_width=8,
+        normalization="group",
+        activation="relu",
+        architecture="default",
+        with_encoder=encoded,
+        classes=2,
+    )
+    voxels = random_grids(3, 16)[..., np.newaxis].astype(np.float32)
+    looks = [
+        make_monitor(networks, voxels, 0, 1.0, np.array(labels, np.int64))
+        for labels in ([0, 0, 1], [0, 1, 1], [0, 0, 1])
+    ]
+    first, other, same = (look.shapes() for look in looks)
+    np.testing.assert_array_equal(first, same)
+    differing = np.abs(first - other).reshape(len(first), -1).max(axis=1) > 1e-4
+    # Between shapes: the second, whose class is another, and the third, whose line ends at the second. Of 32 samples:
+    # the eleven in the middle.
+    assert np.flatnonzero(differing).tolist() == ([1, 2] if encoded else list(range(11, 22)))
+    looks[0].save_pictures(tmp_path, epoch=1, step=2)

@@ -52,3 +52,23 @@ def test_without_a_weight_nothing_is_measured(discriminator, options):
     penalties, gradients = measure(discriminator, options, 0)
     assert np.isnan(penalties).all()
     assert not any(gradient.any() for gradient in gradients)
+
+
+@pytest.mark.parametrize(("options", "place"), [(OPTIONS, 0), (WASSERSTEIN, 1)], ids=["r1", "wgan-gp"])
+def test_a_penalty_is_measured_under_the_labels_of_the_real_shapes(options, place):
+    conditional = Discriminator(resolution=16, base_width=8, normalization="none", classes=2)
+    real, fakes = (tf.constant(random_grids(2, 16, seed)[..., np.newaxis], tf.float32) for seed in (0, 1))
+    zero = tf.constant(0, tf.int64)
+    measured = [
+        penalty_term(conditional, options, real, fakes, zero, tf.constant(labels))[0].numpy()[place]
+        for labels in ([0, 1], [1, 0])
+    ]
+    assert np.isfinite(measured).all()
+    assert abs(measured[0] - measured[1]) > 1e-6 * abs(measured[0])
+    # Without its vectors the discriminator does not tell the classes apart.
+    conditional.projection.kernel.assign(tf.zeros_like(conditional.projection.kernel))
+    blind = [
+        penalty_term(conditional, options, real, fakes, zero, tf.constant(labels))[0].numpy()[place]
+        for labels in ([0, 1], [1, 0])
+    ]
+    np.testing.assert_allclose(blind[0], blind[1], rtol=1e-6)

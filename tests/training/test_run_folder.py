@@ -127,6 +127,18 @@ def test_another_batch_size_is_refused_because_epochs_count_by_it(tmp_path):
         run_folder.require_same_run(tmp_path, MODEL, batch_size=16)
 
 
+def test_another_optimizer_is_refused_and_older_runs_are_of_adam(tmp_path):
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9, optimizer="sgd")
+    run_folder.require_same_run(tmp_path, MODEL, batch_size=32, optimizer="sgd")
+    with pytest.raises(UserError, match=r"--optimizer=sgd, whose state its checkpoints hold, not adam: give the same"):
+        run_folder.require_same_run(tmp_path, MODEL, batch_size=32)
+    path = tmp_path / run_folder.CONFIG_NAME
+    contents = json.loads(path.read_text())
+    del contents["optimizer"]
+    path.write_text(json.dumps(contents))
+    run_folder.require_same_run(tmp_path, MODEL, batch_size=32)
+
+
 def test_clearing_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     touch_checkpoint(tmp_path, 3)
     run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)

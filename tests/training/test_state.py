@@ -91,3 +91,34 @@ def test_a_plain_gan_has_nothing_of_an_encoder(tmp_path):
     assert not [name for name in names if "encoder" in name]
     inference_checkpoint(other.networks).read(str(prefix)).assert_existing_objects_matched()
     np.testing.assert_array_equal(other.networks.generator.voxels.kernel, state.average.generator.voxels.kernel)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop", "adadelta"])
+def test_every_slot_of_another_optimizer_comes_back(tmp_path, optimizer):
+    arguments = {"resolution": 16, "latent_size": 4, "base_width": 8, "normalization": "group", "activation": "relu"}
+    saved, restored = (
+        TrainingState(
+            {**arguments, "architecture": "default", "depth": 1},
+            learning_rate=1e-3,
+            d_learning_rate=1e-3,
+            beta1=0.5,
+            seed=seed,
+            optimizer=optimizer,
+        )
+        for seed in (1, 2)
+    )
+    random = np.random.default_rng(0)
+    for variable in everything(saved):
+        variable.assign(random.integers(1, 100, variable.shape))
+    save_checkpoint(saved.checkpoint(), tmp_path, 1, keep=1)
+    assert restore_newest(restored.checkpoint(), tmp_path) == 1
+    for mine, theirs in zip(everything(restored), everything(saved), strict=True):
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+
+
+def test_adam_keeps_the_names_that_older_checkpoints_have():
+    state = make_state("default", "group", 1)
+    paths = {variable.path for variable in state.optimizer.variables}
+    assert {"adam/iteration", "adam/learning_rate"} <= paths
+    assert {path.split("/")[0] for path in paths} == {"adam"}
+    assert {variable.path.split("/")[0] for variable in state.d_optimizer.variables} == {"d_adam"}

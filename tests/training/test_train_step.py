@@ -81,8 +81,8 @@ def test_warm_up_leaves_the_discriminator_and_its_slots_bit_for_bit():
     before, slots = values(state.networks.discriminator), [slot.numpy() for slot in state.d_optimizer.variables]
     for _ in range(2):
         metrics = step(voxels())
-        assert np.isnan(metrics[3:]).all()
-        assert np.isfinite(metrics[:3]).all()
+        assert np.isnan(metrics[4:]).all()
+        assert np.isfinite(metrics[:4]).all()
     assert not any(changed(before, state.networks.discriminator))
     for old, slot in zip(slots, state.d_optimizer.variables, strict=True):
         np.testing.assert_array_equal(old, slot.numpy())
@@ -94,7 +94,7 @@ def test_without_adversarial_weight_only_encoder_and_generator_are_trained():
     state = make_state()
     before = values(state.networks.discriminator)
     metrics = train_step(state, OPTIONS._replace(adversarial_weight=0.0), voxels())
-    assert np.isnan(metrics[3:]).all()
+    assert np.isnan(metrics[4:]).all()
     assert not any(changed(before, state.networks.discriminator))
 
 
@@ -146,6 +146,8 @@ def test_gradients_are_those_of_the_written_out_loss(monkeypatch):
     for ours, theirs in zip(applied, expected, strict=True):
         scale = float(tf.reduce_max(tf.abs(theirs)))
         np.testing.assert_allclose(ours, theirs, atol=1e-4 * scale + 1e-4)
+    together = np.concatenate([theirs.numpy().ravel() for theirs in expected])
+    assert metrics["gradient_norm"] == pytest.approx(np.linalg.norm(together), rel=1e-3)
 
 
 def test_the_adversarial_factor_gives_the_asked_share():

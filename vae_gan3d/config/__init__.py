@@ -18,12 +18,14 @@ from vae_gan3d.config.training import (
     ADVERSARIAL_LOSSES,
     LEARNING_RATE_DECAYS,
     MIRROR_AXES,
+    OPTIMIZERS,
     PRECISIONS,
     RECONSTRUCTION_LOSSES,
     LossConfig,
     OptimizerConfig,
     TrainingConfig,
 )
+from vae_gan3d.config.tuning import OBJECTIVES, SEARCHABLE, TuneConfig
 
 __all__ = [
     "ACTIVATIONS",
@@ -38,9 +40,12 @@ __all__ = [
     "MIRROR_AXES",
     "MODELS",
     "NORMALIZATIONS",
+    "OBJECTIVES",
+    "OPTIMIZERS",
     "PRECISIONS",
     "PRIORS",
     "RECONSTRUCTION_LOSSES",
+    "SEARCHABLE",
     "ArithmeticConfig",
     "EvaluateConfig",
     "LossConfig",
@@ -52,5 +57,6 @@ __all__ = [
     "SampleConfig",
     "TestConfig",
     "TrainingConfig",
+    "TuneConfig",
     "require_resolution",
 ]

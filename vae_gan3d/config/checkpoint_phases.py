@@ -28,6 +28,7 @@ class TestConfig:
         interpolation: `linear` or `slerp`, the path between two latents.
         shapes: two or more files or indices in place of `shape1` and `shape2`: the path goes through all in order.
         project: steps of the optimisation that improves the latents which the encoder gives; 0 for none.
+        class1, class2: the classes of `shape1` and `shape2` for a conditional model, where they are files; else empty.
     """
 
     __test__ = False  # keeps pytest from collecting a class of this name
@@ -47,9 +48,16 @@ class TestConfig:
     interpolation: str = "linear"
     shapes: tuple[str, ...] = ()
     project: int = 0
+    class1: str = ""
+    class2: str = ""
 
     def __post_init__(self) -> None:
         self._check_shapes()
+        for flag, shape, name in (("class1", self.shape1, self.class1), ("class2", self.shape2, self.class2)):
+            require(
+                not name or (bool(shape) and not shape.isdecimal()),
+                f"--{flag}={name} is for a file given with --shape{flag[-1]}; a record knows its class: leave it out",
+            )
         require_finite("alpha", self.alpha)
         require_choice("interpolation", self.interpolation, INTERPOLATIONS)
         require(self.steps == 0 or self.steps >= 2, f"--steps={self.steps}: a path needs 2 values of alpha or more")
@@ -80,6 +88,11 @@ class TestConfig:
     def chosen_shapes(self) -> tuple[str, ...]:
         """`shapes`, or the first and the second shape."""
         return self.shapes or (self.shape1, self.shape2)
+
+    @property
+    def given_classes(self) -> tuple[str, ...]:
+        """The classes that were given for `chosen_shapes`, empty where none was."""
+        return ("",) * len(self.shapes) or (self.class1, self.class2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,10 +129,6 @@ class SampleConfig:
         require(bool(self.classes), "--classes is empty: give a class, a comma list, or all")
         if self.prior is not None:
             require_choice("prior", self.prior, PRIORS)
-        require(
-            self.prior != "normal" or self.classes == ("all",),
-            "--prior=normal, N(0, I), knows no classes: leave out --classes, or give --prior=mixture",
-        )
         require(0 < self.threshold < 1, f"--threshold={self.threshold} must lie between 0 and 1")
         require_between("seed", self.seed, 0, LARGEST_SEED)
 

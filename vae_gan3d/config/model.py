@@ -12,6 +12,7 @@ NORMALIZATIONS = ("group", "batch", "none")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "tanh")
 LATENT_LAYOUTS = ("vector", "grid")
 _LEAKY_SLOPE = 0.2
+_MOST_BLOCKS = 32
 
 # What a flag left alone means, by architecture: the published numbers for the published network.
 ARCHITECTURE_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -59,6 +60,8 @@ class ModelConfig:
         kind: of `MODELS`: `vae_gan`; `gan`, without an encoder; or `vae`, whose discriminator is not trained.
         latent_deviation: the standard deviation of the normal prior that a GAN's latents are drawn from; 1 for others.
         leaky_slope: of the encoder's and the discriminator's LeakyReLU below 0.
+        conditional: whether every network is given the class of each shape.
+        depth: residual blocks after each stage of encoder and generator.
     """
 
     resolution: int
@@ -73,12 +76,20 @@ class ModelConfig:
     kind: str = "vae_gan"
     latent_deviation: float = 1.0
     leaky_slope: float = _LEAKY_SLOPE
+    conditional: bool = False
+    depth: int = 0
 
     def __post_init__(self) -> None:
-        for flag in ("resolution", "latent_size", "base_width"):  # config.json can hold anything
+        for flag in ("resolution", "latent_size", "base_width", "depth"):  # config.json can hold anything
             require(type(getattr(self, flag)) is int, f"--{flag}={getattr(self, flag)} is not a whole number: give one")
         spectral = self.spectral_normalization
         require(type(spectral) is bool, f"spectral_normalization={spectral} is neither true nor false: give one")
+        require(type(self.conditional) is bool, f"conditional={self.conditional} is neither true nor false: give one")
+        require(
+            not self.conditional or len(self.classes) != 1,
+            f"--conditional tells classes apart, and the records know only one ({', '.join(self.classes)}): give "
+            "records of two classes or more, or leave it out",
+        )
         require_resolution(self.resolution)
         require_choice("model", self.kind, MODELS)
         require_choice("architecture", self.architecture, ARCHITECTURES)
@@ -87,6 +98,7 @@ class ModelConfig:
         require_choice("activation", self.activation, ACTIVATIONS)
         require_at_least("latent_size", self.latent_size, 1)
         require_at_least("base_width", self.base_width, 1)
+        require_between("depth", self.depth, 0, _MOST_BLOCKS)
         require_between("leaky_slope", self.leaky_slope, 0, 1)
         require_finite("latent_deviation", self.latent_deviation)
         require(self.latent_deviation > 0, f"--latent_deviation={self.latent_deviation} must be above 0")
@@ -106,27 +118,38 @@ class ModelConfig:
             "give a multiple of 8 or another normalization",
         )
 
+    @property
+    def known_classes(self) -> tuple[str, ...]:
+        """The classes that labels tell apart for the networks, in label order; none where they are not conditional."""
+        return self.classes if self.conditional else ()
+
     def network_arguments(self) -> dict[str, Any]:
         """The arguments of `networks.factory.build_networks`, by name."""
         arguments = dataclasses.asdict(self)
-        for other in ("classes", "kind", "latent_deviation"):
+        for other in ("classes", "kind", "latent_deviation", "conditional"):
             del arguments[other]
-        return {**arguments, "with_encoder": self.kind != "gan"}
+        return {**arguments, "with_encoder": self.kind != "gan", "classes": len(self.known_classes)}
 
     def resumes(self, other: "ModelConfig") -> bool:
         """Whether a run of the other configuration can go on with this one: the same networks and the same prior.
 
-        A VAE-GAN and a VAE have the same networks, and either goes on as the other.
+        A VAE-GAN and a VAE have the same networks, and either goes on as the other. Labels must mean the same classes.
         """
-        return (self.network_arguments(), self.latent_deviation) == (other.network_arguments(), other.latent_deviation)
+        ours, theirs = (
+            (model.network_arguments(), model.latent_deviation, model.known_classes) for model in (self, other)
+        )
+        return ours == theirs
 
     def describe(self) -> str:
         """One line that tells two configurations apart."""
+        classes = ", ".join(self.classes)
         return (
             f"{self.kind}, {self.architecture} at {self.resolution}^3, "
             f"latent {self.latent_layout} of {self.latent_size}, width {self.base_width}, "
             f"{self.normalization} normalization, {self.activation}"
+            f"{f', depth {self.depth}' if self.depth else ''}"
             f"{', spectral normalization of the discriminator' if self.spectral_normalization else ''}"
             f"{f', leaky slope {self.leaky_slope:g}' if self.leaky_slope != _LEAKY_SLOPE else ''}"
             f"{f', latents of N(0, {self.latent_deviation:g}²)' if self.latent_deviation != 1 else ''}"
+            f"{f', conditional on {classes}' if self.conditional else ''}"
         )

@@ -13,6 +13,7 @@ ADVERSARIAL_LATENTS = ("prior", "interpolation")
 LEARNING_RATE_DECAYS = ("none", "cosine", "linear")
 MIRROR_AXES = ("x", "y", "z")  # the grid's axes 0, 1, 2
 PRECISIONS = ("auto", "float32", "bfloat16")
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adadelta")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,16 +77,17 @@ class LossConfig:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """Adam for the encoder and generator, and for the discriminator.
+    """The optimizers of the encoder and generator, and of the discriminator.
 
     Attributes:
         learning_rate: of encoder and generator, above 0.
         d_learning_rate: of the discriminator, above 0.
-        beta1: Adam's first decay, in [0, 1).
+        beta1: the first decay of Adam and AdamW, in [0, 1).
         ema_decay: decay of the averaged copy that the test phases use, in [0, 1).
         learning_rate_decay: `none`, `cosine` or `linear`: how both learning rates fall to 0 at the end of the run.
         learning_rate_warmup: steps over which both rise from 0; 0 for none.
         d_steps, g_steps: how often a plain GAN's discriminator and generator are trained by each batch.
+        kind: of `OPTIMIZERS`, of both.
     """
 
     learning_rate: float
@@ -96,6 +98,7 @@ class OptimizerConfig:
     learning_rate_warmup: int = 0
     d_steps: int = 1
     g_steps: int = 1
+    kind: str = "adam"
 
     def __post_init__(self) -> None:
         for flag in ("learning_rate", "d_learning_rate"):
@@ -104,6 +107,7 @@ class OptimizerConfig:
         for flag in ("beta1", "ema_decay"):
             require(0 <= getattr(self, flag) < 1, f"--{flag}={getattr(self, flag)} must be in [0, 1)")
         require_choice("learning_rate_decay", self.learning_rate_decay, LEARNING_RATE_DECAYS)
+        require_choice("optimizer", self.kind, OPTIMIZERS)
         require_at_least("learning_rate_warmup", self.learning_rate_warmup, 0)
         for flag in ("d_steps", "g_steps"):
             require_at_least(flag, getattr(self, flag), 1)

@@ -7,6 +7,7 @@ import numpy as np
 from vae_gan3d.config import ArithmeticConfig
 from vae_gan3d.evaluation.latent_encoding import class_means
 from vae_gan3d.evaluation.latent_terms import LatentTerm
+from vae_gan3d.evaluation.model_labels import model_labels, shape_labels
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.files import atomic_path
 from vae_gan3d.records.record_set import RecordSet
@@ -23,7 +24,8 @@ def combine_shapes(
 
     As Wu et al. 2016, section 4.3, whose latents were drawn; here they are the encoder's means. Into
     `config.output_dir` go `arithmetic.npy` (`[R, R, R]` float32 probabilities), `terms.npy` (`[3, R, R, R]`, what the
-    generator makes of A, B and C) and `arithmetic.png`.
+    generator makes of A, B and C) and `arithmetic.png`. For a conditional model the classes are added and subtracted
+    as the latents are: a chair minus a chair plus a table is generated as a table.
 
     Args:
         config: the phase's configuration.
@@ -37,11 +39,14 @@ def combine_shapes(
     resolution = model.config.resolution
     originals = [[shape.load(resolution) for shape in term.shapes] for term in terms]
     means = class_means(model, records, {name for term in terms for name in term.classes}) if records else {}
-    first, second, third = (
-        np.mean([*(model.encode(np.stack(grids)) if grids else ()), *(means[name] for name in term.classes)], axis=0)
-        for term, grids in zip(terms, originals, strict=True)
+    latents = np.stack(
+        [
+            np.mean([*_encode(model, term, grids), *(means[name] for name in term.classes)], axis=0)
+            for term, grids in zip(terms, originals, strict=True)
+        ]
     )
-    decoded = model.generate(np.stack([first, second, third, first - second + third]))
+    shares = np.stack([_class_shares(model, term) for term in terms]) if model.config.conditional else None
+    decoded = model.generate(_with_result(latents), None if shares is None else _with_result(shares))
     for name, grids in (("arithmetic", decoded[3]), ("terms", decoded[:3])):
         with atomic_path(config.output_dir / f"{name}.npy") as path:
             np.save(path, grids)
@@ -56,3 +61,23 @@ def combine_shapes(
     if not share:
         print(f"warning: the result is empty at --threshold={config.threshold}: give a lower one", file=sys.stderr)
     print(f"wrote A - B + C, {share:.1%} of its voxels occupied, to {config.output_dir}, drawn in arithmetic.png")
+
+
+def _encode(model: TrainedModel, term: LatentTerm, grids: list[np.ndarray]) -> np.ndarray:
+    """The latents `[K, L]` of a term's K single shapes."""
+    if not grids:
+        return np.empty((0, model.config.latent_size), np.float32)
+    return model.encode(np.stack(grids), shape_labels(model.config, term.shapes))
+
+
+def _class_shares(model: TrainedModel, term: LatentTerm) -> np.ndarray:
+    """The mean class of a term's parts, `[classes]` float32 shares."""
+    classes = np.eye(len(model.config.classes), dtype=np.float32)
+    of_shapes = shape_labels(model.config, term.shapes)
+    of_classes = model_labels(model.config, term.classes, np.arange(len(term.classes)))
+    return classes[np.concatenate([part for part in (of_shapes, of_classes) if part is not None])].mean(axis=0)
+
+
+def _with_result(terms: np.ndarray) -> np.ndarray:
+    """A, B and C `[3, L]` with A - B + C as the fourth row."""
+    return np.concatenate([terms, [terms[0] - terms[1] + terms[2]]])

@@ -12,7 +12,8 @@ from vae_gan3d.evaluation.class_separation import ACCURACIES, class_separation
 from vae_gan3d.evaluation.evaluation_pictures import draw_neighbors, draw_reconstructions, draw_samples
 from vae_gan3d.evaluation.metrics_file import write_metrics
 from vae_gan3d.evaluation.metrics_table import metrics_table
-from vae_gan3d.evaluation.prior import LatentPrior, MixturePrior
+from vae_gan3d.evaluation.model_labels import model_labels
+from vae_gan3d.evaluation.prior import LatentPrior
 from vae_gan3d.evaluation.reconstruction_quality import ReconstructionQuality, reconstruct, reconstruction_quality
 from vae_gan3d.evaluation.sample_draws import DrawnShapes, draw_shapes
 from vae_gan3d.evaluation.sample_measures import measure_samples
@@ -158,7 +159,8 @@ def _notes(evaluation: Evaluation, metrics: dict[str, Any], refusal: str | None)
         notes.append("a plain GAN has no encoder: what measures reconstructions or the encoder's features is null")
     if evaluation.training is None:
         notes.append(
-            "without training records, bound, nearest_train_distance and svm_accuracy are null: give --train_records"
+            "without training records that are not the test shapes, bound, nearest_train_distance and svm_accuracy are "
+            "null: give --train_records"
         )
     elif evaluation.model.config.kind == "vae":
         notes.append("a VAE's discriminator is not trained: svm_accuracy_discriminator is null")
@@ -210,10 +212,11 @@ def _draw_reconstructions(evaluation: Evaluation, quality: ReconstructionQuality
         (WORST_NAME, quality.worst(_WORST), 5, "the worst reconstructions of test shapes"),
     ):
         originals = test.grids(numbers)
+        labels = model_labels(evaluation.model.config, test.records.classes, test.labels[numbers])
         draw_reconstructions(
             folder / name,
             originals,
-            reconstruct(evaluation.model, originals, evaluation.config.threshold),
+            reconstruct(evaluation.model, originals, evaluation.config.threshold, labels),
             [f"{word} {number}" for word, number in zip(test.class_names(numbers), numbers, strict=True)],
             quality.iou[numbers].tolist(),
             columns=columns,
@@ -244,6 +247,6 @@ def _draw_samples(evaluation: Evaluation, samples: DrawnShapes, neighbors: np.nd
 
 def _class_names(evaluation: Evaluation, samples: DrawnShapes, numbers: np.ndarray) -> list[str] | None:
     """The classes that some samples were drawn of, or None."""
-    if samples.labels is None or not isinstance(evaluation.prior, MixturePrior):
+    if samples.labels is None:
         return None
     return [evaluation.prior.classes[label] for label in samples.labels[numbers]]

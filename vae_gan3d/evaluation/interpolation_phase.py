@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_gan3d.config import TestConfig
-from vae_gan3d.evaluation.interpolation import interpolate, interpolate_on_sphere, path_alphas, path_through
+from vae_gan3d.evaluation.interpolation import Mix, interpolate, interpolate_on_sphere, path_alphas, path_through
 from vae_gan3d.evaluation.projection import project_latents
 from vae_gan3d.evaluation.shape_choice import shape_name
 from vae_gan3d.evaluation.trained_model import TrainedModel
@@ -19,36 +19,48 @@ from vae_gan3d.voxels.text_slices import write_text_slices
 _PIXELS_A_SHAPE = 240
 
 
-def interpolate_shapes(config: TestConfig, model: TrainedModel, shapes: list[np.ndarray]) -> None:
+def interpolate_shapes(
+    config: TestConfig, model: TrainedModel, shapes: list[np.ndarray], labels: np.ndarray | None = None
+) -> None:
     """Encodes shapes, mixes their latents and writes what the generator makes of them.
 
     Into `config.output_dir` go `interpolation.npy` (`[K, R, R, R]` float32 probabilities, one for each α),
     `reconstructions.npy` (`[N, R, R, R]`, of the shapes), `interpolation.png`, and with `text_slices` one
     `interpolation-ALPHA.txt` for each α. On a path through `config.shapes` α goes from 0 at the first shape by 1 a
-    stretch to N - 1 at the last; between two shapes it goes from 0 at the second to 1 at the first.
+    stretch to N - 1 at the last; between two shapes it goes from 0 at the second to 1 at the first. A conditional
+    model is told the shapes' own classes; between shapes of two, shares of both, α of the one and 1 - α of the other.
 
     Args:
         config: the phase's configuration.
         model: the trained model.
         shapes: N shapes, those that `config.chosen_shapes` names, `[R, R, R]` uint8 in {0, 1} each.
+        labels: `[N]` int64, their classes as a conditional model counts them; None for other models.
 
     Raises:
         UserError: a file cannot be written.
     """
     voxels = np.stack(shapes)
-    latents = _find_latents(config, model, voxels)
-    reconstructions = model.generate(latents)
-    mix = interpolate_on_sphere if config.interpolation == "slerp" else interpolate
+    latents = _find_latents(config, model, voxels, labels)
+    reconstructions = model.generate(latents, labels)
+    path = _mix(config, latents, interpolate_on_sphere if config.interpolation == "slerp" else interpolate)
     if config.steps:
-        path = path_through(latents[_order(config)], config.steps, mix)
         alphas = np.linspace(0, len(shapes) - 1, len(path), dtype=np.float32)
     else:
         alphas = np.array([config.alpha], np.float32)
-        path = mix(latents[0], latents[1], alphas)
-    results = model.generate(path)
+    shares = None
+    if labels is not None:
+        shares = _mix(config, np.eye(len(model.config.classes), dtype=np.float32)[labels], interpolate)
+    results = model.generate(path, shares)
     _write_results(config, alphas, results, reconstructions)
     _draw(config, results, reconstructions, voxels)
     print(f"wrote {len(alphas)} shape{'s' if len(alphas) > 1 else ''} to {config.output_dir}")
+
+
+def _mix(config: TestConfig, points: np.ndarray, mix: Mix) -> np.ndarray:
+    """What lies at each α of the path through points `[N, L]`: `[K, L]` float32."""
+    if config.steps:
+        return path_through(points[_order(config)], config.steps, mix)
+    return mix(points[0], points[1], np.array([config.alpha], np.float32))
 
 
 def _order(config: TestConfig) -> list[int]:
@@ -56,12 +68,17 @@ def _order(config: TestConfig) -> list[int]:
     return list(range(len(config.shapes))) or [1, 0]
 
 
-def _find_latents(config: TestConfig, model: TrainedModel, voxels: np.ndarray) -> np.ndarray:
+def _find_latents(config: TestConfig, model: TrainedModel, voxels: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     """The latents `[N, L]` of shapes `[N, R, R, R]`, with a line on the terminal on how good each is."""
-    latents = model.encode(voxels, noise_seed=config.seed if config.sample_posterior else None)
+    latents = model.encode(voxels, labels, noise_seed=config.seed if config.sample_posterior else None)
     if config.project:
         found = project_latents(
-            model.networks.generator, latents, voxels, steps=config.project, threshold=config.threshold
+            model.networks.generator,
+            latents,
+            voxels,
+            steps=config.project,
+            threshold=config.threshold,
+            labels=labels,
         )
         texts = [
             f"{before:.3f}, after {config.project} steps of projection {after:.3f}"
@@ -69,7 +86,7 @@ def _find_latents(config: TestConfig, model: TrainedModel, voxels: np.ndarray) -
         ]
         latents = found.latents
     else:
-        probabilities = tf.constant(model.generate(latents)[..., np.newaxis])
+        probabilities = tf.constant(model.generate(latents, labels)[..., np.newaxis])
         occupied = tf.constant(voxels[..., np.newaxis], tf.float32)
         overlaps = intersection_over_union(probabilities, occupied, config.threshold).numpy()
         texts = [f"{overlap:.3f}" for overlap in overlaps]

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import numpy as np
 
 from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.model_labels import model_labels
 from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.progress import progress_bar
@@ -28,8 +29,10 @@ def encode_shapes(model: TrainedModel, shapes: ShapeSet, numbers: np.ndarray) ->
     parts = []
     with progress_bar(total=len(numbers), desc="encoding", unit="shape", delay=_SECONDS_WITHOUT_A_BAR) as bar:
         for start in range(0, len(numbers), _BLOCK):
-            block = shapes.grids(numbers[start : start + _BLOCK])
-            parts.append(model.encode(block))
+            chosen = numbers[start : start + _BLOCK]
+            block = shapes.grids(chosen)
+            labels = model_labels(model.config, shapes.records.classes, shapes.labels[chosen])
+            parts.append(model.encode(block, labels))
             bar.update(len(block))
     return np.concatenate(parts)
 

@@ -8,6 +8,7 @@ import numpy as np
 from vae_gan3d.config import NeighborsConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.metrics_file import write_metrics
+from vae_gan3d.evaluation.model_labels import shape_labels
 from vae_gan3d.evaluation.shape_choice import ShapeChoice
 from vae_gan3d.evaluation.shape_neighbors import distances_to, nearest
 from vae_gan3d.evaluation.shape_set import ShapeSet
@@ -39,7 +40,8 @@ def find_neighbors(
     if own is not None and shapes.count < 2:
         raise UserError(f"{shapes.records.files[0]} holds no shape but {choice.name}: give records of more shapes")
     grid = choice.load(model.config.resolution)
-    distances = dict(zip(_MEASURES, distances_to(model, grid, shapes), strict=True))
+    labels = shape_labels(model.config, [choice])
+    distances = dict(zip(_MEASURES, distances_to(model, grid, shapes, labels), strict=True))
     numbers = {measure: nearest(distances[measure], config.count, excluded=own) for measure in _MEASURES}
     found = {measure: _describe(shapes, numbers[measure], distances) for measure in _MEASURES}
     for measure, title in _MEASURES.items():

@@ -34,7 +34,7 @@ class LatentPrior(Protocol):
 
     Attributes:
         name: `normal` or `mixture`, as `--prior` calls it.
-        classes: the class names that it tells apart, in label order; none for N(0, I).
+        classes: the class names that it tells apart, in label order; none where it tells none.
     """
 
     @property
@@ -71,24 +71,45 @@ class NormalPrior:
     Attributes:
         latent_size: L.
         deviation: the standard deviation of every dimension.
+        classes: of a conditional model, which are drawn as often as one another: their frequencies are not known here.
     """
 
     latent_size: int
     deviation: float = 1.0
+    classes: tuple[str, ...] = ()
     name: ClassVar[str] = "normal"
-    classes: ClassVar[tuple[str, ...]] = ()
 
     def sample(
         self, count: int, generator: np.random.Generator, classes: Sequence[str] | None = None
-    ) -> tuple[np.ndarray, None]:
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Draws latents, see `LatentPrior.sample`.
 
         Raises:
-            UserError: classes are asked for, which a normal prior does not know.
+            UserError: a class is asked for that the prior does not know.
         """
-        if classes is not None:
-            raise UserError("--prior=normal knows no classes: leave out --classes, or give --prior=mixture")
-        return (self.deviation * generator.standard_normal((count, self.latent_size))).astype(np.float32), None
+        self.require_classes(classes or ())
+        latents = (self.deviation * generator.standard_normal((count, self.latent_size))).astype(np.float32)
+        if not self.classes:
+            return latents, None
+        odds = np.array([classes is None or name in classes for name in self.classes], np.int64)
+        return latents, _in_proportion(odds, count, generator)
+
+    def require_classes(self, classes: Sequence[str]) -> None:
+        """Refuses classes that no conditional model gave to the prior.
+
+        Raises:
+            UserError: one of them is not known.
+        """
+        if classes and not self.classes:
+            raise UserError(
+                "--prior=normal knows no classes but those of a model trained with --conditional: leave out --classes, "
+                "or give --prior=mixture"
+            )
+        for name in classes:
+            if name not in self.classes:
+                raise UserError(
+                    f"--classes={name}: the model was trained on {', '.join(self.classes)}: give one of these"
+                )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

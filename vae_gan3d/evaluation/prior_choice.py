@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.model_labels import require_known_classes
 from vae_gan3d.evaluation.prior import LatentPrior, MixturePrior, NormalPrior, load_prior
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.run_folder import prior_file
@@ -42,7 +43,7 @@ class PriorChoice:
         if self.stored is not None:
             return self.stored
         if self.records is None:
-            return NormalPrior(model.config.latent_size, model.config.latent_deviation)
+            return normal_prior(model.config)
         from vae_gan3d.evaluation.prior_fitting import fit_and_store_prior
 
         return fit_and_store_prior(prefix, model, self.records, seed=seed)
@@ -76,9 +77,9 @@ def choose_prior(
             fit it on, or a class is not known.
     """
     if model.kind == "gan":
-        _refuse_what_needs_an_encoder(asked, prefix, classes)
-        return PriorChoice()
-    if asked == "normal":
+        _refuse_what_needs_an_encoder(asked, prefix, None if model.conditional else classes)
+    if model.kind == "gan" or asked == "normal":
+        normal_prior(model).require_classes(classes or ())
         return PriorChoice()
     path = prior_file(prefix)
     if path.is_file():
@@ -88,21 +89,29 @@ def choose_prior(
                 f"{path} is of latent size {stored.latent_size}, and the model of {model.latent_size}: remove it, and "
                 f"give {records_flag} to fit it again"
             )
+        require_known_classes(model, stored.classes)
         stored.require_classes(classes or ())
         return PriorChoice(stored=stored)
     if records is not None:
+        require_known_classes(model, records.classes)
         for name in classes or ():
             if name not in records.classes:
                 raise UserError(f"--classes={name}: the records hold {', '.join(records.classes)}: give one of these")
         return PriorChoice(records=records)
-    if asked == "mixture" or classes is not None:
+    if asked == "mixture" or (classes is not None and not model.conditional):
         raise UserError(f"{path} is missing: give {records_flag} of the training shapes, and the prior is fitted now")
+    normal_prior(model).require_classes(classes or ())
     print(
         f"note: {path} is missing, so samples are drawn from N(0, I): give {records_flag} of the training shapes to "
         "fit the better mixture",
         file=sys.stderr,
     )
     return PriorChoice()
+
+
+def normal_prior(model: ModelConfig) -> NormalPrior:
+    """The normal prior of a model, with its classes where it is conditional."""
+    return NormalPrior(model.latent_size, model.latent_deviation, model.known_classes)
 
 
 def _refuse_what_needs_an_encoder(asked: str | None, prefix: pathlib.Path, classes: Sequence[str] | None) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.mixture_choice import choose_mixture
 from vae_gan3d.evaluation.mixture_fitting import Posteriors
+from vae_gan3d.evaluation.model_labels import model_labels
 from vae_gan3d.evaluation.prior import MixturePrior
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.progress import progress_bar
@@ -79,13 +80,14 @@ def encode_records(model: TrainedModel, records: RecordSet) -> tuple[Posteriors,
         labels: `[N]` int64, positions in the records' classes.
 
     Raises:
-        UserError: a record cannot be read.
+        UserError: a record cannot be read, or is of a class that a conditional model does not know.
     """
     batches = ordered_batches(records, resolution=model.config.resolution, batch_size=_BATCH)
     found = []
     with progress_bar(total=records.count, desc="encoding", unit="shape", delay=_SECONDS_WITHOUT_A_BAR) as bar:
         for voxels, labels in batches.as_numpy_iterator():
-            found.append((*model.posterior(voxels[..., 0]), labels))
+            given = model_labels(model.config, records.classes, labels)
+            found.append((*model.posterior(voxels[..., 0], given), labels))
             bar.update(len(labels))
     means, log_variances, labels = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return Posteriors(means, np.exp(log_variances)), labels

@@ -31,13 +31,14 @@ class Projection:
 
 
 def project_latents(
-    generator: Callable[[tf.Tensor], tf.Tensor],
+    generator: Callable[..., tf.Tensor],
     latents: np.ndarray,
     voxels: np.ndarray,
     *,
     steps: int,
     learning_rate: float = 0.1,
     threshold: float = 0.5,
+    labels: np.ndarray | None = None,
 ) -> Projection:
     """Lowers the reconstruction loss of given shapes over their latents alone, each shape by itself.
 
@@ -46,12 +47,13 @@ def project_latents(
     fall and rise in step, so the latents of the best IoU along the way are kept.
 
     Args:
-        generator: maps `[B, L]` to logits `[B, R, R, R, 1]`; it is not changed.
+        generator: maps `[B, L]`, and `[B]` labels where these are given, to logits `[B, R, R, R, 1]`; not changed.
         latents: `[K, L]` float32, where the optimisation begins: the encoder's means.
         voxels: `[K, R, R, R]` in {0, 1}.
         steps: of Adam, 1 or more.
         learning_rate: of Adam, above 0.
         threshold: of the IoU, in (0, 1).
+        labels: `[K]` int64, classes for a conditional generator, which stay; None for any other.
 
     Returns:
         The projection.
@@ -70,6 +72,7 @@ def project_latents(
                 generator,
                 latents[start : start + _BATCH],
                 tf.cast(voxels[start : start + _BATCH, ..., np.newaxis], tf.float32),
+                () if labels is None else (tf.constant(labels[start : start + _BATCH]),),
                 steps=steps,
                 learning_rate=learning_rate,
                 threshold=threshold,
@@ -82,9 +85,10 @@ def project_latents(
 
 
 def _project_batch(
-    generator: Callable[[tf.Tensor], tf.Tensor],
+    generator: Callable[..., tf.Tensor],
     latents: np.ndarray,
     voxels: tf.Tensor,
+    labels: tuple[tf.Tensor, ...],
     *,
     steps: int,
     learning_rate: float,
@@ -98,7 +102,7 @@ def _project_batch(
 
     def take_step() -> tf.Tensor:
         with tf.GradientTape() as tape:
-            logits = generator(moved)
+            logits = generator(moved, *labels)
             loss = tf.reduce_sum(reconstruction_loss(logits, voxels, "bce"))
         optimizer.apply([tape.gradient(loss, moved)], [moved])
         return intersection_over_union(tf.sigmoid(logits), voxels, threshold)

@@ -4,6 +4,7 @@ import pathlib
 import sys
 
 from vae_gan3d.config import EvaluateConfig
+from vae_gan3d.errors import UserError
 from vae_gan3d.records.manifest import RECORD_SUFFIX, set_name
 from vae_gan3d.records.record_set import RecordSet, find_records
 
@@ -21,16 +22,16 @@ def choose_records(config: EvaluateConfig) -> tuple[RecordSet, RecordSet | None]
         The test shapes; the training shapes, or None where there are none, or none but the test shapes themselves.
 
     Raises:
-        UserError: records that are named cannot be found or are damaged.
+        UserError: records that are named cannot be found or are damaged, or a folder holds another set alone.
     """
     test = find_records(config.records, config.split_name)
-    print(f"test shapes: {test.count}, {_place(test)}")
     if _is_other_split(config.records, config.split_name, test):
-        print(
-            f"warning: {config.records} holds no set {config.split_name!r}, so {_place(test)} is taken: measures on "
-            "shapes that a model was trained on say nothing about new ones",
-            file=sys.stderr,
+        other = set_name(test.files[0].name)
+        raise UserError(
+            f"{config.records} holds no set {config.split_name!r} but {other!r}: write the test shapes with "
+            f"create_tf_record.py --if_train=false, or give --split_name={other}"
         )
+    print(f"test shapes: {test.count}, {_place(test)}")
     training = _find_training(config)
     if training is None:
         return test, None
@@ -53,7 +54,7 @@ def _find_training(config: EvaluateConfig) -> RecordSet | None:
 
 
 def _is_other_split(records: str, split_name: str, found: RecordSet) -> bool:
-    """Whether a folder's only set was taken in place of the one that was asked for."""
+    """Whether a folder's only set was found in place of the one that was asked for."""
     return pathlib.Path(records).is_dir() and set_name(found.files[0].name) != split_name
 
 

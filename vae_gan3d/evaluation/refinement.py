@@ -9,7 +9,9 @@ from vae_gan3d.evaluation.trained_model import TrainedModel
 _OCCUPIED_ABOVE = 0.4
 
 
-def refined_latents(model: TrainedModel, latents: np.ndarray, passages: int) -> np.ndarray:
+def refined_latents(
+    model: TrainedModel, latents: np.ndarray, passages: int, labels: np.ndarray | None = None
+) -> np.ndarray:
     """Sends latents through generator and encoder and takes the encoder's means in their place.
 
     What an autoencoder makes of a shape that is not quite like those it learned is more like them, so fragments become
@@ -20,10 +22,11 @@ def refined_latents(model: TrainedModel, latents: np.ndarray, passages: int) -> 
         model: the trained model.
         latents: `[K, L]` float32, drawn from a prior.
         passages: how many times, 0 or more.
+        labels: `[K]` int64, their classes, which stay; None where the model is not conditional.
 
     Returns:
         `[K, L]` float32.
     """
     for _ in range(passages):
-        latents = model.encode(model.generate(latents) > _OCCUPIED_ABOVE)
+        latents = model.encode(model.generate(latents, labels) > _OCCUPIED_ABOVE, labels)
     return latents

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from vae_gan3d.evaluation.model_labels import model_labels
 from vae_gan3d.evaluation.prior import LatentPrior
 from vae_gan3d.evaluation.refinement import refined_latents
 from vae_gan3d.evaluation.trained_model import TrainedModel
@@ -48,11 +49,13 @@ def draw_shapes(
         The shapes.
     """
     latents, labels = prior.sample(count, generator)
+    given = model_labels(model.config, prior.classes, labels)
     grids = np.empty((count, *[model.config.resolution] * 3), bool)
     with progress_bar(total=count, desc="drawing samples", unit="shape") as bar:
         for start in range(0, count, _BLOCK):
-            chosen = refined_latents(model, latents[start : start + _BLOCK], refinements)
-            block = model.generate(chosen) > threshold
+            of_block = None if given is None else given[start : start + _BLOCK]
+            chosen = refined_latents(model, latents[start : start + _BLOCK], refinements, of_block)
+            block = model.generate(chosen, of_block) > threshold
             grids[start : start + len(block)] = block
             bar.update(len(block))
     return DrawnShapes(grids, labels)

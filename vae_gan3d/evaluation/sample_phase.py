@@ -6,6 +6,7 @@ import sys
 import numpy as np
 
 from vae_gan3d.config import SampleConfig
+from vae_gan3d.evaluation.model_labels import model_labels
 from vae_gan3d.evaluation.prior import LatentPrior
 from vae_gan3d.evaluation.refinement import refined_latents
 from vae_gan3d.evaluation.trained_model import TrainedModel
@@ -29,7 +30,8 @@ def sample_shapes(config: SampleConfig, model: TrainedModel, prior: LatentPrior)
     """
     generator = np.random.default_rng(config.seed)
     latents, labels = prior.sample(config.count, generator, config.chosen_classes)
-    samples = model.generate(refined_latents(model, latents, config.refinements))
+    given = model_labels(model.config, prior.classes, labels)
+    samples = model.generate(refined_latents(model, latents, config.refinements, given), given)
     with atomic_path(config.output_dir / "samples.npy") as path:
         np.save(path, samples)
     names = None

@@ -20,12 +20,14 @@ class ShapeChoice:
         grid: `[N, N, N]` uint8 as the file holds it, or None for a record.
         records: the records that `index` counts in, or None for a file.
         index: of the record.
+        class_name: the class that a file is said to be of, or empty.
     """
 
     name: str
     grid: np.ndarray | None
     records: RecordSet | None = None
     index: int = 0
+    class_name: str = ""
 
     def load(self, resolution: int) -> np.ndarray:
         """The shape at the model's resolution, as `[R, R, R]` uint8 in {0, 1}.
@@ -40,13 +42,27 @@ class ShapeChoice:
         assert self.records is not None
         return read_record(self.records, self.index, resolution)
 
+    def load_class(self) -> str:
+        """The name of the shape's class: what a record says, or what was said of a file.
 
-def choose_shape(text: str, records: RecordSet | None) -> ShapeChoice:
+        Raises:
+            UserError: the record cannot be read.
+        """
+        if self.records is None:
+            return self.class_name
+        from vae_gan3d.records.pipeline import read_labeled_record
+
+        _, label = read_labeled_record(self.records, self.index, self.records.resolution)
+        return self.records.classes[label]
+
+
+def choose_shape(text: str, records: RecordSet | None, class_name: str = "") -> ShapeChoice:
     """Finds the shape that a flag such as `--shape1` names.
 
     Args:
         text: a path, or a whole number.
         records: where whole numbers count, or None.
+        class_name: the class that a file is said to be of, or empty.
 
     Returns:
         The shape, its file read.
@@ -55,7 +71,7 @@ def choose_shape(text: str, records: RecordSet | None) -> ShapeChoice:
         UserError: the file cannot be read, or there is no such record.
     """
     if not text.isdecimal():
-        return ShapeChoice(shape_name(text), read_one(pathlib.Path(text)))
+        return ShapeChoice(shape_name(text), read_one(pathlib.Path(text)), class_name=class_name)
     if records is None:
         raise UserError(f"shape {text} is the index of a record: say of which with --records, or give a file")
     if int(text) >= records.count:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vae_gan3d.evaluation.model_labels import model_labels
 from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.evaluation.voxel_distances import voxel_distances
@@ -29,24 +30,28 @@ def cosine_distances(latent: np.ndarray, others: np.ndarray) -> np.ndarray:
     return 1 - np.clip(cosines, -1, 1)
 
 
-def distances_to(model: TrainedModel, grid: np.ndarray, shapes: ShapeSet) -> tuple[np.ndarray, np.ndarray]:
+def distances_to(
+    model: TrainedModel, grid: np.ndarray, shapes: ShapeSet, labels: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """How far every shape of a set is from a given one.
 
     Args:
         model: the trained model.
         grid: the given shape, `[R, R, R]` uint8 in {0, 1}.
         shapes: at the model's resolution.
+        labels: `[1]` int64, the given shape's class as a conditional model counts them; None for other models.
 
     Returns:
         latents: `[count]` float32 in [0, 2], the `cosine_distances` between the encoder's means.
         voxels: `[count]` float32 in [0, 1], 1 - IoU.
     """
     given = grid[np.newaxis]
-    latent = model.encode(given)[0]
+    latent = model.encode(given, labels)[0]
     parts = []
     with progress_bar(total=shapes.count, desc="comparing", unit="shape", delay=_SECONDS_WITHOUT_A_BAR) as bar:
-        for _, block in shapes.blocks():
-            parts.append((cosine_distances(latent, model.encode(block)), voxel_distances(given, block)[0]))
+        for numbers, block in shapes.blocks():
+            of_block = model_labels(model.config, shapes.records.classes, shapes.labels[numbers])
+            parts.append((cosine_distances(latent, model.encode(block, of_block)), voxel_distances(given, block)[0]))
             bar.update(len(block))
     by_latents, by_voxels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return by_latents, by_voxels

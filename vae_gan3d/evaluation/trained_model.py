@@ -33,66 +33,86 @@ class TrainedModel:
         self.config = config
         self.networks = networks
         self._encode = tf.function(
-            lambda voxels: networks.require_encoder()(voxels), autograph=False, reduce_retracing=True
+            lambda voxels, labels: networks.require_encoder()(voxels, labels), autograph=False, reduce_retracing=True
         )
         self._generate = tf.function(
-            lambda latents: tf.sigmoid(networks.generator(latents)), autograph=False, reduce_retracing=True
+            lambda latents, labels: tf.sigmoid(networks.generator(latents, labels)),
+            autograph=False,
+            reduce_retracing=True,
         )
 
-    def posterior(self, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def posterior(self, voxels: np.ndarray, labels: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The latent Gaussians of shapes.
 
         Args:
             voxels: `[K, R, R, R]` in [0, 1].
+            labels: of a conditional model, the class of each: `[K]` integer, positions in its classes, or
+                `[K, classes]` float, shares of them.
 
         Returns:
             mean: `[K, L]` float32.
             log_variance: `[K, L]` float32 in [-8, 4].
 
         Raises:
-            ValueError: the model is a plain GAN, without an encoder.
+            ValueError: the model is a plain GAN, without an encoder; or labels are missing, superfluous, or of another
+                shape.
         """
         moments = [
-            self._encode(tf.cast(voxels[start : start + _BATCH, ..., np.newaxis], tf.float32))
-            for start in range(0, len(voxels), _BATCH)
+            self._encode(tf.cast(voxels[batch, ..., np.newaxis], tf.float32), _part(labels, batch))
+            for batch in _batches(len(voxels))
         ]
         mean, log_variance = (tf.concat(parts, axis=0).numpy() for parts in zip(*moments, strict=True))
         return mean, log_variance
 
-    def encode(self, voxels: np.ndarray, *, noise_seed: int | None = None) -> np.ndarray:
+    def encode(
+        self, voxels: np.ndarray, labels: np.ndarray | None = None, *, noise_seed: int | None = None
+    ) -> np.ndarray:
         """Encodes shapes.
 
         Args:
             voxels: `[K, R, R, R]` in [0, 1].
+            labels: as in `posterior`.
             noise_seed: adds the encoder's noise, drawn by this seed; None gives the means.
 
         Returns:
             `[K, L]` float32.
 
         Raises:
-            ValueError: the model is a plain GAN, without an encoder.
+            ValueError: as `posterior`.
         """
-        mean, log_variance = self.posterior(voxels)
+        mean, log_variance = self.posterior(voxels, labels)
         if noise_seed is None:
             return mean
         step = tf.constant(0, tf.int64)
         noise = latent_noise(mean.shape, seed=noise_seed, stream=POSTERIOR_STREAM, step=step)
         return reparameterize(mean, log_variance, noise).numpy()
 
-    def generate(self, latents: np.ndarray) -> np.ndarray:
+    def generate(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """Generates shapes.
 
         Args:
             latents: `[K, L]` float32.
+            labels: as in `posterior`.
 
         Returns:
             `[K, R, R, R]` float32 probabilities.
+
+        Raises:
+            ValueError: labels are missing, superfluous, or of another shape.
         """
         parts = [
-            self._generate(tf.constant(latents[start : start + _BATCH], tf.float32)).numpy()
-            for start in range(0, len(latents), _BATCH)
+            self._generate(tf.constant(latents[batch], tf.float32), _part(labels, batch)).numpy()
+            for batch in _batches(len(latents))
         ]
         return np.concatenate(parts)[..., 0]
+
+
+def _batches(count: int) -> list[slice]:
+    return [slice(start, start + _BATCH) for start in range(0, count, _BATCH)]
+
+
+def _part(labels: np.ndarray | None, batch: slice) -> tf.Tensor | None:
+    return None if labels is None else tf.constant(labels[batch])
 
 
 def load_model(prefix: pathlib.Path, config: ModelConfig) -> TrainedModel:

@@ -36,6 +36,16 @@ def check_sizes(**sizes: int) -> None:
             raise ValueError(f"{name}={size} must be 1 or more")
 
 
+def check_depth(depth: int) -> None:
+    """Refuses a number of blocks below 0.
+
+    Raises:
+        ValueError: it is.
+    """
+    if depth < 0:
+        raise ValueError(f"depth={depth} must be 0 or more")
+
+
 def activation_layer(kind: str, name: str, leaky_slope: float = LEAKY_SLOPE) -> keras.layers.Layer:
     """Builds the activation that `--activation` names; that of `leaky_relu` has the slope `leaky_slope` below 0.
 

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.blocks import LEAKY_SLOPE
+from vae_gan3d.networks.blocks import CORE_SIDE, LEAKY_SLOPE, stage_count
+from vae_gan3d.networks.class_labels import check_classes, class_shares, class_vectors
 from vae_gan3d.networks.spectral_norm import SpectralDense, advance_direction
 from vae_gan3d.networks.trunk import Trunk
 
@@ -13,8 +14,13 @@ from vae_gan3d.networks.trunk import Trunk
 class Discriminator(keras.Model):
     """Mirrors the encoder: strided 3D convolutions to 4^3 with LeakyReLU, then one logit.
 
+    With classes, the inner product of a learned vector of the class and the pooled features is added to the logit
+    (Miyato and Koyama 2018, "cGANs with Projection Discriminator", equation 3). Features are summed over the 4^3 cells,
+    as there, and divided by 8, the root of their number: pooling then lengthens no difference, and spectral
+    normalisation bounds the new term as it bounds the logit.
+
     Attributes:
-        arguments: what it was made with, by name.
+        arguments: what it was made with, by name; `classes` only where there are some.
     """
 
     def __init__(
@@ -25,6 +31,7 @@ class Discriminator(keras.Model):
         normalization: str,
         spectral_normalization: bool = False,
         leaky_slope: float = LEAKY_SLOPE,
+        classes: int = 0,
     ) -> None:
         """Makes and builds the network.
 
@@ -34,11 +41,13 @@ class Discriminator(keras.Model):
             normalization: `group`, `batch` or `none`.
             spectral_normalization: divides every kernel by its spectral norm (Miyato et al. 2018).
             leaky_slope: of LeakyReLU below 0.
+            classes: how many the labels tell apart; 0 for a network without labels.
 
         Raises:
             ValueError: a size is too small, a name is not known, or the slope is negative.
         """
         super().__init__(name="discriminator")
+        check_classes(classes)
         self.arguments: dict[str, Any] = {
             "resolution": resolution,
             "base_width": base_width,
@@ -50,6 +59,12 @@ class Discriminator(keras.Model):
         self.flatten = keras.layers.Flatten(name="flatten", dtype="float32")
         dense = SpectralDense if spectral_normalization else keras.layers.Dense
         self.logit = dense(1, dtype="float32", name="logit")
+        self.projection = None
+        if classes:
+            width = base_width * 2 ** (stage_count(resolution) - 1)
+            self.projection = class_vectors(width, spectral_normalization=spectral_normalization)
+            self.arguments["classes"] = classes
+        self._classes = classes
         self._spectral_normalization = spectral_normalization
         self.build((None, resolution, resolution, resolution, 1))
 
@@ -57,23 +72,37 @@ class Discriminator(keras.Model):
         """Builds every layer for `[B, R, R, R, 1]`."""
         self.trunk.build(input_shape)
         self.logit.build(self.flatten.compute_output_shape(self.trunk.compute_output_shape(input_shape)))
+        if self.projection is not None:
+            self.projection.build((None, self._classes))
         self.built = True
 
-    def call(self, voxels: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, voxels: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         """Judges voxels.
 
         Args:
             voxels: `[B, R, R, R, 1]` float in [0, 1].
+            labels: the class of each, see `class_shares`; None without classes.
             training: uses batch statistics where the normalisation has two modes.
 
         Returns:
             `[B, 1]` float32 logits, high for real.
+
+        Raises:
+            ValueError: labels are missing, superfluous, or of another shape.
         """
+        shares = class_shares(labels, self._classes)
         core = self.trunk(voxels)  # [B, 4, 4, 4, C]
-        return self.logit(self.flatten(core))  # [B, 1]
+        features = self.flatten(core)  # [B, 64 C], float32
+        logits = self.logit(features)  # [B, 1]
+        if self.projection is None:
+            return logits
+        cells = tf.reshape(features, [-1, CORE_SIDE**3, core.shape[-1]])
+        pooled = tf.reduce_sum(cells, axis=1) / CORE_SIDE**1.5  # [B, C]
+        return logits + tf.reduce_sum(self.projection(shares) * pooled, axis=1, keepdims=True)
 
     def advance_spectral_norms(self) -> None:
         """One power iteration on every kernel, to be called once a training step; nothing without them."""
         if self._spectral_normalization:
-            for layer in (*(block.convolution for block in self.trunk.blocks), self.logit):
+            heads = [self.logit] if self.projection is None else [self.logit, self.projection]
+            for layer in (*(block.convolution for block in self.trunk.blocks), *heads):
                 advance_direction(layer)

@@ -13,6 +13,7 @@ from vae_gan3d.networks.blocks import (
     check_sizes,
     stage_count,
 )
+from vae_gan3d.networks.class_labels import check_classes, class_shares, class_vectors
 from vae_gan3d.networks.trunk import Trunk
 
 # exp(-8) to exp(4): wide enough for any posterior seen, narrow enough that exp never overflows in bfloat16.
@@ -26,9 +27,12 @@ class Encoder(keras.Model):
     is the flattened form of `[4, 4, 4, latent_size / 64]`, and each moment comes from its own part of the shape and
     what surrounds it.
 
+    With classes, a learned grid `[4, 4, 4, C]` of each class is added to what the convolutions see: after them, so that
+    their own features tell classes apart without having been told.
+
     Attributes:
         latent_size: dimensions of the latent vector.
-        arguments: what it was made with, by name.
+        arguments: what it was made with, by name; `classes` and `depth` only where there are some.
     """
 
     def __init__(
@@ -40,6 +44,8 @@ class Encoder(keras.Model):
         normalization: str,
         latent_layout: str = "vector",
         leaky_slope: float = LEAKY_SLOPE,
+        classes: int = 0,
+        depth: int = 0,
     ) -> None:
         """Makes and builds the network.
 
@@ -50,23 +56,31 @@ class Encoder(keras.Model):
             normalization: `group`, `batch` or `none`.
             latent_layout: `vector` or `grid`.
             leaky_slope: of LeakyReLU below 0.
+            classes: how many the labels tell apart; 0 for a network without labels.
+            depth: residual blocks after each stage.
 
         Raises:
             ValueError: a size is too small, a name is not known, or the slope is negative.
         """
         super().__init__(name="encoder")
         check_sizes(latent_size=latent_size)
+        check_classes(classes)
         check_latent_layout(latent_layout, latent_size)
         trunk: dict[str, Any] = {
             "resolution": resolution,
             "base_width": base_width,
             "normalization": normalization,
             "leaky_slope": leaky_slope,
+            **({"depth": depth} if depth else {}),
         }
         self.arguments = {**trunk, "latent_size": latent_size, "latent_layout": latent_layout}
+        if classes:
+            self.arguments["classes"] = classes
         self.latent_size = latent_size
+        self._classes = classes
         self.trunk = Trunk(**trunk)
         width = base_width * 2 ** (stage_count(resolution) - 1)
+        self.class_grids = class_vectors(CORE_SIDE**3 * width) if classes else None
         if latent_layout == "grid":
             self.refine = ResidualBlock(width, normalization, "leaky_relu", name="refine", leaky_slope=leaky_slope)
             self.moments = keras.layers.Conv3D(2 * latent_size // CORE_SIDE**3, 1, dtype="float32", name="moments")
@@ -79,22 +93,33 @@ class Encoder(keras.Model):
         """Builds every layer for `[B, R, R, R, 1]`."""
         self.trunk.build(input_shape)
         core = self.trunk.compute_output_shape(input_shape)
+        if self.class_grids is not None:
+            self.class_grids.build((None, self._classes))
         self.refine.build(core)
         self.moments.build(self.refine.compute_output_shape(core))
         self.built = True
 
-    def call(self, voxels: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(
+        self, voxels: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Encodes voxels.
 
         Args:
             voxels: `[B, R, R, R, 1]` float in [0, 1].
+            labels: the class of each, see `class_shares`; None without classes.
             training: uses batch statistics where the normalisation has two modes.
 
         Returns:
             mean: `[B, latent_size]` float32.
             log_variance: `[B, latent_size]` float32 in [-8, 4].
+
+        Raises:
+            ValueError: labels are missing, superfluous, or of another shape.
         """
+        shares = class_shares(labels, self._classes)
         core = self.trunk(voxels)  # [B, 4, 4, 4, C]
+        if self.class_grids is not None:
+            core += tf.cast(tf.reshape(self.class_grids(shares), tf.shape(core)), core.dtype)
         moments = self.moments(self.refine(core))  # [B, 2 latent_size], or [B, 4, 4, 4, 2 latent_size / 64]
         mean, log_variance = tf.split(moments, 2, axis=-1)
         mean = tf.reshape(mean, [-1, self.latent_size])

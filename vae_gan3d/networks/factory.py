@@ -50,6 +50,8 @@ def build_networks(
     spectral_normalization: bool = False,
     leaky_slope: float = LEAKY_SLOPE,
     with_encoder: bool = True,
+    classes: int = 0,
+    depth: int = 0,
     seed: int = 0,
 ) -> Networks:
     """Builds encoder (but for a plain GAN), generator and discriminator with their first weights.
@@ -68,6 +70,8 @@ def build_networks(
         spectral_normalization: divides every kernel of the discriminator by its spectral norm.
         leaky_slope: of the encoder's and the discriminator's LeakyReLU below 0.
         with_encoder: False for a plain GAN.
+        classes: how many the labels tell apart that every network is given; 0 for networks without labels.
+        depth: residual blocks after each stage of encoder and generator.
         seed: of the first weights.
 
     Returns:
@@ -86,6 +90,8 @@ def build_networks(
             normalization=normalization,
             latent_layout=latent_layout,
             leaky_slope=leaky_slope,
+            classes=classes,
+            depth=depth,
         )
     generator = Generator(
         resolution=resolution,
@@ -95,6 +101,8 @@ def build_networks(
         activation=activation,
         architecture=architecture,
         latent_layout=latent_layout,
+        classes=classes,
+        depth=depth,
     )
     discriminator = Discriminator(
         resolution=resolution,
@@ -102,5 +110,6 @@ def build_networks(
         normalization="none" if architecture == "default" else normalization,
         spectral_normalization=spectral_normalization,
         leaky_slope=leaky_slope,
+        classes=classes,
     )
     return Networks(encoder, generator, discriminator)

@@ -1,5 +1,7 @@
 """A latent vector to voxels."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -7,16 +9,19 @@ from vae_gan3d.networks.blocks import (
     CORE_SIDE,
     ConvolutionBlock,
     ResidualBlock,
+    check_depth,
     check_latent_layout,
     check_sizes,
     doubling,
     refining,
     stage_count,
 )
+from vae_gan3d.networks.class_labels import check_classes, class_shares, class_vectors
 from vae_gan3d.networks.voxel_convolutions import VoxelTransposedConvolution
 
 # Shapes fill 1 to 10 % of their grids: starting near there saves the steps that would only darken a grey grid.
 _FIRST_LOGIT = -3.0
+_CLASS_CHANNELS = 8
 
 
 class Generator(keras.Model):
@@ -28,9 +33,11 @@ class Generator(keras.Model):
     network (Wu et al. 2016, "Learning a Probabilistic Latent Space of Object Shapes via 3D Generative-Adversarial
     Modeling", section 3.1), at 64^3 and base_width 64 with 512-256-128-64-1 channels.
 
+    With classes, a learned vector of each is joined to the latent: 8 channels, in the layout `grid` for every cell.
+
     Attributes:
         latent_size: dimensions of the latent vector.
-        arguments: what it was made with, by name.
+        arguments: what it was made with, by name; `classes` and `depth` only where there are some.
     """
 
     def __init__(
@@ -43,6 +50,8 @@ class Generator(keras.Model):
         activation: str,
         architecture: str,
         latent_layout: str = "vector",
+        classes: int = 0,
+        depth: int = 0,
     ) -> None:
         """Makes and builds the network.
 
@@ -54,15 +63,19 @@ class Generator(keras.Model):
             activation: see `blocks.activation_layer`.
             architecture: `default` or `3dgan`.
             latent_layout: `vector` or `grid`.
+            classes: how many the labels tell apart; 0 for a network without labels.
+            depth: residual blocks after each stage, beside what the architecture has.
 
         Raises:
             ValueError: a size is too small, or a name is not known.
         """
         super().__init__(name="generator")
         check_sizes(latent_size=latent_size, base_width=base_width)
+        check_classes(classes)
         if architecture not in ("default", "3dgan"):
             raise ValueError(f"architecture={architecture!r} is not known: give default or 3dgan")
         check_latent_layout(latent_layout, latent_size)
+        check_depth(depth)
         self.latent_size = latent_size
         self.arguments = {
             "resolution": resolution,
@@ -72,8 +85,16 @@ class Generator(keras.Model):
             "activation": activation,
             "architecture": architecture,
             "latent_layout": latent_layout,
+            **({"classes": classes} if classes else {}),
+            **({"depth": depth} if depth else {}),
         }
+        self._classes = classes
         self._latent_shape = _latent_shape(latent_size, latent_layout)
+        self.class_latents = None
+        if classes:
+            cells = math.prod(self._latent_shape[:3])
+            # Beginning as wide as the latents of N(0, I) that they stand beside.
+            self.class_latents = class_vectors(cells * _CLASS_CHANNELS, keras.initializers.RandomNormal(stddev=1.0))
         stages = stage_count(resolution)
         core_width = base_width * 2 ** (stages - 1)
         if latent_layout == "grid":
@@ -90,30 +111,45 @@ class Generator(keras.Model):
             blocks.append(doubling(width, normalization, activation, f"stage{stage}"))
             if architecture == "default":
                 blocks.append(refining(width, normalization, activation, f"refine{stage}"))
+            for number in range(depth):
+                name = f"stage{stage}_residual{number}"
+                blocks.append(ResidualBlock(width, normalization, activation, name=name))
         self.blocks = blocks
         self.voxels = VoxelTransposedConvolution(first_bias=first_bias, name="voxels")
         self.build((None, latent_size))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds every layer for `[B, latent_size]`."""
-        shape: tuple[int | None, ...] = (None, *self._latent_shape)
+        *cells, channels = self._latent_shape
+        if self.class_latents is not None:
+            self.class_latents.build((None, self._classes))
+            channels += _CLASS_CHANNELS
+        shape: tuple[int | None, ...] = (None, *cells, channels)
         for block in (self.opening, *self.blocks):
             block.build(shape)
             shape = block.compute_output_shape(shape)
         self.voxels.build(shape)
         self.built = True
 
-    def features(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def features(self, latents: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         """Everything before the last layer.
 
         Args:
             latents: `[B, latent_size]` float.
+            labels: the class of each, see `class_shares`; None without classes.
             training: uses batch statistics where the normalisation has two modes.
 
         Returns:
             `[B, R/2, R/2, R/2, base_width]` in the policy's compute type.
+
+        Raises:
+            ValueError: labels are missing, superfluous, or of another shape.
         """
+        shares = class_shares(labels, self._classes)
         outputs = tf.reshape(latents, [-1, *self._latent_shape])  # [B, 1, 1, 1, latent_size] or [B, 4, 4, 4, .. / 64]
+        if self.class_latents is not None:
+            of_classes = tf.reshape(self.class_latents(shares), [-1, *self._latent_shape[:3], _CLASS_CHANNELS])
+            outputs = tf.concat([outputs, tf.cast(of_classes, outputs.dtype)], axis=-1)
         outputs = self.opening(outputs, training=training)  # [B, 4, 4, 4, C]
         for block in self.blocks:
             outputs = block(outputs, training=training)
@@ -123,17 +159,21 @@ class Generator(keras.Model):
         """The last layer: `[B, R/2, R/2, R/2, base_width]` to logits `[B, R, R, R, 1]` float32."""
         return tf.cast(self.voxels(features), tf.float32)
 
-    def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, latents: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         """Generates voxels.
 
         Args:
             latents: `[B, latent_size]` float.
+            labels: the class of each, see `class_shares`; None without classes.
             training: uses batch statistics where the normalisation has two modes.
 
         Returns:
             `[B, R, R, R, 1]` float32 logits; their sigmoid is the probability that a voxel is occupied.
+
+        Raises:
+            ValueError: labels are missing, superfluous, or of another shape.
         """
-        return self.logits(self.features(latents, training))
+        return self.logits(self.features(latents, labels, training))
 
 
 def _latent_shape(latent_size: int, latent_layout: str) -> tuple[int, int, int, int]:

@@ -59,7 +59,8 @@ class SpectralDense(_EveryVariableSaved, keras.layers.Dense):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Maps `[B, C]` to `[B, units]`."""
-        return tf.matmul(inputs, normalized_kernel(self.kernel, self.direction)) + self.bias
+        outputs = tf.matmul(inputs, normalized_kernel(self.kernel, self.direction))
+        return outputs + self.bias if self.use_bias else outputs
 
 
 def power_iteration(kernel: tf.Tensor, direction: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -3,11 +3,13 @@
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.blocks import LEAKY_SLOPE, check_sizes, halving, stage_count
+from vae_gan3d.networks.blocks import LEAKY_SLOPE, ResidualBlock, check_depth, check_sizes, halving, stage_count
 
 
 class Trunk(keras.layers.Layer):
     """Strided 4^3 convolutions with LeakyReLU; base_width channels at half the resolution, doubling from there.
+
+    With a depth, residual blocks follow each of them.
 
     In the published discriminator (Wu et al. 2016) these are the layers 64-128-256-512, at 64^3 and base_width 64.
     """
@@ -20,6 +22,7 @@ class Trunk(keras.layers.Layer):
         normalization: str,
         spectral_normalization: bool = False,
         leaky_slope: float = LEAKY_SLOPE,
+        depth: int = 0,
     ) -> None:
         """Makes the layers.
 
@@ -29,12 +32,14 @@ class Trunk(keras.layers.Layer):
             normalization: `group`, `batch` or `none`.
             spectral_normalization: divides every kernel by its spectral norm.
             leaky_slope: of LeakyReLU below 0.
+            depth: residual blocks after each stage.
 
         Raises:
             ValueError: a size is too small, a name is not known, or the slope is negative.
         """
         super().__init__(name="trunk")
         check_sizes(base_width=base_width)
+        check_depth(depth)
         self.blocks = [
             halving(
                 base_width * 2**stage,
@@ -45,13 +50,28 @@ class Trunk(keras.layers.Layer):
             )
             for stage in range(stage_count(resolution))
         ]
+        self.residuals = [
+            [
+                ResidualBlock(
+                    base_width * 2**stage,
+                    normalization,
+                    "leaky_relu",
+                    name=f"stage{stage}_residual{number}",
+                    leaky_slope=leaky_slope,
+                )
+                for number in range(depth)
+            ]
+            for stage in range(stage_count(resolution))
+        ]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds every layer for `[B, R, R, R, 1]`."""
         shape = input_shape
-        for block in self.blocks:
+        for block, residuals in zip(self.blocks, self.residuals, strict=True):
             block.build(shape)
             shape = block.compute_output_shape(shape)
+            for residual in residuals:
+                residual.build(shape)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """`[B, R, R, R, 1]` to `[B, 4, 4, 4, C]`."""
@@ -63,8 +83,10 @@ class Trunk(keras.layers.Layer):
     def features(self, voxels: tf.Tensor) -> list[tf.Tensor]:
         """The output of every stage, outermost first: `[B, R/2, R/2, R/2, base_width]` to `[B, 4, 4, 4, C]`."""
         outputs = []
-        for block in self.blocks:
+        for block, residuals in zip(self.blocks, self.residuals, strict=True):
             voxels = block(voxels)
+            for residual in residuals:
+                voxels = residual(voxels)
             outputs.append(voxels)
         return outputs
 

@@ -114,11 +114,27 @@ def read_record(record_set: RecordSet, index: int, resolution: int) -> np.ndarra
     Raises:
         UserError: there is no such record, it is damaged, or the resolution cannot be reached.
     """
+    return read_labeled_record(record_set, index, resolution)[0]
+
+
+def read_labeled_record(record_set: RecordSet, index: int, resolution: int) -> tuple[np.ndarray, int]:
+    """Reads one record with its class.
+
+    Args:
+        record_set, index, resolution: as in `read_record`.
+
+    Returns:
+        voxels: `[R, R, R]` uint8 in {0, 1}.
+        label: a position in the set's classes.
+
+    Raises:
+        UserError: as `read_record`.
+    """
     if not 0 <= index < record_set.count:
         raise UserError(f"there is no record {index}: the set has {record_set.count}, from 0 to {record_set.count - 1}")
     reader = RowReader(record_set, resolution)
-    rows, _ = reader.read(np.asarray([index], np.int64))
-    return resize_grid(unpack_grid(rows[0].tobytes(), reader.resolution), resolution)
+    rows, labels = reader.read(np.asarray([index], np.int64))
+    return resize_grid(unpack_grid(rows[0].tobytes(), reader.resolution), resolution), int(labels[0])
 
 
 def sample_indices(step: tf.Tensor, count: int, batch_size: int, seed: int) -> tf.Tensor:

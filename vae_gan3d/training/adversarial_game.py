@@ -23,6 +23,7 @@ class Reconstruction(NamedTuple):
         latents: `[B, L]` float32, drawn from the posterior of each.
         logits: `[B, R, R, R, 1]` float32, the generator's.
         by_logits: `[B, R, R, R, 1]`, the reconstruction loss's gradient at them.
+        labels: `[B]` int64, the classes of the shapes; None where the networks are not conditional.
     """
 
     tape: tf.GradientTape
@@ -30,6 +31,7 @@ class Reconstruction(NamedTuple):
     latents: tf.Tensor
     logits: tf.Tensor
     by_logits: tf.Tensor
+    labels: tf.Tensor | None = None
 
 
 class Adversarial(NamedTuple):
@@ -39,7 +41,7 @@ class Adversarial(NamedTuple):
         by_logits: `[B, R, R, R, 1]`, the weighted adversarial gradient at the reconstruction's logits.
         by_generator: the same at the generator's variables, through the prior samples.
         by_discriminator: the discriminator's gradients.
-        metrics: `[6]` float32, in the order of `ADVERSARIAL_METRICS`; NaN while the game has not begun.
+        metrics: `[7]` float32, in the order of `ADVERSARIAL_METRICS`; NaN while the game has not begun.
     """
 
     by_logits: tf.Tensor
@@ -65,6 +67,7 @@ def adversarial_part(state: TrainingState, options: StepOptions, reconstruction:
         state.step >= options.adversarial_warmup,
         lambda: _play(state, options, reconstruction),
         lambda: _rest(state, reconstruction.logits),
+        name="adversarial_game",
     )
 
 
@@ -76,15 +79,15 @@ def summed(ours: list[tf.Tensor], theirs: list[tf.Tensor]) -> list[tf.Tensor]:
 def _play(state: TrainingState, options: StepOptions, reconstruction: Reconstruction) -> Adversarial:
     """The adversarial game on a batch: both sides' gradients from one pass of the discriminator."""
     _, generator, discriminator = state.networks
-    tape, voxels, latents, logits, by_logits = reconstruction
+    tape, voxels, latents, logits, by_logits, labels = reconstruction
     last_kernel = generator.voxels.kernel
     new_latents = _new_latents(state, options, latents)
     with tf.GradientTape(persistent=True) as prior_tape:
-        prior_logits = generator(new_latents, training=True)
+        prior_logits = generator(new_latents, labels, training=True)
     with tf.GradientTape(persistent=True) as game_tape:
         game_tape.watch([logits, prior_logits])
         fakes = tf.sigmoid(tf.concat([logits, prior_logits], axis=0))  # [2B, R, R, R, 1]
-        deceiving, telling, accuracy = _game_losses(discriminator, options, voxels, fakes)
+        deceiving, telling, accuracy = _game_losses(discriminator, options, voxels, fakes, labels)
     by_reconstruction, by_prior = game_tape.gradient(deceiving, [logits, prior_logits])
     factor = adaptive_weight(
         tape.gradient(logits, last_kernel, output_gradients=by_logits),
@@ -94,13 +97,11 @@ def _play(state: TrainingState, options: StepOptions, reconstruction: Reconstruc
     )
     by_generator = prior_tape.gradient(prior_logits, generator.trainable_variables, output_gradients=factor * by_prior)
     by_discriminator = game_tape.gradient(telling, discriminator.trainable_variables)
-    penalties, by_penalty = penalty_term(discriminator, options, voxels, fakes, tf.identity(state.step))
-    return Adversarial(
-        factor * by_reconstruction,
-        by_generator,
-        summed(by_discriminator, by_penalty),
-        tf.concat([tf.stack([deceiving, telling, accuracy, factor]), penalties], axis=0),
-    )
+    penalties, by_penalty = penalty_term(discriminator, options, voxels, fakes, tf.identity(state.step), labels)
+    by_discriminator = summed(by_discriminator, by_penalty)
+    norm = tf.linalg.global_norm(by_discriminator)
+    metrics = tf.concat([tf.stack([deceiving, telling, accuracy, factor]), penalties, norm[tf.newaxis]], axis=0)
+    return Adversarial(factor * by_reconstruction, by_generator, by_discriminator, metrics)
 
 
 def _new_latents(state: TrainingState, options: StepOptions, latents: tf.Tensor) -> tf.Tensor:
@@ -108,7 +109,8 @@ def _new_latents(state: TrainingState, options: StepOptions, latents: tf.Tensor)
 
     Samples of N(0, I), or points on the lines from each latent of the batch to the next one's, at random places
     (Berthelot et al. 2019, "Understanding and Improving Interpolation in Autoencoders via an Adversarial
-    Regularizer"): what lies between shapes is where a mixture fitted to the posterior draws.
+    Regularizer"): what lies between shapes is where a mixture fitted to the posterior draws. The caller generates both
+    under the labels of the batch, which on a line between two classes is that of the first.
     """
     noise = latent_noise(tuple(latents.shape), seed=options.seed, stream=PRIOR_STREAM, step=state.step)
     if options.adversarial_latents == "prior":
@@ -117,12 +119,17 @@ def _new_latents(state: TrainingState, options: StepOptions, latents: tf.Tensor)
 
 
 def _game_losses(
-    discriminator: Discriminator, options: StepOptions, voxels: tf.Tensor, fakes: tf.Tensor
+    discriminator: Discriminator,
+    options: StepOptions,
+    voxels: tf.Tensor,
+    fakes: tf.Tensor,
+    labels: tf.Tensor | None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """What the generator and the discriminator are to lower, and the discriminator's accuracy."""
     kind = options.adversarial_loss
-    fake_logits = discriminator(fakes, training=True)
-    real_logits = discriminator(voxels, training=True)
+    fake_labels = None if labels is None else tf.tile(labels, [2])  # of reconstructions, then of new shapes
+    fake_logits = discriminator(fakes, fake_labels, training=True)
+    real_logits = discriminator(voxels, labels, training=True)
     deceiving = 0.5 * options.batch_mean(generator_loss(fake_logits, kind))
     on_real = discriminator_loss(real_logits, kind, real=True, label_smoothing=options.label_smoothing)
     on_fake = discriminator_loss(fake_logits, kind, real=False)

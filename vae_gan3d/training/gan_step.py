@@ -11,34 +11,50 @@ from vae_gan3d.training.step_metrics import STEP_METRICS
 from vae_gan3d.training.step_options import StepOptions
 from vae_gan3d.training.updates import apply_where, set_learning_rates, statistics_kept, update_average
 
-_DISCRIMINATOR_METRICS = ("discriminator_loss", "discriminator_accuracy", "r1_penalty", "gradient_penalty")
+_DISCRIMINATOR_METRICS = (
+    "discriminator_loss",
+    "discriminator_accuracy",
+    "d_gradient_norm",
+    "r1_penalty",
+    "gradient_penalty",
+)
+_GENERATOR_METRICS = ("generator_loss", "gradient_norm")
 
 
-def gan_step(state: TrainingState, options: StepOptions, voxels: tf.Tensor) -> tf.Tensor:
+def gan_step(
+    state: TrainingState, options: StepOptions, voxels: tf.Tensor, labels: tf.Tensor | None = None
+) -> tf.Tensor:
     """Trains the discriminator `d_steps` times, then the generator `g_steps` times, by one batch.
 
     Goodfellow et al. 2014, algorithm 1, with the same real shapes in every turn of the discriminator. Each turn draws
-    latents of its own from N(0, latent_deviation²).
+    latents of its own from N(0, latent_deviation²). Of a conditional model it generates shapes of the batch's classes.
 
     Args:
         state: generator, discriminator, optimizers and step; changed.
         options: the constants.
         voxels: `[B, R, R, R, 1]` float32 in {0, 1}.
+        labels: `[B]` int64, their classes; None where the networks are not conditional.
 
     Returns:
-        `[9]` float32, means over the batch and over the turns in the order of `STEP_METRICS`; NaN where a GAN has none.
+        `[11]` float32, means over the batch and over the turns in the order of `STEP_METRICS`; NaN where a GAN has
+        none.
     """
     set_learning_rates(state, options, discriminator_enters=0)
-    told = [train_discriminator(state, options, voxels, turn) for turn in range(options.d_steps)]
-    deceived = [train_generator(state, options, voxels.shape[0], turn) for turn in range(options.g_steps)]
-    update_average(state, options.ema_decay)
+    with tf.name_scope("discriminator_turns"):
+        told = [train_discriminator(state, options, voxels, turn, labels) for turn in range(options.d_steps)]
+    with tf.name_scope("generator_turns"):
+        deceived = [train_generator(state, options, voxels.shape[0], turn, labels) for turn in range(options.g_steps)]
+    with tf.name_scope("average"):
+        update_average(state, options.ema_decay)
     state.step.assign_add(1)
     found = dict(zip(_DISCRIMINATOR_METRICS, tf.unstack(_mean_of_known(tf.stack(told))), strict=True))
-    found["generator_loss"] = tf.reduce_mean(tf.stack(deceived))
+    found.update(zip(_GENERATOR_METRICS, tf.unstack(tf.reduce_mean(tf.stack(deceived), axis=0)), strict=True))
     return tf.stack([found.get(name, tf.constant(float("nan"))) for name in STEP_METRICS])
 
 
-def train_discriminator(state: TrainingState, options: StepOptions, voxels: tf.Tensor, turn: int) -> tf.Tensor:
+def train_discriminator(
+    state: TrainingState, options: StepOptions, voxels: tf.Tensor, turn: int, labels: tf.Tensor | None = None
+) -> tf.Tensor:
     """Trains the discriminator once, or lets it rest above its accuracy; the generator stays as it is, bit for bit.
 
     Args:
@@ -46,33 +62,39 @@ def train_discriminator(state: TrainingState, options: StepOptions, voxels: tf.T
         options: the constants.
         voxels: `[B, R, R, R, 1]` float32 in {0, 1}.
         turn: which of the step's `d_steps`, from 0.
+        labels: `[B]` int64, the classes of the real shapes and of those to generate; None without classes.
 
     Returns:
-        `[4]` float32: loss, accuracy, R1 and the penalty of wgan-gp, the last two NaN where they are not measured.
+        `[5]` float32: loss, accuracy, the norm of all gradients, R1 and the penalty of wgan-gp, the last two NaN where
+        they are not measured.
     """
     _, generator, discriminator = state.networks
     kind = options.adversarial_loss
     with statistics_kept(generator):
-        fakes = tf.sigmoid(generator(_latents(state, options, voxels.shape[0], turn), training=True))
+        fakes = tf.sigmoid(generator(_latents(state, options, voxels.shape[0], turn), labels, training=True))
     with tf.GradientTape() as tape:
-        real_logits = discriminator(voxels, training=True)
-        fake_logits = discriminator(fakes, training=True)
+        real_logits = discriminator(voxels, labels, training=True)
+        fake_logits = discriminator(fakes, labels, training=True)
         on_real = discriminator_loss(real_logits, kind, real=True, label_smoothing=options.label_smoothing)
         loss = options.batch_mean(on_real) + options.batch_mean(discriminator_loss(fake_logits, kind, real=False))
     gradients = tape.gradient(loss, discriminator.trainable_variables)
-    penalties, by_penalty = penalty_term(discriminator, options, voxels, fakes, state.step * options.d_steps + turn)
+    update = state.step * options.d_steps + turn
+    penalties, by_penalty = penalty_term(discriminator, options, voxels, fakes, update, labels)
+    gradients = [mine + other for mine, other in zip(gradients, by_penalty, strict=True)]
     accuracy = discriminator_accuracy(real_logits, fake_logits)
     discriminator.advance_spectral_norms()
     apply_where(
         accuracy <= options.d_accuracy_threshold,
         state.d_optimizer,
-        [mine + other for mine, other in zip(gradients, by_penalty, strict=True)],
+        gradients,
         discriminator.trainable_variables,
     )
-    return tf.concat([tf.stack([loss, accuracy]), penalties], axis=0)
+    return tf.concat([tf.stack([loss, accuracy, tf.linalg.global_norm(gradients)]), penalties], axis=0)
 
 
-def train_generator(state: TrainingState, options: StepOptions, count: int, turn: int) -> tf.Tensor:
+def train_generator(
+    state: TrainingState, options: StepOptions, count: int, turn: int, labels: tf.Tensor | None = None
+) -> tf.Tensor:
     """Trains the generator once; the discriminator stays as it is, bit for bit.
 
     Args:
@@ -80,18 +102,20 @@ def train_generator(state: TrainingState, options: StepOptions, count: int, turn
         options: the constants.
         count: how many shapes to generate, B.
         turn: which of the step's `g_steps`, from 0.
+        labels: `[B]` int64, the classes of the shapes to generate; None without classes.
 
     Returns:
-        The loss, a float32 scalar.
+        `[2]` float32: the loss, and the norm of all gradients.
     """
     _, generator, discriminator = state.networks
     latents = _latents(state, options, count, options.d_steps + turn)
     with statistics_kept(discriminator), tf.GradientTape() as tape:
-        fakes = tf.sigmoid(generator(latents, training=True))
-        judged = discriminator(fakes, training=True)
+        fakes = tf.sigmoid(generator(latents, labels, training=True))
+        judged = discriminator(fakes, labels, training=True)
         loss = options.batch_mean(generator_loss(judged, options.adversarial_loss))
-    state.optimizer.apply(tape.gradient(loss, generator.trainable_variables), generator.trainable_variables)
-    return loss
+    gradients = tape.gradient(loss, generator.trainable_variables)
+    state.optimizer.apply(gradients, generator.trainable_variables)
+    return tf.stack([loss, tf.linalg.global_norm(gradients)])
 
 
 def _latents(state: TrainingState, options: StepOptions, count: int, turn: int) -> tf.Tensor:

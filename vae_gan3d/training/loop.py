@@ -4,6 +4,7 @@ import dataclasses
 import math
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -12,11 +13,13 @@ from tqdm import tqdm
 from vae_gan3d.config import MIRROR_AXES, TrainingConfig
 from vae_gan3d.files import make_folder
 from vae_gan3d.progress import progress_bar
-from vae_gan3d.records.pipeline import read_record, training_batches
+from vae_gan3d.records.pipeline import read_labeled_record, training_batches
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
 from vae_gan3d.training.gan_step import gan_step
 from vae_gan3d.training.health import all_watches
+from vae_gan3d.training.hyperparameters import final_metrics, run_hyperparameters
+from vae_gan3d.training.looks import Looks
 from vae_gan3d.training.monitor import make_monitor
 from vae_gan3d.training.precision import set_precision
 from vae_gan3d.training.run_folder import write_run_config
@@ -29,7 +32,7 @@ from vae_gan3d.training.stop_request import StopRequest, stop_request
 from vae_gan3d.training.train_step import train_step
 from vae_gan3d.training.weight_files import load_weight_files, save_weight_files
 
-_COLUMNS = (*STEP_METRICS, "occupancy_ratio", "steps_per_second")
+_COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "steps_per_second")
 # What stands beside the bar, where it is known, and its form.
 _SHOWN = {
     "reconstruction": ("reconstruction_loss", ".0f"),
@@ -39,14 +42,17 @@ _SHOWN = {
     "occupancy": ("occupancy_ratio", ".2f"),
 }
 _MONITORED = 64
+# Is given the epochs completed, and everything that training changes.
+AfterSave = Callable[[int, TrainingState], None]
 
 
-def train(config: TrainingConfig, records: RecordSet) -> int:
+def train(config: TrainingConfig, records: RecordSet, after_save: AfterSave | None = None) -> int:
     """Trains until the last epoch, or until Ctrl-C or SIGTERM; resumes what the run folder holds.
 
     Args:
         config: the run.
         records: the checked records.
+        after_save: called after each checkpoint that is due; what it raises ends the run.
 
     Returns:
         0, or 128 plus the signal's number where a signal stopped the run.
@@ -66,8 +72,14 @@ def train(config: TrainingConfig, records: RecordSet) -> int:
         return 0
     _begin_with_weights(config, state, restored)
     make_folder(config.save_path)
-    run = _Run(config, records, state, schedule)
-    write_run_config(config.save_path, config.model, batch_size=config.batch_size, record_count=records.count)
+    run = _Run(config, records, state, schedule, after_save)
+    write_run_config(
+        config.save_path,
+        config.model,
+        batch_size=config.batch_size,
+        record_count=records.count,
+        optimizer=config.optimizer.kind,
+    )
     beginning = "from the start" if restored is None else f"on from model.ckpt-{restored}, step {int(state.step)}"
     print(
         f"training {config.model.describe()}, {precision}, on {records.count} shapes, "
@@ -83,10 +95,7 @@ def train(config: TrainingConfig, records: RecordSet) -> int:
             run.take_steps(stop)
         finally:
             run.log.close()
-    if stop:
-        return stop.exit_status
-    print(f"next: python test.py --phase=sample --checkpoint={config.save_path}")
-    return 0
+    return stop.exit_status if stop else 0
 
 
 def build_state(config: TrainingConfig) -> TrainingState:
@@ -97,6 +106,7 @@ def build_state(config: TrainingConfig) -> TrainingState:
         d_learning_rate=config.optimizer.d_learning_rate,
         beta1=config.optimizer.beta1,
         seed=config.seed,
+        optimizer=config.optimizer.kind,
     )
 
 
@@ -133,7 +143,15 @@ def _begin_with_weights(config: TrainingConfig, state: TrainingState, restored: 
 class _Run:
     """The moving parts of one run."""
 
-    def __init__(self, config: TrainingConfig, records: RecordSet, state: TrainingState, schedule: Schedule) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        records: RecordSet,
+        state: TrainingState,
+        schedule: Schedule,
+        after_save: AfterSave | None,
+    ) -> None:
+        self._after_save = after_save
         self._config = config
         self._state = state
         self._schedule = schedule
@@ -147,17 +165,30 @@ class _Run:
             stop_step=schedule.total_steps,
             mirror_axes=[MIRROR_AXES.index(axis) for axis in config.mirror],
         )
-        shapes = _spread_shapes(records, config.model.resolution)
-        self._monitor = make_monitor(state.average, shapes, config.seed, config.model.latent_deviation)
+        self._conditional = config.model.conditional
+        shapes, labels = _spread_shapes(records, config.model.resolution)
+        self._monitor = make_monitor(
+            state.average, shapes, config.seed, config.model.latent_deviation, labels if self._conditional else None
+        )
         self._watches = all_watches(
             encoded=state.networks.encoder is not None,
             kl_warmup=config.loss.kl_warmup,
             adversarial_loss=config.loss.adversarial_loss,
         )
         self.log = RunLog(config.save_path, config.logdir, _COLUMNS, self._step)
+        board = self.log.tensorboard
+        board.write_hyperparameters(str(config.save_path), run_hyperparameters(config))
+        self._looks = Looks(
+            self._monitor,
+            board,
+            config.save_path,
+            image_every=config.image_every,
+            total_steps=schedule.total_steps,
+        )
         options = step_options(config, schedule.total_steps)
         take_step = gan_step if config.model.kind == "gan" else train_step
-        self._take_step = tf.function(lambda voxels: take_step(state, options, voxels), autograph=False)
+        self._take_step = tf.function(lambda voxels, labels: take_step(state, options, voxels, labels), autograph=False)
+        self._graph_shown = False
         self._window: list[tf.Tensor] = []
         self._window_start = time.monotonic()
 
@@ -165,24 +196,33 @@ class _Run:
         """Trains to the last step, or to the first one after a request to stop."""
         config, schedule = self._config, self._schedule
         with progress_bar(total=schedule.total_steps, initial=self._step, unit="step") as bar:
-            for voxels, _ in self._batches:
+            for voxels, labels in self._batches:
                 if self._step == config.loss.adversarial_warmup and _game_begins(config):
                     bar.write("the discriminator enters: a step takes two to three times as long", file=sys.stderr)
-                self._window.append(self._take_step(voxels))
+                self._take(voxels, labels if self._conditional else None)
                 self._step += 1
                 last = self._step == schedule.total_steps
                 if self._step % config.log_every == 0 or last:
                     self._write_log(bar)
                 if self._step % config.image_every == 0 or last:
-                    self._save_pictures()
+                    self._looks.look(schedule.epochs_completed(self._step), self._step)
                 if schedule.checkpoint_due(self._step):
                     self._save(schedule.epochs_completed(self._step), bar, quiet=not last)
+                    if self._after_save is not None:
+                        self._after_save(schedule.epochs_completed(self._step), self._state)
                 elif stop:
                     self._save(schedule.epoch_in_progress(self._step), bar, quiet=False)
                 bar.update()
                 if stop:
                     bar.write(f"stopped at step {self._step}: the same command goes on from there", file=sys.stderr)
                     return
+
+    def _take(self, *arguments: tf.Tensor | None) -> None:
+        """Takes a step, and shows the graph of the first one, which is then traced already."""
+        self._window.append(self._take_step(*arguments))
+        if not self._graph_shown:
+            self.log.tensorboard.write_graph(self._take_step.get_concrete_function(*arguments).graph)
+            self._graph_shown = True
 
     def _save(self, epoch: int, bar: tqdm, *, quiet: bool) -> None:
         prefix = save_checkpoint(self._state.checkpoint(), self._config.save_path, epoch, self._config.keep_checkpoints)
@@ -193,8 +233,11 @@ class _Run:
     def _write_log(self, bar: tqdm) -> None:
         values = dict(zip(STEP_METRICS, _mean_without_nan(tf.stack(self._window).numpy()), strict=True))
         values["steps_per_second"] = len(self._window) / (time.monotonic() - self._window_start)
+        values.update(self._learning_rates(playing=not math.isnan(values["discriminator_loss"])))
         values["occupancy_ratio"] = self._monitor.occupancy_ratio()
         self.log.write(self._schedule.epochs_completed(self._step), self._step, values)
+        if self._step == self._schedule.total_steps:
+            self.log.tensorboard.write_scalars(self._step, final_metrics(values))
         known = {label: form for label, form in _SHOWN.items() if not math.isnan(values[form[0]])}
         bar.set_postfix({label: format(values[name], form) for label, (name, form) in known.items()}, refresh=False)
         for watch in self._watches:
@@ -204,18 +247,21 @@ class _Run:
         self._window = []
         self._window_start = time.monotonic()
 
-    def _save_pictures(self) -> None:
-        epoch = self._schedule.epochs_completed(self._step)
-        for name, path in self._monitor.save_pictures(self._config.save_path, epoch, self._step).items():
-            picture = tf.io.decode_png(tf.io.read_file(str(path)), channels=3)
-            self.log.write_picture(name, self._step, picture.numpy())
+    def _learning_rates(self, *, playing: bool) -> dict[str, float]:
+        """Both optimizers' rates of the step just taken; the discriminator's is NaN while it is not trained."""
+        ours, theirs = (
+            float(tf.convert_to_tensor(optimizer.learning_rate))
+            for optimizer in (self._state.optimizer, self._state.d_optimizer)
+        )
+        return {"learning_rate": ours, "d_learning_rate": theirs if playing else math.nan}
 
 
-def _spread_shapes(records: RecordSet, resolution: int) -> np.ndarray:
-    """Shapes from all over the records, so of every class: `[K, R, R, R, 1]` float32 in {0, 1}."""
+def _spread_shapes(records: RecordSet, resolution: int) -> tuple[np.ndarray, np.ndarray]:
+    """Shapes from all over the records, so of every class: `[K, R, R, R, 1]` float32 in {0, 1}, and labels `[K]`."""
     numbers = np.unique(np.linspace(0, records.count - 1, _MONITORED).astype(int))
-    voxels = [read_record(records, int(number), resolution) for number in numbers]
-    return np.stack(voxels)[..., np.newaxis].astype(np.float32)
+    found = [read_labeled_record(records, int(number), resolution) for number in numbers]
+    voxels, labels = zip(*found, strict=True)
+    return np.stack(voxels)[..., np.newaxis].astype(np.float32), np.array(labels, np.int64)
 
 
 def _mean_without_nan(rows: np.ndarray) -> list[float]:

@@ -22,19 +22,22 @@ _SAMPLED = 32
 class Monitor(abc.ABC):
     """Generates shapes from the same places of the latent space at each look, so that looks can be compared."""
 
-    def __init__(self, generator: Generator, voxels: np.ndarray) -> None:
+    def __init__(self, generator: Generator, voxels: np.ndarray, labels: np.ndarray | None) -> None:
         """Fixes what is looked at.
 
         Args:
             generator: the averaged one.
             voxels: `[B, R, R, R, 1]` float32 in {0, 1}, real shapes, the more the better.
+            labels: `[<= 32]` int64, the classes of the generated shapes; None where the networks are not conditional.
         """
+        self._labels = labels
         self._real_occupancy = float(tf.reduce_mean(occupancy(voxels)))
-        self._generate = tf.function(lambda latents: tf.sigmoid(generator(latents)), autograph=False)
+        self._generate = tf.function(lambda latents, labels: tf.sigmoid(generator(latents, labels)), autograph=False)
 
     def occupancy_ratio(self) -> float:
         """Mean occupancy of 32 generated shapes over that of the real shapes."""
-        return float(tf.reduce_mean(occupancy(self._generate(self._latents())))) / max(self._real_occupancy, 1e-9)
+        generated = self._generate(self._latents(), self._labels)
+        return float(tf.reduce_mean(occupancy(generated))) / max(self._real_occupancy, 1e-9)
 
     def save_pictures(self, save_path: pathlib.Path, epoch: int, step: int) -> dict[str, pathlib.Path]:
         """Draws generated shapes, and originals over their reconstructions where there are any.
@@ -52,9 +55,20 @@ class Monitor(abc.ABC):
         """
         folder = make_folder(save_path / PICTURES_NAME / f"epoch-{epoch}_sample-{step}")
         path = folder / "samples.png"
-        samples = self._generate(self._latents()).numpy()[..., 0]
-        save_sheet(path, samples, columns=8, title=f"{self._title}, step {step}")
+        save_sheet(path, self.shapes(), columns=8, title=f"{self._title}, step {step}")
         return {"samples": path}
+
+    def shapes(self) -> np.ndarray:
+        """The generated shapes, `[<= 32, R, R, R]` float32 probabilities."""
+        return self._generate(self._latents(), self._labels).numpy()[..., 0]
+
+    def latent_moments(self) -> dict[str, np.ndarray]:
+        """What the encoder says of real shapes, `[<= 32, L]` each: `latent_mean` and `latent_log_variance`.
+
+        Returns:
+            Both by name; nothing where there is no encoder.
+        """
+        return {}
 
     @property
     @abc.abstractmethod
@@ -75,33 +89,44 @@ class ShapeMonitor(Monitor):
 
     _title = "between shapes"
 
-    def __init__(self, encoder: Encoder, generator: Generator, voxels: np.ndarray, seed: int) -> None:
+    def __init__(
+        self, encoder: Encoder, generator: Generator, voxels: np.ndarray, seed: int, labels: np.ndarray | None = None
+    ) -> None:
         """Fixes what is looked at.
 
         Args:
             encoder, generator: the averaged ones.
             voxels: `[B, R, R, R, 1]` float32 in {0, 1}, real shapes, the more the better.
             seed: of the places between shapes.
+            labels: `[B]` int64, the classes of the shapes; None where the networks are not conditional.
         """
-        super().__init__(generator, voxels)
         pictured = np.linspace(0, len(voxels) - 1, min(_PICTURED, len(voxels))).astype(int)
         self._real = tf.constant(voxels[pictured])
+        self._real_labels = None if labels is None else labels[pictured]
         ends = np.linspace(0, len(voxels) - 1, min(_SAMPLED, len(voxels))).astype(int)
+        super().__init__(generator, voxels, None if labels is None else labels[ends])
         self._ends = tf.constant(voxels[ends])
         self._shares = tf.random.stateless_uniform((len(ends), 1), seed=(seed, 2))
-        self._encode = tf.function(lambda real: encoder(real)[0], autograph=False)
+        self._encode = tf.function(lambda real, of: encoder(real, of), autograph=False)
 
     def save_pictures(self, save_path: pathlib.Path, epoch: int, step: int) -> dict[str, pathlib.Path]:
         """Draws both, see `Monitor.save_pictures`."""
         pictures = super().save_pictures(save_path, epoch, step)
         path = pictures["samples"].with_name("reconstructions.png")
-        reconstructions = self._generate(self._encode(self._real)).numpy()[..., 0]
-        save_pairs(path, self._real.numpy()[..., 0], reconstructions, title=f"reconstructions, step {step}")
+        means, _ = self._encode(self._real, self._real_labels)
+        reconstructions = self._generate(means, self._real_labels)
+        grids = reconstructions.numpy()[..., 0]
+        save_pairs(path, self._real.numpy()[..., 0], grids, title=f"reconstructions, step {step}")
         return {**pictures, "reconstructions": path}
 
+    def latent_moments(self) -> dict[str, np.ndarray]:
+        """See `Monitor.latent_moments`."""
+        mean, log_variance = self._encode(self._ends, self._labels)
+        return {"latent_mean": mean.numpy(), "latent_log_variance": log_variance.numpy()}
+
     def _latents(self) -> tf.Tensor:
-        """Points on the lines from each shape's latent to the next one's."""
-        means = self._encode(self._ends)
+        """Points on the lines from each shape's latent to the next one's; their class is that of the first."""
+        means, _ = self._encode(self._ends, self._labels)
         return interpolated(means, tf.roll(means, 1, axis=0), self._shares)
 
 
@@ -110,7 +135,14 @@ class PriorMonitor(Monitor):
 
     _title = "samples"
 
-    def __init__(self, generator: Generator, voxels: np.ndarray, seed: int, latent_deviation: float) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        voxels: np.ndarray,
+        seed: int,
+        latent_deviation: float,
+        labels: np.ndarray | None = None,
+    ) -> None:
         """Fixes what is looked at.
 
         Args:
@@ -118,8 +150,11 @@ class PriorMonitor(Monitor):
             voxels: `[B, R, R, R, 1]` float32 in {0, 1}, real shapes.
             seed: of the samples.
             latent_deviation: of the prior N(0, latent_deviation²).
+            labels: `[B]` int64, the classes of the shapes, which samples have as often; None where the networks are not
+                conditional.
         """
-        super().__init__(generator, voxels)
+        spread = np.arange(_SAMPLED) * len(voxels) // _SAMPLED
+        super().__init__(generator, voxels, None if labels is None else labels[spread])
         noise = tf.random.stateless_normal((_SAMPLED, generator.latent_size), seed=(seed, 3))
         self._drawn = latent_deviation * noise
 
@@ -128,7 +163,9 @@ class PriorMonitor(Monitor):
         return self._drawn
 
 
-def make_monitor(networks: Networks, voxels: np.ndarray, seed: int, latent_deviation: float) -> Monitor:
+def make_monitor(
+    networks: Networks, voxels: np.ndarray, seed: int, latent_deviation: float, labels: np.ndarray | None = None
+) -> Monitor:
     """The monitor that suits a model.
 
     Args:
@@ -136,7 +173,8 @@ def make_monitor(networks: Networks, voxels: np.ndarray, seed: int, latent_devia
         voxels: `[B, R, R, R, 1]` float32 in {0, 1}, real shapes, the more the better.
         seed: of the places that are looked at.
         latent_deviation: of a plain GAN's prior.
+        labels: `[B]` int64, the classes of the shapes; None where the networks are not conditional.
     """
     if networks.encoder is None:
-        return PriorMonitor(networks.generator, voxels, seed, latent_deviation)
-    return ShapeMonitor(networks.encoder, networks.generator, voxels, seed)
+        return PriorMonitor(networks.generator, voxels, seed, latent_deviation, labels)
+    return ShapeMonitor(networks.encoder, networks.generator, voxels, seed, labels)

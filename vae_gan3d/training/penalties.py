@@ -9,7 +9,12 @@ from vae_gan3d.training.step_options import StepOptions
 
 
 def penalty_term(
-    discriminator: Discriminator, options: StepOptions, voxels: tf.Tensor, fakes: tf.Tensor, update: tf.Tensor
+    discriminator: Discriminator,
+    options: StepOptions,
+    voxels: tf.Tensor,
+    fakes: tf.Tensor,
+    update: tf.Tensor,
+    labels: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """R1, or for wgan-gp its own penalty, on every `r1_every`-th update and weighted by that number.
 
@@ -21,6 +26,8 @@ def penalty_term(
         voxels: `[B, R, R, R, 1]` float32, real.
         fakes: `[K, R, R, R, 1]` float32 in [0, 1], generated.
         update: int64 scalar, how often the discriminator was trained before.
+        labels: `[B]` int64, the classes of the real shapes, under which what lies between them and generated ones is
+            judged too; None where the discriminator is not conditional.
 
     Returns:
         `[2]`, the penalties `r1_penalty` and `gradient_penalty`, NaN where one is not measured; and the gradients at
@@ -32,7 +39,7 @@ def penalty_term(
     unknown = tf.constant(float("nan"))
 
     def judge(shapes: tf.Tensor) -> tf.Tensor:
-        return discriminator(shapes, training=True)
+        return discriminator(shapes, labels, training=True)
 
     def penalize() -> tuple[tf.Tensor, list[tf.Tensor]]:
         with tf.GradientTape() as tape:

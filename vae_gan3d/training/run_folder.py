@@ -20,6 +20,7 @@ WEIGHTS_SUFFIX = ".weights.h5"
 NETWORK_NAMES = ("encoder", "generator", "discriminator")
 CONFIG_FORMAT = "vae_gan3d.model"
 CONFIG_SCHEMA = 1
+_FIRST_OPTIMIZER = "adam"  # the only one, before config.json said which
 _INDEX_PATTERN = re.compile(rf"{re.escape(CHECKPOINT_STEM)}-(\d+)\.index")
 
 
@@ -91,7 +92,9 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
     return prefix
 
 
-def write_run_config(folder: pathlib.Path, model: ModelConfig, *, batch_size: int, record_count: int) -> None:
+def write_run_config(
+    folder: pathlib.Path, model: ModelConfig, *, batch_size: int, record_count: int, optimizer: str = _FIRST_OPTIMIZER
+) -> None:
     """Writes `config.json`: the networks, from which the test phases rebuild them, and what resuming must repeat.
 
     Raises:
@@ -104,6 +107,7 @@ def write_run_config(folder: pathlib.Path, model: ModelConfig, *, batch_size: in
         "model": dataclasses.asdict(model),
         "batch_size": batch_size,
         "record_count": record_count,
+        "optimizer": optimizer,
     }
     write_text(folder / CONFIG_NAME, json.dumps(contents, indent=2) + "\n")
 
@@ -139,8 +143,10 @@ def require_encoder(model: ModelConfig, prefix: pathlib.Path) -> None:
         )
 
 
-def require_same_run(folder: pathlib.Path, model: ModelConfig, *, batch_size: int) -> None:
-    """Refuses to go on in a run folder with other networks, or another batch, by which its steps and epochs count.
+def require_same_run(
+    folder: pathlib.Path, model: ModelConfig, *, batch_size: int, optimizer: str = _FIRST_OPTIMIZER
+) -> None:
+    """Refuses to go on in a run folder with other networks, another optimizer, or another batch, by which epochs count.
 
     Raises:
         UserError: they are not the same; both are described.
@@ -151,11 +157,18 @@ def require_same_run(folder: pathlib.Path, model: ModelConfig, *, batch_size: in
             f"{folder} holds a run of another model ({there.describe()}) than asked for ({model.describe()}): "
             "give the same flags, or another --save_path"
         )
-    batch_there = _read_contents(folder).get("batch_size")
+    contents = _read_contents(folder)
+    batch_there = contents.get("batch_size")
     if batch_there != batch_size:
         raise UserError(
             f"{folder} holds a run with --batch_size={batch_there}, by which its epochs count, not {batch_size}: "
             "give the same, or another --save_path"
+        )
+    optimizer_there = contents.get("optimizer", _FIRST_OPTIMIZER)
+    if optimizer_there != optimizer:
+        raise UserError(
+            f"{folder} holds a run with --optimizer={optimizer_there}, whose state its checkpoints hold, not "
+            f"{optimizer}: give the same, or another --save_path"
         )
 
 

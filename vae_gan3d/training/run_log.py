@@ -1,4 +1,4 @@
-"""What a run writes about itself: `metrics.csv` and TensorBoard's logs."""
+"""The numbers that a run writes about itself: rows of `metrics.csv`, and the same in TensorBoard."""
 
 import csv
 import io
@@ -6,16 +6,19 @@ import math
 import pathlib
 from collections.abc import Sequence
 
-import numpy as np
-import tensorflow as tf
-
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import write_text
 from vae_gan3d.training.run_folder import METRICS_NAME
+from vae_gan3d.training.tensorboard_log import TensorBoardLog
 
 
 class RunLog:
-    """Appends rows of numbers to `metrics.csv` and to TensorBoard, and pictures to TensorBoard."""
+    """Appends rows of numbers to `metrics.csv` and to TensorBoard.
+
+    Attributes:
+        columns: names of all numbers, in order.
+        tensorboard: what else is written goes there.
+    """
 
     def __init__(self, save_path: pathlib.Path, logdir: pathlib.Path, columns: Sequence[str], start_step: int) -> None:
         """Opens the log.
@@ -39,7 +42,7 @@ class RunLog:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self._path, text.getvalue())
-        self._events = tf.summary.create_file_writer(str(logdir))
+        self.tensorboard = TensorBoardLog(logdir)
 
     def write(self, epoch: int, step: int, values: dict[str, float]) -> None:
         """Adds one row; a NaN becomes an empty field and is left out of TensorBoard.
@@ -60,24 +63,11 @@ class RunLog:
                 csv.DictWriter(file, self.columns, restval="", lineterminator="\n").writerow(row)
         except OSError as error:
             raise UserError(f"cannot write {self._path}: {error.strerror}") from error
-        with self._events.as_default(step):
-            for name, value in known.items():
-                tf.summary.scalar(name, value)
-
-    def write_picture(self, name: str, step: int, picture: np.ndarray) -> None:
-        """Shows a picture in TensorBoard.
-
-        Args:
-            name: its tag.
-            step: steps taken.
-            picture: `[H, W, 3]` uint8.
-        """
-        with self._events.as_default(step):
-            tf.summary.image(name, picture[np.newaxis])
+        self.tensorboard.write_scalars(step, known)
 
     def close(self) -> None:
         """Flushes and closes TensorBoard's file."""
-        self._events.close()
+        self.tensorboard.close()
 
 
 def read_metrics(path: pathlib.Path) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from vae_gan3d.networks.factory import Networks, build_networks
+from vae_gan3d.training.optimizers import make_optimizer
 
 
 class TrainingState:
@@ -29,6 +30,7 @@ class TrainingState:
         d_learning_rate: float,
         beta1: float,
         seed: int,
+        optimizer: str = "adam",
     ) -> None:
         """Builds everything, before anything is traced.
 
@@ -38,16 +40,17 @@ class TrainingState:
             d_learning_rate: of the discriminator.
             beta1: Adam's first decay.
             seed: of the first weights.
+            optimizer: the kind of both, see `make_optimizer`.
 
         Raises:
-            ValueError: the networks refuse their arguments.
+            ValueError: the networks refuse their arguments, or the kind is not known.
         """
         self.networks = build_networks(**network_arguments, seed=seed)
         self.average = build_networks(**network_arguments, seed=seed)
         self.learning_rate, self.d_learning_rate = learning_rate, d_learning_rate
-        self.optimizer = keras.optimizers.Adam(learning_rate, beta_1=beta1, beta_2=0.99, name="adam")
+        self.optimizer = make_optimizer(optimizer, learning_rate, beta1=beta1, name=optimizer)
         self.optimizer.build(self.trained_variables)
-        self.d_optimizer = keras.optimizers.Adam(d_learning_rate, beta_1=beta1, beta_2=0.99, name="d_adam")
+        self.d_optimizer = make_optimizer(optimizer, d_learning_rate, beta1=beta1, name=f"d_{optimizer}")
         self.d_optimizer.build(self.networks.discriminator.trainable_variables)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
 

@@ -8,6 +8,7 @@ ADVERSARIAL_METRICS = (
     "adversarial_factor",
     "r1_penalty",
     "gradient_penalty",
+    "d_gradient_norm",
 )
 # A number that a model lacks, or that was not measured in a step, is NaN.
-STEP_METRICS = ("reconstruction_loss", "kl", "iou", *ADVERSARIAL_METRICS)
+STEP_METRICS = ("reconstruction_loss", "kl", "iou", "gradient_norm", *ADVERSARIAL_METRICS)

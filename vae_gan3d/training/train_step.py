@@ -12,7 +12,9 @@ from vae_gan3d.training.step_options import StepOptions
 from vae_gan3d.training.updates import apply_where, set_learning_rates, update_average
 
 
-def train_step(state: TrainingState, options: StepOptions, voxels: tf.Tensor) -> tf.Tensor:
+def train_step(
+    state: TrainingState, options: StepOptions, voxels: tf.Tensor, labels: tf.Tensor | None = None
+) -> tf.Tensor:
     """Trains every network of a VAE-GAN, or of a VAE, by one batch.
 
     Reconstruction and adversarial gradients meet at the generator's logits, so that generator and encoder need one
@@ -22,38 +24,43 @@ def train_step(state: TrainingState, options: StepOptions, voxels: tf.Tensor) ->
         state: networks, optimizers and step; changed.
         options: the constants.
         voxels: `[B, R, R, R, 1]` float32 in {0, 1}.
+        labels: `[B]` int64, their classes; None where the networks are not conditional.
 
     Returns:
-        `[9]` float32, means over the batch in the order of `STEP_METRICS`.
+        `[11]` float32, means over the batch in the order of `STEP_METRICS`.
     """
     encoder, generator = state.networks.require_encoder(), state.networks.generator
     noise_shape = (voxels.shape[0], encoder.latent_size)
     noise = latent_noise(noise_shape, seed=options.seed, stream=POSTERIOR_STREAM, step=state.step)
-    with tf.GradientTape(persistent=True) as tape:
-        mean, log_variance = encoder(voxels, training=True)
+    with tf.name_scope("forward"), tf.GradientTape(persistent=True) as tape:
+        mean, log_variance = encoder(voxels, labels, training=True)
         latents = reparameterize(mean, log_variance, noise)
-        features = generator.features(latents, training=True)
+        features = generator.features(latents, labels, training=True)
         logits = generator.logits(features)
         reconstruction = options.batch_mean(reconstruction_loss(logits, voxels, options.reconstruction_loss))
         kl = options.batch_mean(kl_divergence(mean, log_variance))
         difference = reconstruction
         if options.dice_weight > 0:
             difference += options.dice_weight * options.batch_mean(dice_loss(logits, voxels))
-    by_logits = tape.gradient(difference, logits)
-    adversarial = adversarial_part(state, options, Reconstruction(tape, voxels, latents, logits, by_logits))
-    gradients = tape.gradient(
-        [logits, kl],
-        state.trained_variables,
-        output_gradients=[
-            by_logits + adversarial.by_logits,
-            kl_weight_at(state.step, options.kl_weight, options.kl_warmup),
-        ],
-    )
-    first = len(encoder.trainable_variables)
-    gradients[first:] = summed(gradients[first:], adversarial.by_generator)
-    _update(state, options, gradients, adversarial)
-    iou = options.batch_mean(intersection_over_union(tf.sigmoid(logits), voxels))
-    return tf.concat([tf.stack([reconstruction, kl, iou]), adversarial.metrics], axis=0)
+    with tf.name_scope("backward"):
+        by_logits = tape.gradient(difference, logits)
+        adversarial = adversarial_part(state, options, Reconstruction(tape, voxels, latents, logits, by_logits, labels))
+        gradients = tape.gradient(
+            [logits, kl],
+            state.trained_variables,
+            output_gradients=[
+                by_logits + adversarial.by_logits,
+                kl_weight_at(state.step, options.kl_weight, options.kl_warmup),
+            ],
+        )
+        first = len(encoder.trainable_variables)
+        gradients[first:] = summed(gradients[first:], adversarial.by_generator)
+    with tf.name_scope("update"):
+        _update(state, options, gradients, adversarial)
+    with tf.name_scope("metrics"):
+        iou = options.batch_mean(intersection_over_union(tf.sigmoid(logits), voxels))
+        norm = tf.linalg.global_norm(gradients)
+        return tf.concat([tf.stack([reconstruction, kl, iou, norm]), adversarial.metrics], axis=0)
 
 
 def _update(state: TrainingState, options: StepOptions, gradients: list[tf.Tensor], adversarial: Adversarial) -> None:

@@ -1,0 +1,62 @@
+"""Flags of `--phase=tune`."""
+
+import pathlib
+
+from absl import flags as absl_flags
+
+from flags import common, model, training
+from flags.help import flag_aliases
+from vae_gan3d.config import OBJECTIVES, SEARCHABLE, TuneConfig
+
+FLAGS = absl_flags.FLAGS
+TITLE = "Tuning"
+# Of a trial they are its own, or nobody's.
+_NOT_OF_A_RUN = ("save_path", "logdir", "restart", "yes", "len_data")
+_OF_OTHER_GROUPS = ("resolution", "split_name", "seed")
+
+absl_flags.DEFINE_integer("trials", 20, "How many more trials are made.")
+absl_flags.DEFINE_integer("trial_epochs", 20, "The epoch that a trial trains up to.")
+absl_flags.DEFINE_float("trial_minutes", 0.0, "The longest time that a trial trains; 0 for any.")
+absl_flags.DEFINE_string(
+    "search",
+    "learning_rate,batch_size,activation,base_width",
+    f"A comma list of what is varied: {', '.join(SEARCHABLE)}.",
+)
+absl_flags.DEFINE_enum(
+    "objective",
+    "iou",
+    tuple(OBJECTIVES),
+    "What trials are judged by, on held-out shapes: iou of reconstructions; of samples coverage, mmd, one_nna or jsd.",
+)
+absl_flags.DEFINE_string(
+    "held_out_records", None, "The shapes that trials are judged by [default: those beside --records]."
+)
+absl_flags.DEFINE_string("held_out_split_name", "test", "Which set of a folder of held-out records is read.")
+
+
+def tune_config() -> TuneConfig:
+    """The study that the flags describe.
+
+    Raises:
+        UserError: a flag is missing or holds a bad value.
+    """
+    return TuneConfig(
+        training=training.training_config(),
+        base_flags=tuple(_given_flags()),
+        output_dir=common.given_path(FLAGS.output_dir, pathlib.Path(FLAGS.save_path) / "tuning"),
+        held_out_records=FLAGS.held_out_records or "",
+        held_out_split_name=FLAGS.held_out_split_name,
+        search=common.comma_list(FLAGS.search),
+        objective=FLAGS.objective,
+        trials=FLAGS.trials,
+        trial_epochs=FLAGS.trial_epochs,
+        trial_minutes=FLAGS.trial_minutes,
+    )
+
+
+def _given_flags() -> list[str]:
+    """The flags of a run that are not as they are by themselves, as lines of a file of flags."""
+    by_module, aliases = FLAGS.flags_by_module_dict(), flag_aliases()
+    names = [flag.name for group in (model, training) for flag in by_module[group.__name__]] + list(_OF_OTHER_GROUPS)
+    chosen = [FLAGS[name] for name in names if name not in aliases and name not in _NOT_OF_A_RUN]
+    return [flag.serialize() for flag in chosen if flag.value != flag.default]

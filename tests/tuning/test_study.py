@@ -1,0 +1,95 @@
+"""A study lies in a file: it goes on, is shared, and is not mixed with another one."""
+
+import datetime
+import multiprocessing
+import sqlite3
+
+import pytest
+
+from tests.tuning_studies import (
+    FakeRun,
+    by_learning_rate,
+    make_slow_trials,
+    make_trials,
+    parameters,
+    states,
+    tune_config,
+)
+from vae_gan3d.errors import UserError
+from vae_gan3d.tuning import study as study_module
+from vae_gan3d.tuning.study import open_study, require_optuna
+
+
+def test_a_study_goes_on_as_if_it_had_not_been_stopped(tmp_path):
+    once = make_trials(tune_config(tmp_path / "once"), 12, FakeRun(by_learning_rate))
+    for _ in range(2):
+        twice = make_trials(tune_config(tmp_path / "twice"), 6, FakeRun(by_learning_rate))
+    assert len(parameters(once)) == 12
+    assert parameters(once) == parameters(twice)
+    assert len({str(drawn) for drawn in parameters(once)}) == 12
+
+
+def test_two_processes_share_a_study(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=make_slow_trials, args=(tmp_path, 3)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    study = open_study(tune_config(tmp_path))
+    assert [trial.number for trial in study.trials] == list(range(6))
+    assert {trial.user_attrs["folder"] for trial in study.trials} == {f"trial-{number:04d}" for number in range(6)}
+    assert len({str(drawn) for drawn in parameters(study)}) == 6
+
+
+def test_a_trial_whose_process_was_killed_is_made_again_in_its_folder(tmp_path):
+    config = tune_config(tmp_path)
+    study = open_study(config)
+    killed = study.ask()
+    killed.set_user_attr("folder", "trial-0000")
+    killed.suggest_float("learning_rate", 1e-4, 1e-2, log=True)
+    with sqlite3.connect(tmp_path / "study.db") as base:
+        long_ago = datetime.datetime(2020, 1, 1).isoformat(" ")
+        base.execute("INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (?, ?)", (killed._trial_id, long_ago))
+    run = FakeRun(by_learning_rate)
+    study = make_trials(config, 1, run)
+    assert states(study) == ["FAIL", "COMPLETE"]
+    assert run.tasks[0].training.save_path == tmp_path / "trial-0000"
+    assert parameters(study)[1]["learning_rate"] == parameters(study)[0]["learning_rate"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"objective": "coverage"}, "--objective=iou.*those of --objective=coverage"),
+        ({"objective": "mmd"}, "--objective=iou.*those of --objective=mmd"),
+        ({"trial_epochs": 30}, "--trial_epochs=20.*those of --trial_epochs=30"),
+        ({"trial_minutes": 1.5}, "--trial_minutes=0.*those of --trial_minutes=1.5"),
+        ({"base_flags": ("--records=R", "--kl_weight=3.0")}, "--depth=1.*those of no --depth"),
+    ],
+)
+def test_other_conditions_are_refused(tmp_path, changes, message):
+    open_study(tune_config(tmp_path))
+    with pytest.raises(
+        UserError, match=rf"study\.db is a study with {message}: give the same, or another --output_dir"
+    ):
+        open_study(tune_config(tmp_path, **changes))
+
+
+def test_other_things_to_search_and_more_trials_are_not_another_study(tmp_path):
+    open_study(tune_config(tmp_path))
+    assert open_study(tune_config(tmp_path, search=("optimizer",), trials=5)).trials == []
+
+
+def test_a_damaged_file_is_refused_in_one_line(tmp_path):
+    config = tune_config(tmp_path)
+    (tmp_path / "study.db").write_bytes(b"no database " * 100)
+    with pytest.raises(UserError, match=r"study\.db cannot be used \(.*\): give another --output_dir$"):
+        open_study(config)
+
+
+def test_optuna_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setattr(study_module.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r'^--phase=tune needs Optuna: pip install "optuna>=5,<6"$'):
+        require_optuna()

@@ -1,0 +1,91 @@
+"""How good a trial is, in one number: the same measures as `--phase=evaluate` takes."""
+
+import numpy as np
+import tensorflow as tf
+
+from vae_gan3d.config import TrainingConfig
+from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.prior_choice import choose_prior
+from vae_gan3d.evaluation.reconstruction_quality import reconstruction_quality
+from vae_gan3d.evaluation.sample_draws import draw_shapes
+from vae_gan3d.evaluation.sample_measures import measure_samples
+from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
+from vae_gan3d.evaluation.trained_model import TrainedModel, load_model
+from vae_gan3d.networks.factory import Networks
+from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.training.precision import set_precision
+from vae_gan3d.training.run_folder import find_checkpoint
+
+_THRESHOLD = 0.5
+_MOST_SAMPLES = 500
+_DIVERGED = "training diverged: a weight is no longer a finite number"
+
+
+def held_out_iou(model: TrainedModel, held_out: ShapeSet) -> float:
+    """The mean IoU of held-out shapes and their reconstructions.
+
+    Args:
+        model: the model.
+        held_out: shapes at its resolution.
+
+    Returns:
+        A number in [0, 1].
+    """
+    return float(reconstruction_quality(model, held_out, _THRESHOLD).iou.mean())
+
+
+def require_finite_weights(networks: Networks) -> None:
+    """Refuses networks that have diverged, whose shapes would count as empty ones.
+
+    Args:
+        networks: the networks; the discriminator may hold anything.
+
+    Raises:
+        UserError: a weight of encoder or generator is NaN or infinite.
+    """
+    for network in (networks.encoder, networks.generator):
+        for variable in [] if network is None else network.trainable_variables:
+            if not bool(tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(variable)))):
+                raise UserError(_DIVERGED)
+
+
+def measure_run(config: TrainingConfig, records: RecordSet, held_out: ShapeSet, objective: str) -> float:
+    """Measures the newest checkpoint of a run.
+
+    Args:
+        config: the run, its model with the records' classes.
+        records: the training records, to fit a prior on where samples are measured.
+        held_out: shapes that it was not trained on, at its resolution.
+        objective: `iou`, of reconstructions; or `coverage`, `mmd`, `one_nna` (by voxel IoU distance) or `jsd`, of as
+            many samples as there are held-out shapes, 500 at most.
+
+    Returns:
+        The measure.
+
+    Raises:
+        UserError: the model has diverged, or every sample is empty.
+    """
+    set_precision("float32")
+    prefix = find_checkpoint(config.save_path)
+    model = load_model(prefix, config.model)
+    require_finite_weights(model.networks)
+    if objective == "iou":
+        return held_out_iou(model, held_out)
+    prior = choose_prior(None, prefix, model=config.model, records=records).load(prefix, model, seed=config.seed)
+    compared = evenly_spread(held_out.count, _MOST_SAMPLES)
+    samples = draw_shapes(
+        model,
+        prior,
+        len(compared),
+        np.random.default_rng(config.seed),
+        threshold=_THRESHOLD,
+        refinements=0 if config.model.kind == "gan" else 1,
+    )
+    entries = measure_samples(samples.grids, held_out.grids(compared), None, chamfer_shapes=0, seed=config.seed).entries
+    found = entries[objective]
+    value = found["voxel_iou"] if isinstance(found, dict) else found
+    if value is None:
+        raise UserError(
+            f"--objective={objective} cannot be measured: every sample is empty, or there is one held-out shape"
+        )
+    return float(value)

@@ -1,0 +1,106 @@
+"""What a study leaves for people: a table, a picture, and the flags of the best trial."""
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from vae_gan3d.config import SEARCHABLE, TuneConfig
+from vae_gan3d.files import write_text
+from vae_gan3d.tuning.search_space import parameter_flags
+from vae_gan3d.viewing.trial_plot import PlottedTrial, save_trials
+
+if TYPE_CHECKING:
+    import optuna
+
+TABLE_NAME = "trials.csv"
+BEST_NAME = "best.flags"
+PLOT_NAME = "trials.png"
+_STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
+
+
+def write_results(study: "optuna.Study", config: TuneConfig) -> None:
+    """Writes `trials.csv`, `trials.png`, and `best.flags` where a trial is complete, of all processes' trials so far.
+
+    Args:
+        study: the study.
+        config: its configuration.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in _STATES]
+    names = [name for name in SEARCHABLE if any(name in trial.params for trial in trials)]
+    write_text(config.output_dir / TABLE_NAME, _table(trials, names, config.objective))
+    best = best_trial(study)
+    if best is None:
+        return
+    write_text(config.output_dir / BEST_NAME, best_flags(config, best))
+    plotted = [
+        PlottedTrial(trial.number, trial.value, dict(trial.params))
+        for trial in trials
+        if trial.state.name == "COMPLETE" and trial.value is not None
+    ]
+    path = config.output_dir / PLOT_NAME
+    save_trials(path, plotted, names, objective=config.objective, maximize=config.direction == "maximize")
+
+
+def best_trial(study: "optuna.Study") -> "optuna.trial.FrozenTrial | None":
+    """The best complete trial, or None while there is none."""
+    import optuna
+
+    complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    return study.best_trial if complete else None
+
+
+def best_flags(config: TuneConfig, best: "optuna.trial.FrozenTrial") -> str:
+    """The text of a file of flags: those of the study's command line, and what the best trial has drawn.
+
+    Args:
+        config: of the study.
+        best: the trial.
+
+    Returns:
+        A comment and one flag a line.
+    """
+    searched = {name: best.params[name] for name in SEARCHABLE if name in best.params}
+    base = [line for line in config.base_flags if line.partition("=")[0].removeprefix("--") not in searched]
+    comment = (
+        f"# {config.objective} {best.value:.4f} after {config.trial_epochs} epochs at most, of trial {best.number}: "
+        f"python train.py --flagfile={BEST_NAME} --save_path=RUN"
+    )
+    return "\n".join([comment, *base, *parameter_flags(searched)]) + "\n"
+
+
+def describe_trial(trial: "optuna.trial.FrozenTrial", objective: str) -> str:
+    """One line on a trial that has ended."""
+    drawn = ", ".join(f"{name} {_short(value)}" for name, value in trial.params.items())
+    seconds = f"{trial.user_attrs.get('seconds', 0):.0f} s"
+    match trial.state.name:
+        case "COMPLETE":
+            outcome = f"{objective} {trial.value:.4f}"
+        case "PRUNED":
+            outcome = f"pruned at epoch {trial.last_step}"
+        case _:
+            outcome = str(trial.user_attrs.get("reason", "failed"))
+    return f"trial {trial.number}: {outcome} ({drawn}; {seconds})"
+
+
+def _table(trials: list["optuna.trial.FrozenTrial"], names: list[str], objective: str) -> str:
+    text = io.StringIO()
+    columns = ["trial", "state", objective, *names, "epoch", "seconds", "folder", "reason"]
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    for trial in trials:
+        state = _STATES[trial.state.name]
+        row = {"trial": trial.number, "state": state, "folder": trial.user_attrs.get("folder", "")}
+        row |= {name: trial.params.get(name, "") for name in names}
+        row["epoch"] = "" if trial.last_step is None else trial.last_step
+        row["seconds"] = f"{trial.user_attrs['seconds']:.1f}" if "seconds" in trial.user_attrs else ""
+        row["reason"] = trial.user_attrs.get("reason", "")
+        row[objective] = f"{trial.value:.6f}" if state == "complete" else ""
+        writer.writerow(row)
+    return text.getvalue()
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
