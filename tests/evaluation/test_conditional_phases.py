@@ -172,7 +172,7 @@ def test_every_phase_runs_on_records_and_refuses_other_classes(run, records, tmp
     write_records(tmp_path / "benches", GRIDS[:3], classes=("bench",))
     configs = [
         make_config(out, checkpoint=run, records=place, shape1="0", shape2="1"),
-        EvaluateConfig(run, place, "test", "", "train", out, 4, 0, "normal", 1, THRESHOLD, 0),
+        EvaluateConfig(run, place, "train", "", "train", out, 4, 0, "normal", 1, THRESHOLD, 0),
         ArithmeticConfig(run, ("0",), ("class:chair",), ("class:table", "1"), place, "train", out, 0.5),
         NeighborsConfig(run, "0", place, "train", "", "train", out, 2),
         MapConfig(run, place, "train", out, "pca", 5, 0),
