@@ -9,9 +9,9 @@ from vae_gan3d.evaluation.prior import MixturePrior, NormalPrior, load_prior
 
 
 def blob(centre, components=1):
-    """A mixture of three latent dimensions about a centre, spread by 0.1."""
+    """A mixture of three latent dimensions about a centre, spread by 0.125."""
     means = np.full((components, 3), centre, np.float32)
-    factors = np.tile(np.float32(0.1) * np.eye(3, dtype=np.float32), (components, 1, 1))
+    factors = np.tile(np.float32(0.125) * np.eye(3, dtype=np.float32), (components, 1, 1))
     return GaussianMixture(np.full(components, 1 / components, np.float32), means, factors)
 
 
@@ -92,6 +92,19 @@ def test_a_stored_prior_comes_back_bit_for_bit(tmp_path):
     np.testing.assert_array_equal(*drawn)
 
 
+def test_factors_are_stored_in_half_precision_and_older_files_are_read(tmp_path):
+    factors = np.float32(0.1) * np.eye(3, dtype=np.float32)[None]
+    mixture = GaussianMixture(np.ones(1, np.float32), np.zeros((1, 3), np.float32), factors)
+    prior = MixturePrior(("chair",), (5,), (mixture,))
+    prior.save(tmp_path / "half.npz")
+    # float16 keeps eleven binary digits, so a rounded number is within 2^-11 of it
+    np.testing.assert_allclose(load_prior(tmp_path / "half.npz").fitted["chair"].factors, factors, rtol=2**-11)
+    with np.load(tmp_path / "half.npz", allow_pickle=False) as stored:
+        fields = {name: stored[name] for name in stored.files}
+    np.savez(tmp_path / "older.npz", **(fields | {"factors": factors}))
+    np.testing.assert_array_equal(load_prior(tmp_path / "older.npz").fitted["chair"].factors, factors)
+
+
 def test_a_file_cut_anywhere_is_refused_by_name(tmp_path):
     PRIOR.save(tmp_path / "whole.npz")
     whole, cut = (tmp_path / "whole.npz").read_bytes(), tmp_path / "cut.npz"
@@ -135,6 +148,7 @@ def test_a_changed_byte_is_refused_or_changes_nothing(tmp_path):
         ({"classes": np.array(["a", None], object)}, "allow_pickle"),
         ({"means": np.full((7, 3), np.inf, np.float32)}, "the means are not all finite"),
         ({"means": np.zeros((7, 2), np.float32)}, "factors of shape"),
+        ({"factors": np.zeros((7, 3, 3))}, "factors are float64"),
     ],
 )
 def test_a_file_of_other_contents_is_refused(tmp_path, changed, message):

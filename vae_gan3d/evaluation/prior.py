@@ -195,7 +195,8 @@ class MixturePrior:
 
         Its fields: `format` and `schema`; `classes` (`[C]` text), `counts` (`[C]` int64) and `components` (`[C]` int64,
         the size of each class's mixture, 0 for none); and of all components one after the other `weights` (`[K]`),
-        `means` (`[K, L]`) and `factors` (`[K, L, L]`), float32, as in `GaussianMixture`.
+        `means` (`[K, L]`), float32, and `factors` (`[K, L, L]`), float16, which halves the file: fitted factors are
+        rounded to that (see `fit_prior`), so that what is loaded draws the same.
 
         Raises:
             UserError: the system refuses the write.
@@ -211,7 +212,7 @@ class MixturePrior:
                 components=np.array([len(mixture.weights) if mixture else 0 for mixture in self.mixtures], np.int64),
                 weights=np.concatenate([mixture.weights for mixture in mixtures]),
                 means=np.concatenate([mixture.means for mixture in mixtures]),
-                factors=np.concatenate([mixture.factors for mixture in mixtures]),
+                factors=np.concatenate([mixture.factors for mixture in mixtures]).astype(np.float16),
             )
 
 
@@ -232,7 +233,7 @@ def load_prior(path: pathlib.Path) -> MixturePrior:
         path: the `.npz` file.
 
     Returns:
-        The prior, equal bit for bit.
+        The prior, equal bit for bit where its factors have the precision of float16.
 
     Raises:
         UserError: the file cannot be read, is damaged, or is of another format.
@@ -259,9 +260,13 @@ def _from_fields(fields: Mapping[str, np.ndarray]) -> MixturePrior:
     components = fields["components"].tolist()
     if min(components) < 0 or sum(components) != len(fields["weights"]):
         raise ValueError(f"{sum(components)} components, but {len(fields['weights'])} weights")
+    factors = fields["factors"]
+    if factors.dtype not in (np.float16, np.float32):  # float32 is that of older files
+        raise ValueError(f"factors are {factors.dtype}")
+    parts = (fields["weights"], fields["means"], factors.astype(np.float32))
     ends = np.cumsum(components)
     mixtures = tuple(
-        GaussianMixture(*(fields[name][end - size : end] for name in ("weights", "means", "factors"))) if size else None
+        GaussianMixture(*(part[end - size : end] for part in parts)) if size else None
         for size, end in zip(components, ends, strict=True)
     )
     return MixturePrior(tuple(fields["classes"].tolist()), tuple(fields["counts"].tolist()), mixtures)

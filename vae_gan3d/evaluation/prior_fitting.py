@@ -62,7 +62,7 @@ def fit_prior(model: TrainedModel, records: RecordSet, *, seed: int) -> MixtureP
     counts = np.bincount(labels, minlength=len(records.classes))
     bar = progress_bar(counts, desc="fitting the prior", unit="class", delay=_SECONDS_WITHOUT_A_BAR)
     mixtures = [
-        choose_mixture(posteriors.rows(labels == label), seed=seed).mixture if count else None
+        choose_mixture(posteriors.rows(labels == label), seed=seed).mixture.rounded() if count else None
         for label, count in enumerate(bar)
     ]
     return MixturePrior(records.classes, tuple(counts.tolist()), tuple(mixtures))
