@@ -29,7 +29,7 @@ demo: install
 	@echo "look at $(DEMO)/samples/samples.png, $(DEMO)/interpolation/interpolation.png and $(DEMO)/run/output_ims"
 
 test: install
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
 lint: install
 	$(RUN) -m ruff check .

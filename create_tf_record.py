@@ -1,9 +1,11 @@
-"""Writes folders of voxel grids as TFRecords.
+"""Writes folders of voxel grids or meshes as TFRecords.
 
 python create_tf_record.py --data_dir=DATA/volumetric_data --classes=chair --output_dir=RECORDS
 """
 
 import flags.common
+import flags.help
+import flags.reading
 import flags.records
 import flags.script
 from vae_gan3d import phases
@@ -15,4 +17,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    flags.script.run_script(main, [flags.common, flags.records])
+    flags.script.run_script(main, flags.help.HelpPage((flags.common, flags.records, flags.reading)))

@@ -3,15 +3,8 @@
 python train.py --records=RECORDS --save_path=RUN
 """
 
-import flags.common
-import flags.evaluation
-import flags.latent_tools
-import flags.model
 import flags.phase
 import flags.script
-import flags.testing
-import flags.training
-import flags.tuning
 from vae_gan3d import phases
 
 
@@ -21,14 +14,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    groups = [
-        flags.phase,
-        flags.common,
-        flags.model,
-        flags.training,
-        flags.testing,
-        flags.evaluation,
-        flags.latent_tools,
-        flags.tuning,
-    ]
-    flags.script.run_script(main, groups)
+    flags.script.run_script(main, flags.phase.HELP_PAGES["train"])

@@ -17,7 +17,8 @@ absl_flags.DEFINE_alias("save_dir", "output_dir")
 absl_flags.DEFINE_string(
     "split_name",
     None,
-    "Name of the set of records, SPLIT_NAME.tfrecords [default: train, or the folder that is read].",
+    "Name of the set of records, SPLIT_NAME.tfrecords [default: train, of --phase=evaluate test, or the folder "
+    "that is read].",
 )
 absl_flags.DEFINE_integer(
     "resolution",

@@ -1,10 +1,8 @@
 """Flags of `--phase=evaluate`."""
 
-import pathlib
-
 from absl import flags as absl_flags
 
-from flags import common
+from flags import testing
 from vae_gan3d.config import EvaluateConfig
 
 FLAGS = absl_flags.FLAGS
@@ -31,15 +29,14 @@ def evaluate_config() -> EvaluateConfig:
     Raises:
         UserError: a flag is missing or holds a bad value.
     """
-    checkpoint = common.given_path(FLAGS.checkpoint, pathlib.Path(FLAGS.save_path))
-    run = checkpoint if checkpoint.is_dir() else checkpoint.parent
+    checkpoint, output_dir = testing.checkpoint_places("evaluation")
     return EvaluateConfig(
         checkpoint=checkpoint,
         records=FLAGS.records or "",
         split_name=FLAGS.split_name or "test",
         train_records=FLAGS.train_records or "",
         train_split_name=FLAGS.train_split_name,
-        output_dir=common.given_path(FLAGS.output_dir, run / "evaluation"),
+        output_dir=output_dir,
         max_samples=FLAGS.evaluation_samples,
         chamfer_shapes=FLAGS.chamfer_shapes,
         prior=FLAGS.prior,

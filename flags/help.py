@@ -1,9 +1,9 @@
-"""What `--help` prints: every flag of the project by group, with its aliases and its default."""
+"""What `--help` prints: the flags that a script has a use for, by group, with its aliases and its default."""
 
+import dataclasses
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
 from types import ModuleType
 
 from absl import flags as absl_flags
@@ -20,27 +20,43 @@ _ALWAYS = (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class HelpPage:
+    """What `--help` of one script shows. Flags that are not shown are accepted all the same.
+
+    Attributes:
+        groups: the modules whose flags are shown, each with a `TITLE`.
+        hidden: names of flags of these that the script has no use for.
+        closing: the last lines.
+    """
+
+    groups: tuple[ModuleType, ...]
+    hidden: frozenset[str] = frozenset()
+    closing: str = ""
+
+
 def flag_aliases() -> dict[str, str]:
     """The clear name that each alias stands for."""
     matches = {name: _ALIAS_HELP.fullmatch(FLAGS[name].help or "") for name in FLAGS}
     return {name: match.group(1) for name, match in matches.items() if match}
 
 
-def help_text(groups: Sequence[ModuleType]) -> str:
+def help_text(page: HelpPage) -> str:
     """The whole text of `--help`.
 
     Args:
-        groups: the modules whose flags are shown, each with a `TITLE`.
+        page: what is shown.
 
     Returns:
         Lines of at most 110 characters.
     """
     module_flags = FLAGS.flags_by_module_dict()
     parts = [(sys.modules["__main__"].__doc__ or "").strip()]
-    for group in groups:
-        clear = [flag for flag in module_flags[group.__name__] if flag.name not in flag_aliases()]
+    for group in page.groups:
+        hidden = page.hidden.union(flag_aliases())
+        clear = [flag for flag in module_flags[group.__name__] if flag.name not in hidden]
         parts.append("\n".join([group.TITLE, *(_describe(flag) for flag in clear)]))
-    return "\n\n".join([*parts, _ALWAYS])
+    return "\n\n".join([*parts, _ALWAYS, *([page.closing] if page.closing else [])])
 
 
 def _describe(flag: absl_flags.Flag) -> str:

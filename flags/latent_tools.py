@@ -1,10 +1,8 @@
 """Flags of `--phase=arithmetic`, `--phase=neighbors` and `--phase=map`."""
 
-import pathlib
-
 from absl import flags as absl_flags
 
-from flags import common
+from flags import common, reading, shape_files, testing
 from vae_gan3d.config import MAPS, ArithmeticConfig, MapConfig, NeighborsConfig
 
 FLAGS = absl_flags.FLAGS
@@ -34,7 +32,7 @@ def arithmetic_config() -> ArithmeticConfig:
     Raises:
         UserError: a flag is missing or holds a bad value.
     """
-    checkpoint = _checkpoint()
+    checkpoint, output_dir = testing.checkpoint_places("arithmetic")
     return ArithmeticConfig(
         checkpoint=checkpoint,
         start=common.comma_list(FLAGS.shape1 or ""),
@@ -42,8 +40,10 @@ def arithmetic_config() -> ArithmeticConfig:
         plus=common.comma_list(FLAGS.plus or ""),
         records=FLAGS.records or "",
         split_name=FLAGS.split_name or "train",
-        output_dir=_output_dir(checkpoint, "arithmetic"),
+        output_dir=output_dir,
         threshold=FLAGS.threshold,
+        files=shape_files.shape_files_config(),
+        reading=reading.read_options(),
     )
 
 
@@ -53,7 +53,7 @@ def neighbors_config() -> NeighborsConfig:
     Raises:
         UserError: a flag is missing or holds a bad value.
     """
-    checkpoint = _checkpoint()
+    checkpoint, output_dir = testing.checkpoint_places("neighbors")
     return NeighborsConfig(
         checkpoint=checkpoint,
         shape=FLAGS.shape1 or "",
@@ -61,8 +61,9 @@ def neighbors_config() -> NeighborsConfig:
         split_name=FLAGS.split_name or "train",
         searched_records=FLAGS.train_records or "",
         searched_split_name=FLAGS.train_split_name,
-        output_dir=_output_dir(checkpoint, "neighbors"),
+        output_dir=output_dir,
         count=FLAGS.neighbors,
+        reading=reading.read_options(),
     )
 
 
@@ -72,23 +73,13 @@ def map_config() -> MapConfig:
     Raises:
         UserError: a flag is missing or holds a bad value.
     """
-    checkpoint = _checkpoint()
+    checkpoint, output_dir = testing.checkpoint_places("map")
     return MapConfig(
         checkpoint=checkpoint,
         records=FLAGS.records or "",
         split_name=FLAGS.split_name or "train",
-        output_dir=_output_dir(checkpoint, "map"),
+        output_dir=output_dir,
         method=FLAGS.map,
         max_shapes=FLAGS.map_shapes,
         seed=FLAGS.seed,
     )
-
-
-def _checkpoint() -> pathlib.Path:
-    return common.given_path(FLAGS.checkpoint, pathlib.Path(FLAGS.save_path))
-
-
-def _output_dir(checkpoint: pathlib.Path, name: str) -> pathlib.Path:
-    """The folder that is given, or one beside the checkpoint."""
-    run = checkpoint if checkpoint.is_dir() else checkpoint.parent
-    return common.given_path(FLAGS.output_dir, run / name)

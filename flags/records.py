@@ -6,16 +6,18 @@ import sys
 
 from absl import flags as absl_flags
 
-from flags import common
+from flags import common, reading
 from vae_gan3d.config import RecordsConfig
 from vae_gan3d.errors import UserError
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Writing records"
 
-absl_flags.DEFINE_string("data_dir", None, "Folder of shapes in the 3D ShapeNets layout CLASS/30/{train,test}/*.mat.")
+absl_flags.DEFINE_string(
+    "data_dir", None, "Folder of shapes, voxels or meshes, laid out as 3D ShapeNets, ModelNet, ShapeNetCore or CLASS/*."
+)
 absl_flags.DEFINE_alias("LOCAL_PATH", "data_dir")
-absl_flags.DEFINE_boolean("if_train", True, "Reads the folder train; with --if_train=false the folder test.")
+absl_flags.DEFINE_boolean("if_train", True, "Reads the training shapes; with --if_train=false the test shapes.")
 absl_flags.DEFINE_integer("shards", 1, "Number of record files.")
 absl_flags.DEFINE_boolean("skip_bad", False, "Leaves out files that cannot be read, instead of stopping.")
 absl_flags.DEFINE_integer("workers", os.cpu_count() or 1, "Processes that read files.")
@@ -46,4 +48,5 @@ def records_config() -> RecordsConfig:
         shards=FLAGS.shards,
         skip_bad=FLAGS.skip_bad,
         workers=FLAGS.workers,
+        reading=reading.read_options(),
     )

@@ -4,8 +4,8 @@ import pathlib
 
 from absl import flags as absl_flags
 
-from flags import common
-from vae_gan3d.config import INTERPOLATIONS, PRIORS, SampleConfig, TestConfig
+from flags import common, places, reading, shape_files
+from vae_gan3d.config import INTERPOLATIONS, PRIORS, ExportConfig, SampleConfig, ShapeFilesConfig, TestConfig
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Using a checkpoint"
@@ -15,9 +15,9 @@ absl_flags.DEFINE_string(
     "checkpoint", None, "Prefix RUN/model.ckpt-N, or a run folder (its newest) [default: SAVE_PATH]."
 )
 absl_flags.DEFINE_alias("load_path", "checkpoint")
-absl_flags.DEFINE_string("shape1", None, "First shape v0: a .mat, .npy or .txt file, or the index of a record.")
+absl_flags.DEFINE_string("shape1", None, "First shape v0: a file of voxels or a mesh, or the index of a record.")
 absl_flags.DEFINE_alias("im1_dir", "shape1")
-absl_flags.DEFINE_string("shape2", None, "Second shape v1: a .mat, .npy or .txt file, or the index of a record.")
+absl_flags.DEFINE_string("shape2", None, "Second shape v1, likewise.")
 absl_flags.DEFINE_alias("im2_dir", "shape2")
 absl_flags.DEFINE_string(
     "class1", None, "Class of --shape1 where that is a file and the model was trained with --conditional."
@@ -50,7 +50,7 @@ absl_flags.DEFINE_integer(
     "Steps of Adam on the latents that the encoder gives for the shapes, so that these are reconstructed better; 50 "
     "bring most of what 200 do.",
 )
-absl_flags.DEFINE_integer("samples", 16, "Shapes that --phase=sample draws from the prior.")
+absl_flags.DEFINE_integer("samples", 16, "Shapes that --phase=sample draws from the prior; --phase=export too.")
 absl_flags.DEFINE_enum(
     "prior",
     None,
@@ -72,7 +72,7 @@ def test_config() -> TestConfig:
     Raises:
         UserError: a flag is missing or holds a bad value.
     """
-    checkpoint = common.given_path(FLAGS.checkpoint, pathlib.Path(FLAGS.save_path))
+    checkpoint, output_dir = checkpoint_places("interpolation")
     shapes = common.comma_list(FLAGS.shapes or "")
     default_steps = _STEPS_OF_A_STRETCH if shapes else 0
     return TestConfig(
@@ -81,7 +81,7 @@ def test_config() -> TestConfig:
         shape2=FLAGS.shape2 or "",
         records=FLAGS.records or "",
         split_name=FLAGS.split_name or "train",
-        output_dir=common.given_path(FLAGS.output_dir, _beside(checkpoint) / "interpolation"),
+        output_dir=output_dir,
         alpha=FLAGS.alpha,
         steps=default_steps if FLAGS.steps is None else FLAGS.steps,
         text_slices=FLAGS.text_slices,
@@ -93,6 +93,8 @@ def test_config() -> TestConfig:
         class1=FLAGS.class1 or "",
         class2=FLAGS.class2 or "",
         project=FLAGS.project,
+        files=shape_files.shape_files_config(),
+        reading=reading.read_options(),
     )
 
 
@@ -102,10 +104,42 @@ def sample_config() -> SampleConfig:
     Raises:
         UserError: a flag holds a bad value.
     """
-    checkpoint = common.given_path(FLAGS.checkpoint, pathlib.Path(FLAGS.save_path))
+    return _draws("samples", shape_files.shape_files_config())
+
+
+def export_config() -> ExportConfig | SampleConfig:
+    """The shapes that the flags name, or draws where they name none, as files.
+
+    Raises:
+        UserError: a flag holds a bad value.
+    """
+    files = shape_files.shape_files_config(shape_files.EXPORTED)
+    named = [(shape, "") for shape in common.comma_list(FLAGS.shapes or "")]
+    named += [(FLAGS.shape1 or "", FLAGS.class1 or ""), (FLAGS.shape2 or "", FLAGS.class2 or "")]
+    given = [(shape, class_name) for shape, class_name in named if shape]
+    if not given:
+        return _draws("export", files)
+    checkpoint, output_dir = checkpoint_places("export")
+    return ExportConfig(
+        checkpoint=checkpoint,
+        shapes=tuple(shape for shape, _ in given),
+        given_classes=tuple(class_name for _, class_name in given),
+        records=FLAGS.records or "",
+        split_name=FLAGS.split_name or "train",
+        output_dir=output_dir,
+        project=FLAGS.project,
+        threshold=FLAGS.threshold,
+        files=files,
+        reading=reading.read_options(),
+    )
+
+
+def _draws(folder: str, files: ShapeFilesConfig) -> SampleConfig:
+    """Draws from the prior into a folder beside the checkpoint, unless `--output_dir` is given."""
+    checkpoint, output_dir = checkpoint_places(folder)
     return SampleConfig(
         checkpoint=checkpoint,
-        output_dir=common.given_path(FLAGS.output_dir, _beside(checkpoint) / "samples"),
+        output_dir=output_dir,
         count=FLAGS.samples,
         threshold=FLAGS.threshold,
         seed=FLAGS.seed,
@@ -114,9 +148,16 @@ def sample_config() -> SampleConfig:
         classes=common.given_classes(),
         records=FLAGS.records or "",
         split_name=FLAGS.split_name or "train",
+        files=files,
     )
 
 
-def _beside(checkpoint: pathlib.Path) -> pathlib.Path:
-    """The run folder of a checkpoint."""
-    return checkpoint if checkpoint.is_dir() else checkpoint.parent
+def checkpoint_places(name: str) -> tuple[pathlib.Path, pathlib.Path]:
+    """The checkpoint that the flags give, and where its results go.
+
+    Args:
+        name: of the folder beside the checkpoint that takes the results where `--output_dir` gives none.
+    """
+    checkpoint = common.given_path(FLAGS.checkpoint, places.save_path())
+    run = checkpoint if checkpoint.is_dir() else checkpoint.parent
+    return checkpoint, common.given_path(FLAGS.output_dir, run / name)

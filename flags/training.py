@@ -6,7 +6,7 @@ import sys
 
 from absl import flags as absl_flags
 
-from flags import common, model
+from flags import common, model, places
 from vae_gan3d.config import (
     ADVERSARIAL_LATENTS,
     ADVERSARIAL_LOSSES,
@@ -34,9 +34,6 @@ _NOT_FOR_A_GAN = (
     "adversarial_warmup",
 )
 
-absl_flags.DEFINE_string("records", None, "Record file, folder of records, or pattern.")
-absl_flags.DEFINE_alias("record_dir", "records")
-absl_flags.DEFINE_string("save_path", "runs/vae_gan3d", "Run folder: checkpoints, metrics.csv, pictures.")
 absl_flags.DEFINE_string("logdir", None, "Folder of TensorBoard's logs [default: SAVE_PATH].")
 absl_flags.DEFINE_integer("epochs", 100, "The epoch to train up to.")
 absl_flags.DEFINE_alias("epoch", "epochs")
@@ -156,7 +153,7 @@ def training_config() -> TrainingConfig:
     """
     if not FLAGS.records:
         raise UserError("--records is missing: give the file or folder that create_tf_record.py wrote")
-    save_path = pathlib.Path(FLAGS.save_path)
+    save_path = places.save_path()
     loss = loss_config()
     _note_flags_without_effect()
     return TrainingConfig(

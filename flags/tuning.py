@@ -1,10 +1,8 @@
 """Flags of `--phase=tune`."""
 
-import pathlib
-
 from absl import flags as absl_flags
 
-from flags import common, model, training
+from flags import common, model, places, progressive, training
 from flags.help import flag_aliases
 from vae_gan3d.config import OBJECTIVES, SEARCHABLE, TuneConfig
 
@@ -40,10 +38,11 @@ def tune_config() -> TuneConfig:
     Raises:
         UserError: a flag is missing or holds a bad value.
     """
+    progressive.refuse_stages("tune")
     return TuneConfig(
         training=training.training_config(),
         base_flags=tuple(_given_flags()),
-        output_dir=common.given_path(FLAGS.output_dir, pathlib.Path(FLAGS.save_path) / "tuning"),
+        output_dir=common.given_path(FLAGS.output_dir, places.save_path() / "tuning"),
         held_out_records=FLAGS.held_out_records or "",
         held_out_split_name=FLAGS.held_out_split_name,
         search=common.comma_list(FLAGS.search),
@@ -57,6 +56,6 @@ def tune_config() -> TuneConfig:
 def _given_flags() -> list[str]:
     """The flags of a run that are not as they are by themselves, as lines of a file of flags."""
     by_module, aliases = FLAGS.flags_by_module_dict(), flag_aliases()
-    names = [flag.name for group in (model, training) for flag in by_module[group.__name__]] + list(_OF_OTHER_GROUPS)
-    chosen = [FLAGS[name] for name in names if name not in aliases and name not in _NOT_OF_A_RUN]
+    names = [flag.name for group in (model, places, training) for flag in by_module[group.__name__]]
+    chosen = [FLAGS[name] for name in (*names, *_OF_OTHER_GROUPS) if name not in aliases and name not in _NOT_OF_A_RUN]
     return [flag.serialize() for flag in chosen if flag.value != flag.default]

@@ -1,30 +1,14 @@
-"""A conditional model as a user trains and uses it, each command a process of its own."""
+"""A conditional model as a user trains and uses it, from the flags on; the processes are in test_end_to_end.py."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from tests.fakes import random_grids, write_records
+from tests.script_runs import run_script
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 CLASSES = ("chair", "table")
-
-
-def run(*arguments):
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +19,22 @@ def story(tmp_path_factory):
     grids = np.concatenate([random_grids(4, 16, 1, 0.05), random_grids(4, 16, 2, 0.6)])
     write_records(folder / "records", grids, [0] * 4 + [1] * 4, CLASSES)
     records = f"--records={folder / 'records'}"
-    network = ("--resolution=16", "--latent_size=64", "--base_width=8", "--batch_size=8", "--adversarial_warmup=1")
+    network = (
+        "--resolution=16",
+        "--latent_size=64",
+        "--base_width=8",
+        "--batch_size=8",
+        "--adversarial_warmup=1",
+        "--precision=float32",
+    )
     checkpoint = f"--checkpoint={folder / 'run'}"
-    train = run(
+    train = run_script(
         "train.py", records, f"--save_path={folder / 'run'}", *network, "--epochs=3", "--log_every=1", "--conditional"
     )
-    sample = run(
+    sample = run_script(
         "test.py", "--phase=sample", checkpoint, "--samples=4", "--classes=table", f"--output_dir={folder / 'samples'}"
     )
-    path = run(
+    path = run_script(
         "test.py", checkpoint, records, "--shape1=0", "--shape2=7", "--steps=3", f"--output_dir={folder / 'path'}"
     )
     return folder, {"train": train, "sample": sample, "path": path}
@@ -52,7 +43,7 @@ def story(tmp_path_factory):
 @pytest.mark.parametrize("name", ["train", "sample", "path"])
 def test_the_commands_end_well(story, name):
     outcome = story[1][name]
-    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.status == 0, outcome.stderr
     assert "error" not in outcome.stderr
 
 

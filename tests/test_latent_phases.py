@@ -98,8 +98,11 @@ def untrained(monkeypatch):
 )
 @pytest.mark.usefixtures("untrained")
 def test_each_phase_writes_its_files(places, config, files):
-    assert phases.run(dataclasses.replace(config, **places)) == 0
-    assert sorted(path.name for path in places["output_dir"].iterdir()) == files
+    results = places["output_dir"]
+    for folders in ([], ["earlier-1"]):  # a second result moves the first one aside
+        assert phases.run(dataclasses.replace(config, **places)) == 0
+        assert sorted(path.name for path in results.iterdir()) == sorted([*folders, *files])
+    assert sorted(path.name for path in (results / "earlier-1").iterdir()) == files
 
 
 @pytest.mark.usefixtures("untrained")

@@ -6,10 +6,14 @@ import io
 import pytest
 
 from tests.fakes import random_grids, write_mat, write_records, write_shape_tree
+from tests.solid_shapes import box_mesh, write_off
 from tests.test_config import MODEL, RECORDS, SAMPLE, TEST, TRAINING
+from tests.test_latent_config import ARITHMETIC
 from vae_gan3d import phases
+from vae_gan3d.config import ExportConfig, ShapeFilesConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.training import run_folder
+from vae_gan3d.voxels import mesh_packages
 
 
 class Started(Exception):
@@ -177,7 +181,7 @@ def test_a_plain_gan_is_drawn_from_without_a_mixture(gan, tmp_path):
 def test_training_a_plain_gan_fits_no_prior(gan, monkeypatch):
     monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
     monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records: 0)
-    monkeypatch.setattr(phases, "_fit_prior_once", None)
+    monkeypatch.setattr(phases, "fit_prior_once", None)
     assert phases.run(gan) == 0
 
 
@@ -200,6 +204,23 @@ def test_training_ends_with_a_prior_unless_it_was_stopped(training, monkeypatch,
 
 
 @pytest.mark.parametrize(
+    ("split", "command"),
+    [("train", "train.py --save_path=RUN"), ("test", "test.py --phase=evaluate --checkpoint=RUN")],
+)
+def test_written_records_are_followed_by_what_to_do_with_them(tmp_path, monkeypatch, capsys, split, command):
+    manifest = write_records(tmp_path / "out", random_grids(3, 16), split=split)
+    monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
+    monkeypatch.setattr("vae_gan3d.records.writer.create_records", lambda listing, folder, **_: manifest)
+    data = write_shape_tree(tmp_path / "data")
+    config = dataclasses.replace(
+        RECORDS, data_dir=data, output_dir=tmp_path / "out", folder_split=split, split_name=split
+    )
+    assert phases.create_records(config) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == f"next: python {command} --records={tmp_path / 'out'} --split_name={split}"
+
+
+@pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"shards": 7}, "7 shards for 6 shapes are not possible"),
@@ -213,3 +234,74 @@ def test_a_set_that_cannot_be_written_is_refused_before_its_folder_is_made(tmp_p
     assert not (tmp_path / "out").exists()
     with pytest.raises(Started):
         phases.create_records(config)
+
+
+def test_the_layout_that_was_found_is_named(tmp_path, capsys):
+    data = write_shape_tree(tmp_path / "data")
+    with pytest.raises(Started):
+        phases.create_records(dataclasses.replace(RECORDS, data_dir=data, output_dir=tmp_path / "out"))
+    assert capsys.readouterr().out == (
+        f"found 6 shapes of the split train in {data}, laid out as 3D ShapeNets (CLASS/30/{{train,test}}/*.mat)\n"
+    )
+
+
+def test_a_folder_of_meshes_needs_trimesh(tmp_path, monkeypatch):
+    write_off(tmp_path / "data/box/train/a.off", box_mesh())
+    config = dataclasses.replace(RECORDS, data_dir=tmp_path / "data", output_dir=tmp_path / "out")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"^reading meshes needs trimesh: pip install trimesh$"):
+        phases.create_records(config)
+    assert not (tmp_path / "out").exists()
+
+
+def export(training, **changed):
+    """Of two of the records."""
+    return ExportConfig(
+        **{
+            "checkpoint": training.save_path,
+            "shapes": ("0", "2"),
+            "given_classes": ("", ""),
+            "records": training.records,
+            "split_name": "train",
+            "output_dir": training.save_path / "export",
+            "project": 0,
+            "threshold": 0.5,
+            "files": ShapeFilesConfig(("npy",)),
+            **changed,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"shapes": ("0", "3")}, "there is no record 3"),
+        ({"records": ""}, "say of which with --records"),
+        ({"shapes": ("a.mat",), "given_classes": ("chair",)}, "there is no such file"),
+    ],
+)
+def test_an_export_refuses_shapes_that_are_not_there(training, changed, message):
+    with pytest.raises(UserError, match=message):
+        phases.run(export(training, **changed))
+    assert not (training.save_path / "export").exists()
+    with pytest.raises(Started):
+        phases.run(export(training))
+
+
+def test_an_export_of_a_plain_gan_has_samples_alone(gan):
+    with pytest.raises(UserError, match="plain GAN"):
+        phases.run(export(gan))
+
+
+def test_meshes_without_their_packages_are_refused_at_once(training, monkeypatch):
+    monkeypatch.setattr(mesh_packages.importlib.util, "find_spec", lambda name: None)
+    files = ShapeFilesConfig(("stl",))
+    given = {"checkpoint": training.save_path, "records": training.records, "files": files}
+    for config in (
+        export(training, files=files),
+        dataclasses.replace(SAMPLE, **given),
+        dataclasses.replace(TEST, **given, shape1="0", shape2="1"),
+        dataclasses.replace(ARITHMETIC, **given),
+    ):
+        with pytest.raises(UserError, match=r"--formats=stl needs trimesh and scikit-image: pip install"):
+            phases.run(config)

@@ -42,10 +42,15 @@ def _find_model(checkpoint: pathlib.Path) -> tuple[pathlib.Path, ModelConfig]:
 def _combine(config: ArithmeticConfig, verbose: bool) -> int:
     from vae_gan3d.evaluation.latent_terms import choose_term
     from vae_gan3d.evaluation.model_labels import require_known_classes, require_known_shapes
+    from vae_gan3d.evaluation.shape_files import require_writable
 
+    require_writable(config.files)
     prefix, model = _find_model(config.checkpoint)
     records = find_records(config.records, config.split_name) if config.records else None
-    first, second, third = (choose_term(texts, records) for texts in (config.start, config.minus, config.plus))
+    first, second, third = (
+        choose_term(texts, records, config.reading.at(model.resolution))
+        for texts in (config.start, config.minus, config.plus)
+    )
     for term in (first, second, third):
         require_known_shapes(model, term.shapes)
         require_known_classes(model, term.classes)
@@ -65,7 +70,7 @@ def _find_neighbors(config: NeighborsConfig, verbose: bool) -> int:
 
     prefix, model = _find_model(config.checkpoint)
     records = find_records(config.records, config.split_name) if config.records else None
-    choice = choose_shape(config.shape, records)
+    choice = choose_shape(config.shape, records, reading=config.reading.at(model.resolution))
     searched = records
     if config.searched_records or searched is None:  # one of the two is given
         searched = find_records(config.searched_records, config.searched_split_name)

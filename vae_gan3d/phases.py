@@ -6,7 +6,9 @@ from typing import TypeVar
 
 from vae_gan3d.config import (
     EvaluateConfig,
+    ExportConfig,
     ModelConfig,
+    ProgressiveConfig,
     RecordsConfig,
     SampleConfig,
     TestConfig,
@@ -18,9 +20,12 @@ from vae_gan3d.evaluation.record_choice import choose_records
 from vae_gan3d.files import make_folder
 from vae_gan3d.latent_phases import LatentConfig, run_latent_phase
 from vae_gan3d.records.manifest import check_names
-from vae_gan3d.records.record_set import RecordSet, find_records
+from vae_gan3d.records.record_set import find_records
+from vae_gan3d.run_start import clear_after_a_yes, fit_prior_once, note_other_count, require_same_run
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
+from vae_gan3d.voxels.mesh_packages import READING, require_mesh_packages
+from vae_gan3d.voxels.mesh_reader import is_mesh
 from vae_gan3d.voxels.shape_folders import find_shapes
 
 DrawingConfig = TypeVar("DrawingConfig", SampleConfig, EvaluateConfig)
@@ -40,8 +45,11 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         UserError: the folder, a file or the disk is at fault; nothing is published.
     """
     listing = find_shapes(config.data_dir, config.classes, config.folder_split)
+    if any(is_mesh(shape.path) for shape in listing.files):
+        require_mesh_packages("reading meshes", READING)
     check_names(config.split_name, config.shards, len(listing.files))
     make_folder(config.output_dir)
+    print(listing.summary)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.records.writer import create_records as write_records
 
@@ -53,6 +61,7 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         shards=config.shards,
         skip_bad=config.skip_bad,
         workers=config.workers,
+        reading=config.reading.at(config.resolution),
     )
     count = sum(shard.records for shard in manifest.shards)
     size = sum(shard.bytes for shard in manifest.shards)
@@ -61,13 +70,21 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         f"wrote {count} records of {manifest.resolution}^3 in {_counted(len(manifest.classes), 'class', 'classes')} "
         f"({size / 1e6:.1f} MB) to {config.output_dir}{skipped}"
     )
-    if config.folder_split == "train":
-        print(f"next: python train.py --records={config.output_dir} --split_name={config.split_name} --save_path=RUN")
+    to_train = config.folder_split == "train"
+    command = "train.py --save_path=RUN" if to_train else "test.py --phase=evaluate --checkpoint=RUN"
+    print(f"next: python {command} --records={config.output_dir} --split_name={config.split_name}")
     return 0
 
 
 def run(
-    config: TrainingConfig | TestConfig | SampleConfig | EvaluateConfig | TuneConfig | LatentConfig,
+    config: TrainingConfig
+    | ProgressiveConfig
+    | TestConfig
+    | SampleConfig
+    | EvaluateConfig
+    | ExportConfig
+    | TuneConfig
+    | LatentConfig,
     *,
     verbose: bool = False,
 ) -> int:
@@ -85,10 +102,16 @@ def run(
     """
     if isinstance(config, TrainingConfig):
         return _train(config, verbose)
+    if isinstance(config, ProgressiveConfig):
+        from vae_gan3d.progressive_phase import train_progressively
+
+        return train_progressively(config, verbose=verbose)
     if isinstance(config, TestConfig):
         return _interpolate(config, verbose)
     if isinstance(config, EvaluateConfig):
         return _evaluate(config, verbose)
+    if isinstance(config, ExportConfig):
+        return _export(config, verbose)
     if isinstance(config, SampleConfig):
         return _sample(config, verbose)
     if isinstance(config, TuneConfig):
@@ -104,23 +127,15 @@ def _counted(count: int, one: str, many: str) -> str:
 
 def _train(config: TrainingConfig, verbose: bool) -> int:
     records = find_records(config.records, config.split_name)
-    if config.expected_count not in (None, records.count):
-        print(
-            f"note: --len_data={config.expected_count} is ignored: the records hold {records.count} shapes",
-            file=sys.stderr,
-        )
+    note_other_count(config, records)
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, classes=records.classes))
+    if run_folder.trained_stages(config.save_path):
+        raise UserError(f"{config.save_path} holds stages that grew: give --progressive, or another --save_path")
     make_folder(config.save_path)
     make_folder(config.logdir)
     if config.restart:
-        _clear_after_a_yes(config)
-    elif run_folder.checkpoint_epochs(config.save_path):
-        run_folder.require_same_run(
-            config.save_path, config.model, batch_size=config.batch_size, optimizer=config.optimizer.kind
-        )
-        note = run_folder.changed_records_note(config.save_path, config.model, record_count=records.count)
-        if note:
-            print(note, file=sys.stderr)
+        clear_after_a_yes(config.save_path, [config.save_path], assume_yes=config.assume_yes)
+    require_same_run(config, records)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.training.loop import train
 
@@ -128,45 +143,17 @@ def _train(config: TrainingConfig, verbose: bool) -> int:
         status = train(config, records)
         if status == 0:
             if config.model.kind != "gan":
-                _fit_prior_once(config, records)
+                fit_prior_once(config, records)
             print(f"next: python test.py --phase=sample --checkpoint={config.save_path}")
     return status
-
-
-def _fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
-    """Fits the prior of the newest checkpoint, unless it has one."""
-    from vae_gan3d.evaluation.prior_fitting import fit_and_store_prior
-    from vae_gan3d.evaluation.trained_model import load_model
-    from vae_gan3d.training.precision import set_precision
-
-    prefix = run_folder.find_checkpoint(config.save_path)
-    if not run_folder.prior_file(prefix).is_file():
-        set_precision("float32")  # as in the test phases
-        fit_and_store_prior(prefix, load_model(prefix, config.model), records, seed=config.seed)
-
-
-def _clear_after_a_yes(config: TrainingConfig) -> None:
-    found = run_folder.run_files(config.save_path)
-    if not found:
-        return
-    if not config.assume_yes:
-        if not sys.stdin.isatty():
-            raise UserError(
-                f"--restart would remove the run in {config.save_path} ({len(found)} files): add --yes to allow it"
-            )
-        try:
-            answer = input(f"Remove the run in {config.save_path} ({len(found)} files) and begin anew? [y/N] ")
-        except EOFError:
-            answer = ""
-        if answer.strip().lower() not in ("y", "yes"):
-            raise UserError(f"nothing was removed from {config.save_path}; leave out --restart to go on with the run")
-    run_folder.clear_run(config.save_path)
 
 
 def _interpolate(config: TestConfig, verbose: bool) -> int:
     from vae_gan3d.evaluation.model_labels import require_known_shapes, shape_labels
     from vae_gan3d.evaluation.shape_choice import choose_shape
+    from vae_gan3d.evaluation.shape_files import require_writable
 
+    require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_model_config(prefix.parent)
     run_folder.require_encoder(model, prefix)
@@ -174,7 +161,7 @@ def _interpolate(config: TestConfig, verbose: bool) -> int:
         print(f"warning: --alpha={config.alpha} lies outside [0, 1]: this extrapolates past a shape", file=sys.stderr)
     records = find_records(config.records, config.split_name) if config.records else None
     choices = [
-        choose_shape(shape, records, name)
+        choose_shape(shape, records, name, config.reading.at(model.resolution))
         for shape, name in zip(config.chosen_shapes, config.given_classes, strict=True)
     ]
     if not model.conditional and any(config.given_classes):
@@ -193,7 +180,9 @@ def _interpolate(config: TestConfig, verbose: bool) -> int:
 
 def _sample(config: SampleConfig, verbose: bool) -> int:
     from vae_gan3d.evaluation.prior_choice import choose_prior
+    from vae_gan3d.evaluation.shape_files import require_writable
 
+    require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_model_config(prefix.parent)
     choice = choose_prior(
@@ -212,6 +201,34 @@ def _sample(config: SampleConfig, verbose: bool) -> int:
     with memory_errors_in_one_line():
         trained = load_model(prefix, model)
         sample_shapes(config, trained, choice.load(prefix, trained, seed=config.seed))
+    return 0
+
+
+def _export(config: ExportConfig, verbose: bool) -> int:
+    from vae_gan3d.evaluation.model_labels import require_known_shapes, shape_labels
+    from vae_gan3d.evaluation.shape_choice import choose_shape
+    from vae_gan3d.evaluation.shape_files import require_writable
+
+    require_writable(config.files)
+    prefix = run_folder.find_checkpoint(config.checkpoint)
+    model = run_folder.read_model_config(prefix.parent)
+    run_folder.require_encoder(model, prefix)
+    records = find_records(config.records, config.split_name) if config.records else None
+    choices = [
+        choose_shape(shape, records, name, config.reading.at(model.resolution))
+        for shape, name in zip(config.shapes, config.given_classes, strict=True)
+    ]
+    if not model.conditional and any(config.given_classes):
+        raise UserError(f"{prefix} was trained without --conditional: leave out --class1 and --class2")
+    require_known_shapes(model, choices)
+    make_folder(config.output_dir)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.evaluation.export_phase import export_shapes
+    from vae_gan3d.evaluation.trained_model import load_model
+
+    with memory_errors_in_one_line():
+        shapes, labels = [choice.load(model.resolution) for choice in choices], shape_labels(model, choices)
+        export_shapes(config, load_model(prefix, model), shapes, labels)
     return 0
 
 

@@ -155,6 +155,7 @@ def test_the_seed_decides_everything(evaluation, outcome, tmp_path):
 
 def test_without_training_shapes(evaluation, tmp_path, capsys):
     (tmp_path / "samples_and_neighbors.png").touch()
+    (tmp_path / "metrics.json").write_text("{}")
     metrics, table = evaluate(dataclasses.replace(evaluation, training=None), tmp_path)
     assert [metrics[name] for name in (*TRAINING_NUMBERS, "bound")] == [None] * 7
     assert all(metrics[name] is not None for name in ("iou", *SAMPLE_NUMBERS))
@@ -164,8 +165,10 @@ def test_without_training_shapes(evaluation, tmp_path, capsys):
     )
     assert table.splitlines()[-1] == note
     assert note in capsys.readouterr().out
-    # The picture of an earlier evaluation is not left to be taken for this one's.
+    # The picture of an earlier evaluation is not left to be taken for this one's, and not lost.
     assert not (tmp_path / "samples_and_neighbors.png").exists()
+    kept = sorted(path.name for path in (tmp_path / "earlier-1").iterdir())
+    assert kept == ["metrics.json", "samples_and_neighbors.png"]
 
 
 def test_a_plain_gan_is_measured_by_its_samples(evaluation, tmp_path, monkeypatch):

@@ -77,6 +77,19 @@ def test_one_alpha_mixes_the_means(model, tmp_path):
     np.testing.assert_array_equal(text, mixed[0] > 0.45)
 
 
+def test_another_alpha_moves_the_result_of_before_aside(model, tmp_path):
+    for alpha in (0.3, 0.6):
+        interpolate_shapes(make_config(tmp_path, alpha=alpha, text_slices=True), model, SHAPES)
+    earlier = tmp_path / "earlier-1"
+    assert [path.name for folder in (earlier, tmp_path) for path in folder.glob("*.txt")] == [
+        "interpolation-0.300.txt",
+        "interpolation-0.600.txt",
+    ]
+    names = {path.name for path in earlier.iterdir()}
+    assert {"interpolation.npy", "interpolation.png", "reconstructions.npy"} <= names
+    assert not np.array_equal(np.load(earlier / "interpolation.npy"), np.load(tmp_path / "interpolation.npy"))
+
+
 @pytest.fixture
 def sheet(monkeypatch):
     """What `save_sheet` is called with."""

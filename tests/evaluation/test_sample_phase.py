@@ -33,6 +33,15 @@ def test_samples_follow_the_seed(model, tmp_path, prior):
     assert not np.allclose(results[0], results[2])
 
 
+def test_other_samples_move_those_of_before_aside(model, tmp_path, capsys):
+    for seed in (1, 2):
+        sample_shapes(SampleConfig(pathlib.Path("run"), tmp_path, 2, 0.5, seed, refinements=0), model, NormalPrior(3))
+    kept, newest = (np.load(folder / "samples.npy") for folder in (tmp_path / "earlier-1", tmp_path))
+    assert not np.allclose(kept, newest)
+    assert (tmp_path / "earlier-1" / "samples.png").is_file()
+    assert f"the earlier result in {tmp_path} was moved to {tmp_path / 'earlier-1'}\n" in capsys.readouterr().err
+
+
 def test_samples_are_of_the_chosen_class(model, tmp_path, capsys):
     config = SampleConfig(pathlib.Path("run"), tmp_path, 4, 0.01, 0, refinements=0, classes=("table",))
     sample_shapes(config, model, PRIOR)

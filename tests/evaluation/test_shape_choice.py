@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from tests.fakes import random_grids, write_mat, write_records
+from tests.solid_shapes import box_mesh, write_off
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.shape_choice import choose_shape
 from vae_gan3d.records.record_set import find_records
+from vae_gan3d.voxels.read_options import ReadOptions
 from vae_gan3d.voxels.text_slices import write_text_slices
 
 
@@ -24,6 +26,15 @@ def test_text_slices_are_a_shape_like_any_other(tmp_path):
     write_text_slices(tmp_path / "interpolation-0.300.txt", grid)
     choice = choose_shape(str(tmp_path / "interpolation-0.300.txt"), None)
     np.testing.assert_array_equal(choice.load(16), grid)
+
+
+def test_a_mesh_has_the_resolution_that_is_asked_for(tmp_path):
+    pytest.importorskip("trimesh")
+    mesh = write_off(tmp_path / "box.off", box_mesh())
+    choice = choose_shape(str(mesh), None, reading=ReadOptions(64))
+    # A cube, but for the margin of one voxel; what was read at 32³ and zoomed would have a margin of two.
+    assert choice.load(64).sum() == 62**3
+    assert choice.name == "box"
 
 
 def test_a_record_by_its_index(tmp_path):

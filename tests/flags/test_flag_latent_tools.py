@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from flags.phase import phase_config
-from vae_gan3d.config import ArithmeticConfig, MapConfig, NeighborsConfig
+from vae_gan3d.config import ArithmeticConfig, MapConfig, NeighborsConfig, ShapeFilesConfig
 from vae_gan3d.errors import UserError
 
 RUN = pathlib.Path("RUN")
@@ -23,7 +23,7 @@ def parsed(parse, phase, *words):
 
 def test_the_least(parse):
     assert parsed(parse, "arithmetic") == ArithmeticConfig(
-        RUN, ("1",), ("2",), ("3",), "", "train", pathlib.Path("arithmetic"), 0.5
+        RUN, ("1",), ("2",), ("3",), "", "train", pathlib.Path("arithmetic"), 0.5, ShapeFilesConfig(gif=True)
     )
     assert parsed(parse, "neighbors") == NeighborsConfig(
         RUN, "1", "R", "train", "", "train", pathlib.Path("neighbors"), 8

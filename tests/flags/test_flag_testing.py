@@ -6,7 +6,7 @@ import pytest
 
 from flags.phase import phase_config
 from tests.command_lines import TEST, words
-from vae_gan3d.config import SampleConfig, TestConfig
+from vae_gan3d.config import ExportConfig, SampleConfig, ShapeFilesConfig, TestConfig
 from vae_gan3d.errors import UserError
 
 LEAST = ("--shape1=A.mat", "--shape2=B.mat")
@@ -27,6 +27,7 @@ def test_the_published_command_line(parse):
         sample_posterior=False,
         threshold=0.5,
         seed=0,
+        files=ShapeFilesConfig(gif=True),
     )
 
 
@@ -73,7 +74,9 @@ def test_a_path_through_several_shapes_has_five_steps_a_stretch_by_default(parse
 
 def test_samples(parse):
     parse("--phase=sample", "--save_path=RUN", "--samples=5", "--threshold=0.4", "--seed=7")
-    assert phase_config("test") == SampleConfig(pathlib.Path("RUN"), pathlib.Path("samples"), 5, 0.4, 7)
+    assert phase_config("test") == SampleConfig(
+        pathlib.Path("RUN"), pathlib.Path("samples"), 5, 0.4, 7, files=ShapeFilesConfig(gif=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,3 +116,42 @@ def test_missing_shapes_are_named(parse, missing):
     parse(*(word for word in LEAST if missing not in word))
     with pytest.raises(UserError, match=f"^--{missing} is missing"):
         phase_config("test")
+
+
+def test_files_beside_the_pictures(parse):
+    parse(*LEAST)
+    assert phase_config("test").files == ShapeFilesConfig(gif=True)
+    words = ("--formats=STL, .glb,stl", "--components=all", "--size_mm=60", "--nogif")
+    for phase, needed in (("test", LEAST), ("sample", ()), ("arithmetic", ("--shape1=1", "--minus=2", "--plus=3"))):
+        parse(*needed, *words)
+        assert phase_config(phase).files == ShapeFilesConfig(("stl", "glb"), "all", 60.0, gif=False)
+
+
+def test_formats_that_are_not_known_are_refused(parse):
+    parse("--formats=stl,step")
+    with pytest.raises(UserError, match=r"^--formats=step is not known: give one of stl, obj"):
+        phase_config("sample")
+
+
+def test_an_export_without_shapes_draws_samples(parse, tmp_path):
+    parse("--phase=export", f"--checkpoint={tmp_path}", "--samples=5", "--classes=chair")
+    files = ShapeFilesConfig(("stl", "glb"), gif=True)
+    assert phase_config("test") == SampleConfig(
+        tmp_path, tmp_path / "export", 5, 0.5, 0, classes=("chair",), files=files
+    )
+
+
+def test_an_export_of_given_shapes(parse, tmp_path):
+    words = ("--shapes=A.mat,3", "--shape2=B.npy", "--class2=lamp", "--project=20", "--formats=ply", "--records=R")
+    parse("--phase=export", f"--checkpoint={tmp_path}", *words)
+    assert phase_config("test") == ExportConfig(
+        checkpoint=tmp_path,
+        shapes=("A.mat", "3", "B.npy"),
+        given_classes=("", "", "lamp"),
+        records="R",
+        split_name="train",
+        output_dir=tmp_path / "export",
+        project=20,
+        threshold=0.5,
+        files=ShapeFilesConfig(("ply",), gif=True),
+    )

@@ -5,7 +5,7 @@ import pytest
 
 from tests.fakes import write_tfrecords
 from vae_gan3d.errors import UserError
-from vae_gan3d.records.frames import scan_frames
+from vae_gan3d.records.frames import begins_as_records, scan_frames
 
 
 def test_offsets_and_lengths_are_those_of_the_records(tmp_path):
@@ -44,6 +44,21 @@ def test_a_forged_length_is_refused(tmp_path, length):
         scan_frames(path)
 
 
-def test_an_absent_file_is_a_user_error(tmp_path):
+@pytest.mark.parametrize(("data", "begins"), [(b"", True), (b"PK\x03\x04", False), (b"MATLAB 5.0 MAT-file", False)])
+def test_other_files_do_not_begin_as_records(tmp_path, data, begins):
+    (tmp_path / "a").write_bytes(data)
+    assert begins_as_records(tmp_path / "a") == begins
+
+
+def test_records_begin_as_such_though_a_later_one_is_cut(tmp_path):
+    path = tmp_path / "a.tfrecords"
+    write_tfrecords(path, [b"ab", b"cd"])
+    for end, begins in ((36, True), (19, True), (18, True), (17, False)):
+        path.write_bytes(path.read_bytes()[:end])
+        assert begins_as_records(path) == begins
+
+
+@pytest.mark.parametrize("read", [scan_frames, begins_as_records])
+def test_an_absent_file_is_a_user_error(tmp_path, read):
     with pytest.raises(UserError, match="cannot read"):
-        scan_frames(tmp_path / "absent")
+        read(tmp_path / "absent")

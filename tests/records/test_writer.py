@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import box_grid, random_grids, write_legacy_records, write_mat, write_shape_tree
+from tests.solid_shapes import box_mesh, write_off
 from vae_gan3d.errors import UserError
 from vae_gan3d.records import writer
 from vae_gan3d.records.manifest import read_manifest
@@ -10,6 +11,7 @@ from vae_gan3d.records.pipeline import read_record
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.records.writer import create_records, fit_grid
 from vae_gan3d.voxels.grids import pad_grid
+from vae_gan3d.voxels.read_options import ReadOptions
 from vae_gan3d.voxels.reader_process import GridResult
 from vae_gan3d.voxels.readers import read_grid
 from vae_gan3d.voxels.shape_folders import find_shapes
@@ -24,11 +26,11 @@ def tree(tmp_path):
 def readers_in_this_process(monkeypatch):
     """Reads without child processes, which have tests of their own."""
 
-    def read_grids(paths, *, workers):
+    def read_grids(paths, *, workers, options):
         del workers
         for path in paths:
             try:
-                yield GridResult(path, read_grid(path), None)
+                yield GridResult(path, read_grid(path, options=options), None)
             except UserError as error:
                 yield GridResult(path, None, str(error))
 
@@ -162,7 +164,7 @@ def test_stale_shards_of_the_old_set_are_removed(tmp_path, tree):
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, RuntimeError])
 def test_an_interruption_publishes_nothing_and_leaves_no_temporary_file(tmp_path, tree, monkeypatch, fault):
-    def read_grids(paths, *, workers):
+    def read_grids(paths, *, workers, options):
         yield GridResult(paths[0], box_grid(30, 0, 3), None)
         raise fault
 
@@ -209,3 +211,14 @@ def test_arguments_out_of_range_are_refused_before_anything_is_made(tmp_path, tr
     with pytest.raises(UserError, match=reason):
         create_records(listing, tmp_path / "out", **{"split_name": "train", "progress": False, **options})
     assert not (tmp_path / "out").exists()
+
+
+def test_meshes_are_written_as_grids_of_the_resolution(tmp_path):
+    pytest.importorskip("trimesh")
+    for number in range(3):
+        write_off(tmp_path / f"data/box/train/{number}.off", box_mesh(high=(1, 1, 1 + number)))
+    reading = ReadOptions(16, "surface")
+    manifest = write(find_shapes(tmp_path / "data", ("all",), "train"), tmp_path / "out", reading=reading)
+    assert (manifest.records, manifest.resolution) == (3, 16)
+    expected = read_grid(tmp_path / "data/box/train/2.off", options=reading)
+    assert np.array_equal(read_record(find_records(str(tmp_path / "out")), 2, 16), expected)

@@ -1,6 +1,6 @@
 """A run's flags as columns: plain values by the names of the flags."""
 
-from tests.training.test_loop import make_config
+from tests.small_runs import make_config
 from vae_gan3d.training.hyperparameters import final_metrics, run_hyperparameters
 
 

@@ -11,10 +11,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
-from tests.fakes import random_grids, write_records
-from vae_gan3d.config import LossConfig, ModelConfig, OptimizerConfig, TrainingConfig
-from vae_gan3d.errors import UserError
-from vae_gan3d.records.record_set import find_records
+from tests.small_runs import WITHOUT_GAME, make_config, restored_weights, small_records, train_to_step
 from vae_gan3d.training import loop
 from vae_gan3d.training.health import Watch
 from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, index_file, read_model_config
@@ -22,53 +19,7 @@ from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, 
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("records")
-    write_records(folder, random_grids(10, 16))
-    return find_records(str(folder))
-
-
-def make_config(folder, **changed):
-    """A small run with everything that changes from step to step."""
-    values = {
-        "model": ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), spectral_normalization=True),
-        "loss": LossConfig(
-            1.0, "bce", 0.3, 3, 0.0, 1.0, r1_weight=1.0, r1_every=2, adversarial_loss="hinge", kl_warmup=6
-        ),
-        "optimizer": OptimizerConfig(1e-3, 1e-3, 0.5, learning_rate_decay="cosine", learning_rate_warmup=2),
-        "mirror": ("x", "z"),
-        "records": "records",
-        "split_name": "train",
-        "save_path": folder / "run",
-        "logdir": folder / "run",
-        "epochs": 3,
-        "batch_size": 4,
-        "checkpoint_every": 2,
-        "keep_checkpoints": 15,
-        "image_every": 5,
-        "log_every": 2,
-        "seed": 0,
-        "precision": "float32",
-        "restart": False,
-        "assume_yes": False,
-    }
-    return TrainingConfig(**{**values, **changed})
-
-
-GAN = ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), kind="gan", latent_deviation=0.5)
-
-
-def make_gan_config(folder, **changed):
-    """A small run of a plain GAN, with several turns a step."""
-    optimizer = OptimizerConfig(1e-3, 1e-3, 0.5, learning_rate_decay="cosine", d_steps=2, g_steps=2)
-    loss = LossConfig(1.0, "bce", 0.3, 3, 0.0, 1.0, r1_weight=1.0, r1_every=3)
-    return make_config(folder, **{"model": GAN, "loss": loss, "optimizer": optimizer, **changed})
-
-
-def restored_weights(config):
-    state = loop.build_state(config)
-    loop.restore_newest(state.checkpoint(), config.save_path)
-    variables = [variable for network in state.networks.by_name().values() for variable in network.variables]
-    return [variable.numpy() for variable in variables], int(state.step)
+    return small_records(tmp_path_factory.mktemp("records"))
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +52,8 @@ def test_a_run_leaves_checkpoints_metrics_pictures_and_its_configuration(finishe
     folders = sorted(path.name for path in (config.save_path / "output_ims").iterdir())
     assert folders == ["epoch-2_sample-5", "epoch-3_sample-8"]
     assert list(config.save_path.glob("events.out.tfevents.*"))
+    weights = sorted(path.name for path in config.save_path.glob("*.h5"))
+    assert weights == ["discriminator.weights.h5", "encoder.weights.h5", "generator.weights.h5"]
 
 
 def test_one_trace_a_run(finished):
@@ -139,21 +92,11 @@ def test_tensorboard_gets_every_kind(finished):
     assert all(float(row["gradient_norm"]) > 0 for row in rows)
 
 
-def test_a_stopped_run_ends_where_an_uninterrupted_one_does(tmp_path, records, finished, monkeypatch):
+def test_a_stopped_run_ends_where_an_uninterrupted_one_does(tmp_path, records, finished):
     """Learning rates, the KL term's weight, mirroring and spectral norms go on as if nothing had happened."""
     whole, _ = finished
     parts = make_config(tmp_path)
-    write_log = loop._Run._write_log
-
-    def write_and_stop(run, bar):
-        write_log(run, bar)
-        if run._step == 4:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop._Run, "_write_log", write_and_stop)
-        assert loop.train(parts, records) == 128 + signal.SIGTERM
-    assert restored_weights(parts)[1] == 4
+    train_to_step(parts, records, 4)
     assert loop.train(parts, records) == 0
     steps_of = tensorboard_of(parts)[1]
     assert (steps_of["kl"], steps_of["Final/kl"]) == ([2, 4, 6, 8], [8])
@@ -173,7 +116,7 @@ def test_a_finished_run_is_left_alone(records, finished, capsys):
 
 
 def test_ctrl_c_saves_and_says_where(tmp_path, records, capsys, monkeypatch):
-    config = make_config(tmp_path, epochs=100)
+    config = make_config(tmp_path, epochs=100, loss=WITHOUT_GAME)
     take_step, taken = loop.train_step, []
 
     def step_and_interrupt(*arguments):
@@ -196,86 +139,8 @@ def test_warnings_are_shown_once(tmp_path, records, capsys, monkeypatch):
             return "something is wrong: mend it" if step > 2 else None
 
     monkeypatch.setattr(loop, "all_watches", lambda **_: [Alarm()])
-    assert loop.train(make_config(tmp_path, loss=LossConfig(1.0, "bce", 0.0, 0, 0.0, 1.0)), records) == 0
+    assert loop.train(make_config(tmp_path, loss=WITHOUT_GAME), records) == 0
     assert capsys.readouterr().err.count("warning: at step 4 something is wrong: mend it") == 1
-
-
-@pytest.fixture(scope="module")
-def finished_gan(tmp_path_factory, records):
-    config = make_gan_config(tmp_path_factory.mktemp("gan"))
-    assert loop.train(config, records) == 0
-    return config
-
-
-def test_a_plain_gan_leaves_the_columns_that_it_lacks_empty(finished_gan, capsys):
-    with open(finished_gan.save_path / "metrics.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["step"] for row in rows] == ["2", "4", "6", "8"]
-    for row in rows:
-        empty = {name for name, value in row.items() if not value}
-        assert empty == {"reconstruction_loss", "kl", "iou", "adversarial_factor", "gradient_penalty"}
-    pictures = (finished_gan.save_path / "output_ims").rglob("*.png")
-    assert sorted(f"{path.parent.name}/{path.name}" for path in pictures) == [
-        "epoch-2_sample-5/samples.png",
-        "epoch-3_sample-8/samples.png",
-    ]
-    assert read_model_config(finished_gan.save_path) == GAN
-
-
-def test_a_stopped_run_of_a_plain_gan_ends_where_an_uninterrupted_one_does(
-    tmp_path, records, finished_gan, monkeypatch, capsys
-):
-    parts = make_gan_config(tmp_path)
-    write_log = loop._Run._write_log
-
-    def write_and_stop(run, bar):
-        write_log(run, bar)
-        if run._step == 4:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop._Run, "_write_log", write_and_stop)
-        assert loop.train(parts, records) == 128 + signal.SIGTERM
-    assert "the discriminator enters" not in capsys.readouterr().err
-    assert loop.train(parts, records) == 0
-    expected, _ = restored_weights(finished_gan)
-    weights, step = restored_weights(parts)
-    assert step == 8
-    for mine, reference in zip(weights, expected, strict=True):
-        np.testing.assert_allclose(mine, reference, rtol=1e-3, atol=1e-5)
-
-
-def test_each_networks_weights_lie_beside_the_checkpoint_and_begin_another_run(
-    tmp_path, records, finished, finished_gan, monkeypatch, capsys
-):
-    names = [sorted(path.name for path in config.save_path.glob("*.h5")) for config in (finished[0], finished_gan)]
-    assert names[1] == ["discriminator.weights.h5", "generator.weights.h5"]
-    assert names[0] == ["discriminator.weights.h5", "encoder.weights.h5", "generator.weights.h5"]
-    begun = []
-
-    def look(state, options, voxels, labels):
-        begun.append(state.networks.generator.voxels.kernel.numpy())
-        raise InterruptedError
-
-    weights = {"generator": finished_gan.save_path / "generator.weights.h5"}
-    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
-        patch.setattr(loop.tf, "function", lambda step, **_: step)
-        patch.setattr(loop, "gan_step", look)
-        loop.train(make_gan_config(tmp_path, weights=weights, seed=5), records)
-    state = loop.build_state(finished_gan)
-    loop.restore_newest(state.checkpoint(), finished_gan.save_path)
-    np.testing.assert_array_equal(begun[0], state.average.generator.voxels.kernel)
-    # A run that goes on keeps its own.
-    assert loop.train(dataclasses.replace(finished_gan, weights=weights, epochs=4), records) == 0
-    assert "note: --generator_weights are for the beginning of a run" in capsys.readouterr().err
-
-
-def test_weights_of_another_network_leave_no_run_behind(tmp_path, records, finished):
-    weights = {"generator": finished[0].save_path / "generator.weights.h5"}
-    config = make_gan_config(tmp_path, model=dataclasses.replace(GAN, latent_size=5), weights=weights)
-    with pytest.raises(UserError, match=r"another generator \(latent_size 4\) than this run's \(latent_size 5\)"):
-        loop.train(config, records)
-    assert not config.save_path.exists()
 
 
 def test_means_leave_out_what_is_not_known():
@@ -296,7 +161,7 @@ def test_what_follows_a_save_can_end_the_run(tmp_path, records):
         raise Enough
 
     optimizer = dataclasses.replace(make_config(tmp_path).optimizer, kind="sgd", learning_rate=1e-5)
-    config = make_config(tmp_path, optimizer=optimizer)
+    config = make_config(tmp_path, optimizer=optimizer, loss=WITHOUT_GAME)
     with pytest.raises(Enough):
         loop.train(config, records, after_save)
     assert seen == [(2, 5, [2])]

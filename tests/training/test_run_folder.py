@@ -39,13 +39,66 @@ def test_find_checkpoint_by_folder_prefix_and_file(tmp_path):
     assert run_folder.find_checkpoint(tmp_path / "model.ckpt-9.data-00000-of-00001") == tmp_path / "model.ckpt-9"
 
 
-def test_find_checkpoint_says_what_is_missing_and_what_there_is(tmp_path):
-    touch_checkpoint(tmp_path, 10)
-    with pytest.raises(UserError, match=r"model\.ckpt-11\.index .* missing; .* has epochs 10"):
-        run_folder.find_checkpoint(tmp_path / "model.ckpt-11")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="holds no checkpoint"):
-        run_folder.find_checkpoint(tmp_path / "empty")
+@pytest.fixture
+def runs(tmp_path):
+    """A folder with the runs chairs, of three checkpoints, and lamps, of one, a folder without and a broken run."""
+    for name, epochs in (("chairs", (5, 9, 10)), ("lamps", (1,)), ("notes", ()), ("broken", ())):
+        (tmp_path / name).mkdir()
+        for epoch in epochs:
+            touch_checkpoint(tmp_path / name, epoch)
+    touch_checkpoint(tmp_path / "broken", 3, data=False)
+    (tmp_path / "chairs" / "config.json").touch()
+    (tmp_path / "notes" / "list.txt").touch()
+    return tmp_path
+
+
+CHAIRS = "{w}/chairs holds model.ckpt-10, model.ckpt-9, model.ckpt-5"
+BOTH = "give a run folder that holds checkpoints, {w}/chairs, {w}/lamps"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("chairs/model.ckpt-7", f"there is no checkpoint {{w}}/chairs/model.ckpt-7: {CHAIRS}; give one of these, or"),
+        ("chairs/config.json", f"there is no checkpoint {{w}}/chairs/config.json: {CHAIRS}; give one of these, or"),
+        ("chairz", f"there is no folder {{w}}/chairz: {BOTH}"),
+        ("chairz/model.ckpt-7", f"there is no folder {{w}}/chairz: {BOTH}"),
+        (".", f"{{w}} holds no checkpoint (model.ckpt-N.index): {BOTH}"),
+        ("lamp/", "there is no folder {w}/lamp: give a run folder that holds checkpoints, {w}/lamps, {w}/chairs"),
+        ("notes", "{w}/notes holds no checkpoint (model.ckpt-N.index): give a run folder that holds checkpoints, "),
+        ("notes/list.txt", "{w}/notes/list.txt is no checkpoint: train first, or give a run folder, or a prefix such"),
+        ("broken/model.ckpt-3", "{w}/broken/model.ckpt-3.data-00000-of-00001 is missing, a part of the checkpoint "),
+        ("a/b/model.ckpt-3", "there is no folder {w}/a/b: train first, or give a run folder, or a prefix such as RUN/"),
+    ],
+)
+def test_a_checkpoint_that_is_not_there_is_answered_with_what_there_is(runs, given, expected):
+    with pytest.raises(UserError) as caught:
+        run_folder.find_checkpoint(runs / given)
+    assert str(caught.value).startswith(expected.replace("{w}", str(runs)))
+    assert "\n" not in str(caught.value)
+
+
+def test_many_checkpoints_are_not_all_named(tmp_path):
+    for epoch in range(1, 13):
+        touch_checkpoint(tmp_path, epoch)
+    with pytest.raises(UserError, match=r"holds model\.ckpt-12, .*model\.ckpt-5 and 4 more; give one of these"):
+        run_folder.find_checkpoint(tmp_path / "model.ckpt-99")
+
+
+def test_a_folder_of_stages_gives_the_newest_of_the_last_stage_and_says_so(tmp_path, capsys):
+    for resolution, epochs in ((16, (3,)), (32, (1, 2)), (128, ())):
+        folder = run_folder.stage_folder(tmp_path, resolution)
+        folder.mkdir()
+        for epoch in epochs:
+            touch_checkpoint(folder, epoch)
+    (tmp_path / "stage-x").mkdir()
+    assert run_folder.trained_stages(tmp_path) == [32, 16]
+    newest = tmp_path / "stage-32" / "model.ckpt-2"
+    assert run_folder.find_checkpoint(tmp_path) == newest
+    assert capsys.readouterr().err == f"note: {tmp_path} holds stages that grew: {newest}, of 32^3, is used\n"
+    touch_checkpoint(tmp_path, 9)
+    assert run_folder.find_checkpoint(tmp_path) == tmp_path / "model.ckpt-9"
+    assert (run_folder.trained_stages(tmp_path / "absent"), capsys.readouterr().err) == ([], "")
 
 
 def test_model_config_returns_as_written(tmp_path):

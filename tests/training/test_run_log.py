@@ -27,6 +27,23 @@ def test_a_resumed_run_drops_rows_past_its_step(tmp_path):
     assert [row["step"] for row in read_metrics(tmp_path / "metrics.csv")] == ["10", "20", "25", "30"]
 
 
+def test_rows_are_drawn_where_they_have_a_value(tmp_path):
+    log = RunLog(tmp_path, tmp_path, ("kl", "iou"), 0)
+    for step in (10, 20):
+        log.write(0, step, {"kl": step / 4, "iou": float("nan")})
+    log.draw_plots()
+    log.close()
+    assert [path.name for path in (tmp_path / "plots").iterdir()] == ["losses.png"]
+
+
+def test_a_value_that_is_no_number_is_named(tmp_path):
+    (tmp_path / "metrics.csv").write_text("epoch,step,kl,iou\n1,10,many,0.5\n")
+    log = RunLog(tmp_path, tmp_path, ("kl", "iou"), 10)
+    with pytest.raises(UserError, match=r"metrics.csv is damaged \(could not convert .*'many'"):
+        log.draw_plots()
+    log.close()
+
+
 def test_a_row_cut_short_by_a_crash_is_dropped(tmp_path):
     write_rows(tmp_path, [10])
     with open(tmp_path / "metrics.csv", "a") as file:

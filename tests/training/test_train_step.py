@@ -103,9 +103,9 @@ def test_the_discriminator_rests_above_its_threshold(threshold, rests):
     state = make_state()
     # A bias of 100 calls everything real: all real shapes right, all generated ones wrong, accuracy one half.
     state.networks.discriminator.logit.bias.assign([100.0])
-    step = compiled(state, OPTIONS._replace(d_accuracy_threshold=threshold, r1_every=100))
     before, slots = values(state.networks.discriminator), [slot.numpy() for slot in state.d_optimizer.variables]
-    metrics = dict(zip(STEP_METRICS, step(voxels()).numpy(), strict=True))
+    options = OPTIONS._replace(d_accuracy_threshold=threshold, r1_every=100)
+    metrics = dict(zip(STEP_METRICS, train_step(state, options, voxels()).numpy(), strict=True))
     assert metrics["discriminator_accuracy"] == 0.5
     assert any(changed(before, state.networks.discriminator)) != rests
     same = [np.array_equal(old, slot) for old, slot in zip(slots, state.d_optimizer.variables, strict=True)]
@@ -203,10 +203,9 @@ def test_learning_rates_follow_the_schedule():
     # which enters after 3 steps, has 5: 1/2, 1, then linear over 3.
     state = make_state()
     schedule = {"learning_rate_decay": "linear", "learning_rate_warmup": 2, "total_steps": 8, "adversarial_warmup": 3}
-    step = compiled(state, OPTIONS._replace(**schedule))
     rates = []
     for _ in range(8):
-        step(voxels())
+        train_step(state, OPTIONS._replace(**schedule), voxels())
         rates.append([float(state.optimizer.learning_rate), float(state.d_optimizer.learning_rate)])
     expected, of_discriminator = np.transpose(rates) / 1e-3
     np.testing.assert_allclose(expected, [1 / 2, 1, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6], rtol=1e-5)
@@ -272,8 +271,7 @@ def test_the_same_seed_gives_the_same_run_and_another_does_not():
     runs = []
     for seed in (7, 7, 8):
         state = make_state()
-        step = compiled(state, OPTIONS._replace(seed=seed))
-        runs.append([step(voxels()).numpy() for _ in range(3)][-1])
+        runs.append([train_step(state, OPTIONS._replace(seed=seed), voxels()).numpy() for _ in range(2)][-1])
     np.testing.assert_allclose(runs[0][:6], runs[1][:6], rtol=1e-5)
     assert not np.allclose(runs[0][:2], runs[2][:2], rtol=1e-5)
 

@@ -1,12 +1,10 @@
 """A trial's value is that of the evaluation's measures."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from tests.fakes import random_grids, write_records
-from tests.training.test_loop import GAN, make_config, make_gan_config
+from tests.small_runs import GAN, make_config, make_gan_config
 from vae_gan3d.config import OBJECTIVES
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.reconstruction_quality import reconstruction_quality
@@ -15,24 +13,25 @@ from vae_gan3d.evaluation.trained_model import load_model
 from vae_gan3d.networks.factory import build_networks
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.training import loop
+from vae_gan3d.training.checkpoints import save_checkpoint
 from vae_gan3d.training.run_folder import find_checkpoint, prior_file
 from vae_gan3d.tuning.measure import measure_run, require_finite_weights
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A short run of a VAE-GAN and one of a plain GAN, what they were trained on, and held-out shapes."""
+    """Untrained runs of a VAE-GAN and of a plain GAN, what they would be trained on, and held-out shapes."""
     folder = tmp_path_factory.mktemp("measured")
     for number, split in enumerate(("train", "test")):
-        # Nearly solid, so that a hardly trained generator makes no empty shape.
         write_records(folder / "records", random_grids(6, 16, number, occupancy=0.9), split=split)
     records, held_out = (find_records(str(folder / "records"), split) for split in ("train", "test"))
-    vae_gan = make_config(folder / "vae_gan", epochs=40, checkpoint_every=40)
-    vae_gan = dataclasses.replace(vae_gan, optimizer=dataclasses.replace(vae_gan.optimizer, ema_decay=0.5))
-    gan = make_gan_config(folder / "gan", epochs=1)
+    vae_gan, gan = make_config(folder / "vae_gan"), make_gan_config(folder / "gan")
     for config in (vae_gan, gan):
-        config.save_path.mkdir(parents=True)
-        loop.train(config, records)
+        state = loop.build_state(config)
+        if config is vae_gan:
+            # Probabilities about one half, so that shapes are neither empty nor full.
+            state.average.generator.voxels.bias.assign([0.0])
+        save_checkpoint(state.checkpoint(), config.save_path, 1, keep=1)
     return vae_gan, gan, records, ShapeSet(held_out, 16)
 
 

@@ -53,7 +53,8 @@ def test_a_trial_in_one_line(tmp_path):
     study = make_trials(config, 1, FakeRun(lambda epoch, task: 0.25))
     study = make_trials(config, 1, FakeRun(outcome=TrialFailed("training diverged")))
     depths = [drawn["depth"] for drawn in parameters(study)]
+    seconds = [f"{trial.user_attrs['seconds']:.0f} s" for trial in study.trials]
     assert [describe_trial(trial, "iou") for trial in study.trials] == [
-        f"trial 0: iou 0.2500 (depth {depths[0]}; 0 s)",
-        f"trial 1: training diverged (depth {depths[1]}; 0 s)",
+        f"trial 0: iou 0.2500 (depth {depths[0]}; {seconds[0]})",
+        f"trial 1: training diverged (depth {depths[1]}; {seconds[1]})",
     ]

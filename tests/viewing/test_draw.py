@@ -42,7 +42,7 @@ def test_every_kind_of_file_gives_the_same_picture(tmp_path, capsys, name, write
         (["a.npy", "b.png", "c"], "unrecognized arguments: c"),
         (["a.npy", "b.jpg"], "give a name that ends in .png"),
         (["absent.txt"], "absent.txt: there is no such file"),
-        (["a.obj"], "give one of .mat, .npy, .txt"),
+        (["a.fbx"], "give one of .mat, .npy, .npz, .binvox, .txt"),
         (["half.txt"], "half.txt: holds 6 numbers"),
         (["a.npy", "a.npy/b.png"], "cannot make the folder a.npy"),
     ],

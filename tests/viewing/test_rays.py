@@ -1,8 +1,9 @@
 """The order of voxels along the camera's rays."""
 
 import numpy as np
+import pytest
 
-from vae_gan3d.viewing.rays import FORWARD, RIGHT, UP, ray_origins, ray_table
+from vae_gan3d.viewing.rays import FORWARD, HALF_PICTURE, RIGHT, UP, Camera, ray_origins, ray_table
 
 
 def test_camera_axes_are_orthonormal_and_look_down_from_low_x_and_low_y():
@@ -40,3 +41,23 @@ def test_every_voxel_is_passed():
 
 def test_tables_are_kept():
     assert ray_table(4, 16) is ray_table(4, 16)
+
+
+@pytest.mark.parametrize("azimuth", [5.0, 45.0, 85.0])
+def test_from_any_azimuth_rays_walk_likewise_and_the_grid_is_in_the_picture(azimuth):
+    side, camera = 8, Camera(azimuth)
+    table = ray_table(side, 40, camera)
+    assert len(np.unique(table.voxels)) == side**3
+    cells = np.stack(np.unravel_index(table.voxels, (side,) * 3), axis=1)
+    same = np.diff(table.rays) == 0
+    expected = np.array([[1, 0, 0], [0, 1, 0], [0, 0, -1]])[table.faces[1:][same]]
+    np.testing.assert_array_equal(np.diff(cells, axis=0)[same], expected)
+    corners = np.stack(np.meshgrid(*[[-0.5, 0.5]] * 3), axis=-1).reshape(-1, 3)
+    assert np.abs(corners @ camera.right).max() <= HALF_PICTURE
+    assert np.abs(corners @ camera.up).max() <= HALF_PICTURE
+
+
+@pytest.mark.parametrize("azimuth", [0, 90, -10, 200, float("nan")])
+def test_a_camera_along_an_axis_or_beyond_is_refused(azimuth):
+    with pytest.raises(ValueError, match="give one between 0 and 90"):
+        Camera(azimuth)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vae_gan3d.viewing.rays import FORWARD, HALF_PICTURE, RIGHT, UP
+from vae_gan3d.viewing.rays import FORWARD, HALF_PICTURE, RIGHT, UP, Camera
 from vae_gan3d.viewing.render import render_voxels
 
 
@@ -110,3 +110,14 @@ def test_picture_is_repeatable_and_sized():
 def test_what_cannot_be_drawn_is_refused(voxels, options, words):
     with pytest.raises(ValueError, match=words):
         render_voxels(voxels, **options)
+
+
+def test_the_light_turns_with_the_camera():
+    # Seen from 52 degrees, the faces to low x and to low y have changed places (38 + 52 = 90): so has their light.
+    grid = np.ones((8, 8, 8))
+    usual, mirrored = render_voxels(grid, size=80), render_voxels(grid, size=80, camera=Camera(52))
+    front, side = (usual[_pixel(place, 8, 80)].astype(int).sum() for place in ((0, 4, 4), (4, 0, 4)))
+    columns = np.flatnonzero(_colored(mirrored, 2)[45])
+    left, right = (mirrored[45, column].astype(int).sum() for column in (columns[3], columns[-4]))
+    assert front > side + 60
+    assert left > right + 60

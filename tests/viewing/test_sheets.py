@@ -62,9 +62,30 @@ def test_titles_labels_and_heading_take_room(tmp_path):
     assert (text[46:, :112] < 128).any()
 
 
-def test_an_empty_sheet_of_grids_is_white(tmp_path):
-    save_sheet(tmp_path / "empty.png", np.zeros((3, 4, 4, 4)), size=32)
-    assert (_pixels(tmp_path / "empty.png") == 255).all()
+def test_on_an_empty_grid_stands_a_word_and_in_a_blank_place_nothing(tmp_path):
+    save_sheet(tmp_path / "sheet.png", [_blocks(1)[0], np.zeros((8, 8, 8)), None], columns=3, size=64)
+    picture = _pixels(tmp_path / "sheet.png")
+    # Margins of 12 around three cells that are 6 apart.
+    wide = (picture.shape[1] - 24 - 12) // 3
+    first, second, third = (picture[:, 12 + place * (wide + 6) :][:, :wide] for place in range(3))
+    assert first.min() < 150
+    assert second.min() < 100
+    assert (second == 255).mean() > 0.8
+    assert (third == 255).all()
+
+
+def test_a_sheet_of_empty_grids_alone_says_so_in_each(tmp_path):
+    save_sheet(tmp_path / "empty.png", np.zeros((3, 4, 4, 4)), columns=3, size=48)
+    picture = _pixels(tmp_path / "empty.png")
+    cells = [picture[12:-12, 12 + place * 54 :][:, :48] for place in range(3)]
+    assert all((cell < 100).any() for cell in cells)
+
+
+def test_the_places_that_pairs_leave_over_are_white(tmp_path):
+    save_pairs(tmp_path / "pairs.png", _blocks(3), _blocks(3), columns=2, size=64)
+    picture = _pixels(tmp_path / "pairs.png")
+    rows = np.array_split(picture[12:-12, 124:], 4)
+    assert all((row[:, row.shape[1] // 2 + 6 :] == 255).all() for row in rows[2:])
 
 
 def test_pairs_stand_below_each_other_in_grey_and_color(tmp_path):

@@ -17,9 +17,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def answers_to(paths):
-    """Runs the process on one line of paths and gives what it wrote."""
+    """Runs the process on one request and gives what it wrote."""
     command = [sys.executable, "-m", "vae_gan3d.voxels.read_worker"]
-    request = json.dumps([str(path) for path in paths]).encode() + b"\n"
+    fields = {"resolution": 16, "fill": "solid", "up_axis": None}
+    request = json.dumps({"paths": [str(path) for path in paths], "options": fields}).encode() + b"\n"
     finished = subprocess.run(command, cwd=ROOT, input=request, capture_output=True, timeout=60, check=True)
     return io.BytesIO(finished.stdout)
 

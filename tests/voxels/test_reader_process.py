@@ -16,7 +16,7 @@ import ctypes, os, time
 from vae_gan3d.voxels import read_worker
 real = read_worker.read_grid
 
-def read_grid(path):
+def read_grid(path, **options):
     if "crash" in path.name:
         ctypes.string_at(0)
     if "leave" in path.name:
@@ -26,14 +26,14 @@ def read_grid(path):
     if "swell" in path.name:
         from vae_gan3d.voxels import readers
         readers._READERS[".mat"] = lambda path, variable: bytearray(8 << 30)
-    return real(path)
+    return real(path, **options)
 
-def answer(answers, path):
+def answer(answers, path, options):
     if "babble" in path.name:
         answers.write(b"nonsense\n")
         answers.flush()
         time.sleep(60)
-    real_answer(answers, path)
+    real_answer(answers, path, options)
 
 real_answer, read_worker._answer = read_worker._answer, answer
 read_worker.read_grid = read_grid
@@ -82,6 +82,15 @@ def test_results_come_in_the_order_of_the_paths(tmp_path, children, monkeypatch)
     assert len(children) == 2
 
 
+def test_a_few_meshes_are_enough_for_two_children(tmp_path, children):
+    paths = [tmp_path / f"{number}.off" for number in range(8)]
+    for path in paths:
+        path.write_text("OFF, but no mesh")
+    results = list(read_grids(paths, workers=2))
+    assert [result.error.startswith(f"{result.path}: ") for result in results] == [True] * 8
+    assert len(children) == 2
+
+
 def test_no_paths_give_no_results(children):
     assert list(read_grids([])) == []
     assert children == []
@@ -110,9 +119,9 @@ def test_a_file_that_ends_the_child_is_blamed_and_the_rest_goes_on(tmp_path, chi
 @pytest.mark.usefixtures("fake_worker")
 def test_a_file_that_hangs_is_ended_by_the_timeout(tmp_path, children):
     paths, _ = write_files(tmp_path, ["a.mat", "hang.mat", "b.mat"])
-    results = list(read_grids(paths, workers=1, timeout_seconds=0.6))
+    results = list(read_grids(paths, workers=1, timeout_seconds=2.5))
     assert [result.grid is None for result in results] == [False, True, False]
-    assert results[1].error == f"{paths[1]}: reading it took more than 0.6 s: the file is damaged or too large"
+    assert results[1].error == f"{paths[1]}: reading it took more than 2.5 s: the file is damaged or too large"
     assert len(children) == 2
 
 

@@ -2,7 +2,8 @@ import pytest
 
 from tests.fakes import box_grid, write_mat
 from vae_gan3d.errors import UserError
-from vae_gan3d.voxels.shape_folders import find_shapes, natural_key
+from vae_gan3d.voxels.shape_folders import find_shapes
+from vae_gan3d.voxels.shape_layouts import natural_key
 
 
 @pytest.fixture
@@ -53,10 +54,10 @@ def test_the_folder_above_volumetric_data_is_accepted(tree):
         ("notes", ("chair",), "train", "holds no class folders"),
         (".", ("sofa",), "train", "there is no class 'sofa'"),
         (".", ("../chair",), "train", "there is no class '../chair'"),
-        (".", ("bed",), "test", "holds no .mat or .npy files"),
+        (".", ("bed",), "test", "holds no shape files"),
         (".", ("chair", "chair"), "train", "give each class once"),
         (".", (), "train", "give each class once"),
-        (".", ("all",), "validation", "holds no .mat or .npy files of the split 'validation'"),
+        (".", ("all",), "validation", "holds no shape files of the split 'validation'"),
     ],
 )
 def test_what_is_not_there_is_named_in_one_line(tree, folder, classes, split, reason):

@@ -1,6 +1,7 @@
 """What each phase needs, as frozen dataclasses that refuse bad values when they are built."""
 
 from vae_gan3d.config.checkpoint_phases import INTERPOLATIONS, PRIORS, EvaluateConfig, SampleConfig, TestConfig
+from vae_gan3d.config.export import COMPONENTS, FORMATS, GRID_FORMATS, MESH_FORMATS, ExportConfig, ShapeFilesConfig
 from vae_gan3d.config.latent_tools import MAPS, ArithmeticConfig, MapConfig, NeighborsConfig
 from vae_gan3d.config.model import (
     ACTIVATIONS,
@@ -12,6 +13,7 @@ from vae_gan3d.config.model import (
     ModelConfig,
     require_resolution,
 )
+from vae_gan3d.config.progressive import ProgressiveConfig
 from vae_gan3d.config.records import RecordsConfig
 from vae_gan3d.config.training import (
     ADVERSARIAL_LATENTS,
@@ -33,10 +35,14 @@ __all__ = [
     "ADVERSARIAL_LOSSES",
     "ARCHITECTURES",
     "ARCHITECTURE_DEFAULTS",
+    "COMPONENTS",
+    "FORMATS",
+    "GRID_FORMATS",
     "INTERPOLATIONS",
     "LATENT_LAYOUTS",
     "LEARNING_RATE_DECAYS",
     "MAPS",
+    "MESH_FORMATS",
     "MIRROR_AXES",
     "MODELS",
     "NORMALIZATIONS",
@@ -48,13 +54,16 @@ __all__ = [
     "SEARCHABLE",
     "ArithmeticConfig",
     "EvaluateConfig",
+    "ExportConfig",
     "LossConfig",
     "MapConfig",
     "ModelConfig",
     "NeighborsConfig",
     "OptimizerConfig",
+    "ProgressiveConfig",
     "RecordsConfig",
     "SampleConfig",
+    "ShapeFilesConfig",
     "TestConfig",
     "TrainingConfig",
     "TuneConfig",

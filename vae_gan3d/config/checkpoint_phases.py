@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 
 from vae_gan3d.checks import LARGEST_SEED, require, require_at_least, require_between, require_choice, require_finite
+from vae_gan3d.config.export import NO_FILES, ShapeFilesConfig
+from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 
 PRIORS = ("normal", "mixture")
 INTERPOLATIONS = ("linear", "slerp")
@@ -29,6 +31,8 @@ class TestConfig:
         shapes: two or more files or indices in place of `shape1` and `shape2`: the path goes through all in order.
         project: steps of the optimisation that improves the latents which the encoder gives; 0 for none.
         class1, class2: the classes of `shape1` and `shape2` for a conditional model, where they are files; else empty.
+        files: what is written of each shape beside the pictures.
+        reading: how mesh files are read, at the model's resolution.
     """
 
     __test__ = False  # keeps pytest from collecting a class of this name
@@ -50,6 +54,8 @@ class TestConfig:
     project: int = 0
     class1: str = ""
     class2: str = ""
+    files: ShapeFilesConfig = NO_FILES
+    reading: ReadOptions = DEFAULT_READING
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -74,7 +80,7 @@ class TestConfig:
         if not self.shapes:
             for flag in ("shape1", "shape2"):
                 given = bool(getattr(self, flag))
-                require(given, f"--{flag} is missing: give a .mat, .npy or .txt file, or a record's index")
+                require(given, f"--{flag} is missing: give a file of voxels or a mesh, or a record's index")
             return
         require(
             not (self.shape1 or self.shape2),
@@ -110,6 +116,7 @@ class SampleConfig:
         classes: the classes that are drawn of, or `("all",)`.
         records: the training records, to fit a prior on where none is stored; empty where there are none.
         split_name: which set of a folder of records is read.
+        files: what is written of each shape beside the pictures.
     """
 
     checkpoint: pathlib.Path
@@ -122,6 +129,7 @@ class SampleConfig:
     classes: tuple[str, ...] = ("all",)
     records: str = ""
     split_name: str = "train"
+    files: ShapeFilesConfig = NO_FILES
 
     def __post_init__(self) -> None:
         require_at_least("samples", self.count, 1)

@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 
 from vae_gan3d.checks import LARGEST_SEED, require, require_at_least, require_between, require_choice
+from vae_gan3d.config.export import NO_FILES, ShapeFilesConfig
+from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 
 MAPS = ("pca", "tsne")
 
@@ -21,6 +23,8 @@ class ArithmeticConfig:
         split_name: which set of a folder of records is read.
         output_dir: where the results go.
         threshold: voxels above this probability count as occupied.
+        files: what is written of each shape beside the pictures.
+        reading: how mesh files are read, at the model's resolution.
     """
 
     checkpoint: pathlib.Path
@@ -31,6 +35,8 @@ class ArithmeticConfig:
     split_name: str
     output_dir: pathlib.Path
     threshold: float
+    files: ShapeFilesConfig = NO_FILES
+    reading: ReadOptions = DEFAULT_READING
 
     def __post_init__(self) -> None:
         for flag, shapes in (("shape1", self.start), ("minus", self.minus), ("plus", self.plus)):
@@ -55,6 +61,7 @@ class NeighborsConfig:
         searched_split_name: which set of a folder of those is read.
         output_dir: where the results go.
         count: how many neighbours.
+        reading: how mesh files are read, at the model's resolution.
     """
 
     checkpoint: pathlib.Path
@@ -65,9 +72,10 @@ class NeighborsConfig:
     searched_split_name: str
     output_dir: pathlib.Path
     count: int
+    reading: ReadOptions = DEFAULT_READING
 
     def __post_init__(self) -> None:
-        require(bool(self.shape), "--shape1 is missing: give a .mat, .npy or .txt file, or a record's index")
+        require(bool(self.shape), "--shape1 is missing: give a file of voxels or a mesh, or a record's index")
         require(bool(self.records or self.searched_records), "--records is missing: give the records that are searched")
         require_at_least("neighbors", self.count, 1)
 

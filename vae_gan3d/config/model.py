@@ -62,6 +62,8 @@ class ModelConfig:
         leaky_slope: of the encoder's and the discriminator's LeakyReLU below 0.
         conditional: whether every network is given the class of each shape.
         depth: residual blocks after each stage of encoder and generator.
+        fade_samples: above 0 the networks also hold the ends of those of half the resolution that they grew out of,
+            and fade from these to their own over so many samples.
     """
 
     resolution: int
@@ -78,9 +80,11 @@ class ModelConfig:
     leaky_slope: float = _LEAKY_SLOPE
     conditional: bool = False
     depth: int = 0
+    fade_samples: int = 0
 
     def __post_init__(self) -> None:
-        for flag in ("resolution", "latent_size", "base_width", "depth"):  # config.json can hold anything
+        whole = ("resolution", "latent_size", "base_width", "depth", "fade_samples")
+        for flag in whole:  # config.json can hold anything
             require(type(getattr(self, flag)) is int, f"--{flag}={getattr(self, flag)} is not a whole number: give one")
         spectral = self.spectral_normalization
         require(type(spectral) is bool, f"spectral_normalization={spectral} is neither true nor false: give one")
@@ -99,6 +103,7 @@ class ModelConfig:
         require_at_least("latent_size", self.latent_size, 1)
         require_at_least("base_width", self.base_width, 1)
         require_between("depth", self.depth, 0, _MOST_BLOCKS)
+        require_at_least("fade_samples", self.fade_samples, 0)
         require_between("leaky_slope", self.leaky_slope, 0, 1)
         require_finite("latent_deviation", self.latent_deviation)
         require(self.latent_deviation > 0, f"--latent_deviation={self.latent_deviation} must be above 0")
@@ -126,9 +131,10 @@ class ModelConfig:
     def network_arguments(self) -> dict[str, Any]:
         """The arguments of `networks.factory.build_networks`, by name."""
         arguments = dataclasses.asdict(self)
-        for other in ("classes", "kind", "latent_deviation", "conditional"):
+        for other in ("classes", "kind", "latent_deviation", "conditional", "fade_samples"):
             del arguments[other]
-        return {**arguments, "with_encoder": self.kind != "gan", "classes": len(self.known_classes)}
+        grown = {"grown": True} if self.fade_samples else {}
+        return {**arguments, **grown, "with_encoder": self.kind != "gan", "classes": len(self.known_classes)}
 
     def resumes(self, other: "ModelConfig") -> bool:
         """Whether a run of the other configuration can go on with this one: the same networks and the same prior.
@@ -148,6 +154,7 @@ class ModelConfig:
             f"latent {self.latent_layout} of {self.latent_size}, width {self.base_width}, "
             f"{self.normalization} normalization, {self.activation}"
             f"{f', depth {self.depth}' if self.depth else ''}"
+            f"{f', grown out of {self.resolution // 2}^3' if self.fade_samples else ''}"
             f"{', spectral normalization of the discriminator' if self.spectral_normalization else ''}"
             f"{f', leaky slope {self.leaky_slope:g}' if self.leaky_slope != _LEAKY_SLOPE else ''}"
             f"{f', latents of N(0, {self.latent_deviation:g}²)' if self.latent_deviation != 1 else ''}"

@@ -5,6 +5,7 @@ import pathlib
 
 from vae_gan3d.checks import require, require_at_least
 from vae_gan3d.config.model import require_resolution
+from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,15 +13,16 @@ class RecordsConfig:
     """What `create_tf_record.py` does.
 
     Attributes:
-        data_dir: folder of shapes in the 3D ShapeNets layout.
+        data_dir: folder of shapes, laid out in one of the ways of `voxels.shape_layouts`.
         output_dir: where the records and their manifest go.
         classes: class names in label order, or `("all",)`.
-        folder_split: `train` or `test`, the folder that is read.
+        folder_split: `train` or `test`, the part that is read.
         split_name: the name of the written set.
         resolution: the largest resolution that is stored; None keeps what the files hold.
         shards: the number of record files, 1 or more.
         skip_bad: leaves out files that cannot be read, instead of stopping.
         workers: processes that read files, 1 or more.
+        reading: how meshes are read, at `resolution` where that is given.
     """
 
     data_dir: pathlib.Path
@@ -32,6 +34,7 @@ class RecordsConfig:
     shards: int
     skip_bad: bool
     workers: int
+    reading: ReadOptions = DEFAULT_READING
 
     def __post_init__(self) -> None:
         require_at_least("shards", self.shards, 1)

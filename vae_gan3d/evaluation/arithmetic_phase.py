@@ -5,9 +5,11 @@ import sys
 import numpy as np
 
 from vae_gan3d.config import ArithmeticConfig
+from vae_gan3d.evaluation.earlier_results import keep_earlier_results
 from vae_gan3d.evaluation.latent_encoding import class_means
 from vae_gan3d.evaluation.latent_terms import LatentTerm
 from vae_gan3d.evaluation.model_labels import model_labels, shape_labels
+from vae_gan3d.evaluation.shape_files import write_shape_files
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.files import atomic_path
 from vae_gan3d.records.record_set import RecordSet
@@ -24,7 +26,8 @@ def combine_shapes(
 
     As Wu et al. 2016, section 4.3, whose latents were drawn; here they are the encoder's means. Into
     `config.output_dir` go `arithmetic.npy` (`[R, R, R]` float32 probabilities), `terms.npy` (`[3, R, R, R]`, what the
-    generator makes of A, B and C) and `arithmetic.png`. For a conditional model the classes are added and subtracted
+    generator makes of A, B and C) and `arithmetic.png`; with formats in `config.files` also `result.FORMAT`,
+    `term-a.FORMAT`, `term-b.FORMAT` and `term-c.FORMAT`. For a conditional model the classes are added and subtracted
     as the latents are: a chair minus a chair plus a table is generated as a table.
 
     Args:
@@ -47,6 +50,7 @@ def combine_shapes(
     )
     shares = np.stack([_class_shares(model, term) for term in terms]) if model.config.conditional else None
     decoded = model.generate(_with_result(latents), None if shares is None else _with_result(shares))
+    keep_earlier_results(config.output_dir, ("arithmetic.*", "terms.npy", "result.*", "term-?.*"))
     for name, grids in (("arithmetic", decoded[3]), ("terms", decoded[:3])):
         with atomic_path(config.output_dir / f"{name}.npy") as path:
             np.save(path, grids)
@@ -57,6 +61,8 @@ def combine_shapes(
         [term.name for term in terms],
         threshold=config.threshold,
     )
+    names = ("term-a", "term-b", "term-c", "result")
+    write_shape_files(config.output_dir, names, decoded, config.files, threshold=config.threshold)
     share = float((decoded[3] > config.threshold).mean())
     if not share:
         print(f"warning: the result is empty at --threshold={config.threshold}: give a lower one", file=sys.stderr)

@@ -9,6 +9,7 @@ import numpy as np
 from vae_gan3d.config import EvaluateConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.class_separation import ACCURACIES, class_separation
+from vae_gan3d.evaluation.earlier_results import keep_earlier_results
 from vae_gan3d.evaluation.evaluation_pictures import draw_neighbors, draw_reconstructions, draw_samples
 from vae_gan3d.evaluation.metrics_file import write_metrics
 from vae_gan3d.evaluation.metrics_table import metrics_table
@@ -28,6 +29,7 @@ RECONSTRUCTIONS_NAME = "reconstructions.png"
 WORST_NAME = "worst_reconstructions.png"
 SAMPLES_NAME = "samples.png"
 NEIGHBORS_NAME = "samples_and_neighbors.png"
+_RESULTS = (METRICS_NAME, TABLE_NAME, RECONSTRUCTIONS_NAME, WORST_NAME, SAMPLES_NAME, NEIGHBORS_NAME)
 _WORST, _PICTURED, _PAIRS = 10, 64, 16
 # Tells the draw of latents from other draws by the same seed, see `sample_measures`.
 _LATENT_CHOICE = 4
@@ -99,6 +101,7 @@ def evaluate_model(evaluation: Evaluation) -> dict[str, Any]:
         "samples": len(samples.grids),
         **_describe_conditions(evaluation),
     }
+    keep_earlier_results(config.output_dir, _RESULTS)
     write_metrics(config.output_dir / METRICS_NAME, metrics)
     _write_table(evaluation, metrics, _notes(evaluation, metrics, refusal))
     _draw_reconstructions(evaluation, reconstructions)
@@ -203,9 +206,6 @@ def _draw_reconstructions(evaluation: Evaluation, quality: ReconstructionQuality
     """Two sheets: shapes of all the test set, and the worst."""
     folder, test = evaluation.config.output_dir, evaluation.test
     if quality is None:
-        for name in (RECONSTRUCTIONS_NAME, WORST_NAME):
-            # One of an earlier evaluation would be taken for this one's.
-            (folder / name).unlink(missing_ok=True)
         return
     for name, numbers, columns, title in (
         (RECONSTRUCTIONS_NAME, evenly_spread(test.count, _PAIRS), 8, "reconstructions of test shapes"),
@@ -231,8 +231,6 @@ def _draw_samples(evaluation: Evaluation, samples: DrawnShapes, neighbors: np.nd
     pictured = evenly_spread(len(samples.grids), _PICTURED)
     draw_samples(folder / SAMPLES_NAME, samples.grids[pictured], _class_names(evaluation, samples, pictured))
     if training is None or neighbors is None:
-        # One of an earlier evaluation would be taken for this one's.
-        (folder / NEIGHBORS_NAME).unlink(missing_ok=True)
         return
     pictured = evenly_spread(len(samples.grids), _PAIRS)
     nearest = neighbors[pictured]

@@ -102,14 +102,14 @@ def _save_pairs(
 ) -> None:
     """A sheet of the first shapes over the second, in as many double rows as needed."""
     columns = min(columns, len(shapes[0]))
-    grids: list[np.ndarray] = []
+    grids: list[np.ndarray | None] = []
     texts: list[str] = []
     shades: list[Color] = []
     for start in range(0, len(shapes[0]), columns):
         for row, row_titles, color in zip(shapes, titles, colors, strict=True):
             chosen, names = list(row[start : start + columns]), list(row_titles[start : start + columns])
             missing = columns - len(chosen)
-            grids += chosen + [np.zeros((1, 1, 1), np.uint8)] * missing
+            grids += [*chosen, *[None] * missing]
             texts += names + [""] * missing
             shades += [color] * columns
     save_sheet(

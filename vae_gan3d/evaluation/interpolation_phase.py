@@ -3,20 +3,23 @@
 import itertools
 
 import numpy as np
-import tensorflow as tf
 
 from vae_gan3d.config import TestConfig
+from vae_gan3d.evaluation.earlier_results import keep_earlier_results
 from vae_gan3d.evaluation.interpolation import Mix, interpolate, interpolate_on_sphere, path_alphas, path_through
-from vae_gan3d.evaluation.projection import project_latents
 from vae_gan3d.evaluation.shape_choice import shape_name
+from vae_gan3d.evaluation.shape_files import file_names, write_shape_files
+from vae_gan3d.evaluation.shape_latents import find_latents
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.files import atomic_path
-from vae_gan3d.training.metrics import intersection_over_union
 from vae_gan3d.viewing.render import DEFAULT_COLOR
 from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_sheet
+from vae_gan3d.viewing.turning import save_turning_sheet, some_of
 from vae_gan3d.voxels.text_slices import write_text_slices
 
 _PIXELS_A_SHAPE = 240
+_COLUMNS = 8
+_RESULTS = ("interpolation.*", "interpolation-*", "reconstructions.npy", "reconstruction-*")
 
 
 def interpolate_shapes(
@@ -25,10 +28,13 @@ def interpolate_shapes(
     """Encodes shapes, mixes their latents and writes what the generator makes of them.
 
     Into `config.output_dir` go `interpolation.npy` (`[K, R, R, R]` float32 probabilities, one for each α),
-    `reconstructions.npy` (`[N, R, R, R]`, of the shapes), `interpolation.png`, and with `text_slices` one
-    `interpolation-ALPHA.txt` for each α. On a path through `config.shapes` α goes from 0 at the first shape by 1 a
-    stretch to N - 1 at the last; between two shapes it goes from 0 at the second to 1 at the first. A conditional
-    model is told the shapes' own classes; between shapes of two, shares of both, α of the one and 1 - α of the other.
+    `reconstructions.npy` (`[N, R, R, R]`, of the shapes), `interpolation.png`, with `text_slices` one
+    `interpolation-ALPHA.txt` for each α, and what `config.files` asks for: `interpolation.gif`, the path turning, and
+    `interpolation-ALPHA.FORMAT` and `reconstruction-NAME.FORMAT`.
+
+    On a path through `config.shapes` α goes from 0 at the first shape by 1 a stretch to N - 1 at the last; between two
+    shapes it goes from 0 at the second to 1 at the first. A conditional model is told the shapes' own classes; between
+    shapes of two, shares of both, α of the one and 1 - α of the other.
 
     Args:
         config: the phase's configuration.
@@ -40,7 +46,15 @@ def interpolate_shapes(
         UserError: a file cannot be written.
     """
     voxels = np.stack(shapes)
-    latents = _find_latents(config, model, voxels, labels)
+    latents = find_latents(
+        model,
+        voxels,
+        labels,
+        config.chosen_shapes,
+        project=config.project,
+        threshold=config.threshold,
+        noise_seed=config.seed if config.sample_posterior else None,
+    )
     reconstructions = model.generate(latents, labels)
     path = _mix(config, latents, interpolate_on_sphere if config.interpolation == "slerp" else interpolate)
     if config.steps:
@@ -51,8 +65,12 @@ def interpolate_shapes(
     if labels is not None:
         shares = _mix(config, np.eye(len(model.config.classes), dtype=np.float32)[labels], interpolate)
     results = model.generate(path, shares)
+    keep_earlier_results(config.output_dir, _RESULTS, inputs=config.chosen_shapes)
     _write_results(config, alphas, results, reconstructions)
     _draw(config, results, reconstructions, voxels)
+    if config.files.gif:
+        _draw_turning(config, alphas, results)
+    _write_files(config, alphas, results, reconstructions)
     print(f"wrote {len(alphas)} shape{'s' if len(alphas) > 1 else ''} to {config.output_dir}")
 
 
@@ -66,33 +84,6 @@ def _mix(config: TestConfig, points: np.ndarray, mix: Mix) -> np.ndarray:
 def _order(config: TestConfig) -> list[int]:
     """The numbers of the shapes in the order in which the path meets them."""
     return list(range(len(config.shapes))) or [1, 0]
-
-
-def _find_latents(config: TestConfig, model: TrainedModel, voxels: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    """The latents `[N, L]` of shapes `[N, R, R, R]`, with a line on the terminal on how good each is."""
-    latents = model.encode(voxels, labels, noise_seed=config.seed if config.sample_posterior else None)
-    if config.project:
-        found = project_latents(
-            model.networks.generator,
-            latents,
-            voxels,
-            steps=config.project,
-            threshold=config.threshold,
-            labels=labels,
-        )
-        texts = [
-            f"{before:.3f}, after {config.project} steps of projection {after:.3f}"
-            for before, after in zip(found.iou_before, found.iou_after, strict=True)
-        ]
-        latents = found.latents
-    else:
-        probabilities = tf.constant(model.generate(latents, labels)[..., np.newaxis])
-        occupied = tf.constant(voxels[..., np.newaxis], tf.float32)
-        overlaps = intersection_over_union(probabilities, occupied, config.threshold).numpy()
-        texts = [f"{overlap:.3f}" for overlap in overlaps]
-    for name, text in zip(config.chosen_shapes, texts, strict=True):
-        print(f"reconstruction of {name}: IoU {text}")
-    return latents
 
 
 def _write_results(config: TestConfig, alphas: np.ndarray, results: np.ndarray, reconstructions: np.ndarray) -> None:
@@ -129,3 +120,21 @@ def _draw(config: TestConfig, results: np.ndarray, reconstructions: np.ndarray, 
         threshold=config.threshold,
         colors=[ORIGINAL_COLOR, *[DEFAULT_COLOR] * (columns - 2), ORIGINAL_COLOR] * (len(order) - 1),
     )
+
+
+def _draw_turning(config: TestConfig, alphas: np.ndarray, results: np.ndarray) -> None:
+    """The shapes of the path, turning; of many as many as turn in some seconds."""
+    chosen = some_of(len(results))
+    save_turning_sheet(
+        config.output_dir / "interpolation.gif",
+        results[chosen],
+        columns=min(_COLUMNS, len(chosen)),
+        titles=[f"α = {alphas[place]:.2f}" for place in chosen],
+        threshold=config.threshold,
+    )
+
+
+def _write_files(config: TestConfig, alphas: np.ndarray, results: np.ndarray, reconstructions: np.ndarray) -> None:
+    names = [f"interpolation-{alpha:.3f}" for alpha in alphas]
+    names += [f"reconstruction-{name}" for name in file_names(config.chosen_shapes)]
+    write_shape_files(config.output_dir, names, [*results, *reconstructions], config.files, threshold=config.threshold)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.shape_choice import ShapeChoice, choose_shape
 from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 
 CLASS_MARK = "class:"
 
@@ -34,12 +35,13 @@ class LatentTerm:
         return names[0] if len(names) == 1 else f"mean of {len(names)} latents"
 
 
-def choose_term(texts: Sequence[str], records: RecordSet | None) -> LatentTerm:
+def choose_term(texts: Sequence[str], records: RecordSet | None, reading: ReadOptions = DEFAULT_READING) -> LatentTerm:
     """Finds what `--shape1`, `--minus` or `--plus` of latent arithmetic names.
 
     Args:
         texts: paths, indices of records, and `class:NAME`; one or more.
         records: where indices count and whose classes are meant, or None.
+        reading: how files are read.
 
     Returns:
         The term, its files read.
@@ -53,5 +55,5 @@ def choose_term(texts: Sequence[str], records: RecordSet | None) -> LatentTerm:
             raise UserError(f"{CLASS_MARK}{name} is a class of records: say of which with --records")
         if name not in records.classes:
             raise UserError(f"{CLASS_MARK}{name}: the records hold {', '.join(records.classes)}: give one of these")
-    shapes = tuple(choose_shape(text, records) for text in texts if not text.startswith(CLASS_MARK))
+    shapes = tuple(choose_shape(text, records, reading=reading) for text in texts if not text.startswith(CLASS_MARK))
     return LatentTerm(shapes, classes)

@@ -8,6 +8,7 @@ import numpy as np
 
 from vae_gan3d.config import MapConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.earlier_results import keep_earlier_results
 from vae_gan3d.evaluation.latent_encoding import encode_shapes
 from vae_gan3d.evaluation.latent_map import pca_map, tsne_map
 from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
@@ -42,6 +43,7 @@ def map_shapes(config: MapConfig, model: TrainedModel, shapes: ShapeSet) -> None
     points, axes = _lay_out(config, latents)
     names = shapes.class_names(numbers)
     place = config.output_dir / f"map_{config.method}"
+    keep_earlier_results(config.output_dir, (f"{place.name}.*",))
     write_text(place.with_suffix(".csv"), _csv_text(numbers, names, points))
     title = f"{len(numbers)} of {shapes.count} shapes" if len(numbers) < shapes.count else f"{shapes.count} shapes"
     save_scatter(place.with_suffix(".png"), points, names, title=f"latents of {title}", axes=axes)

@@ -7,6 +7,7 @@ import numpy as np
 
 from vae_gan3d.config import NeighborsConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.earlier_results import keep_earlier_results
 from vae_gan3d.evaluation.metrics_file import write_metrics
 from vae_gan3d.evaluation.model_labels import shape_labels
 from vae_gan3d.evaluation.shape_choice import ShapeChoice
@@ -46,6 +47,7 @@ def find_neighbors(
     found = {measure: _describe(shapes, numbers[measure], distances) for measure in _MEASURES}
     for measure, title in _MEASURES.items():
         print(f"{title}, to {choice.name} of {shapes.count} shapes\n{_table(found[measure])}\n")
+    keep_earlier_results(config.output_dir, ("neighbors.*",))
     write_metrics(
         config.output_dir / "neighbors.json",
         {

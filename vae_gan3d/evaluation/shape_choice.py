@@ -8,6 +8,7 @@ import numpy as np
 from vae_gan3d.errors import UserError
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.voxels.grids import pad_grid, resize_grid
+from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.reader_process import read_one
 
 
@@ -56,13 +57,16 @@ class ShapeChoice:
         return self.records.classes[label]
 
 
-def choose_shape(text: str, records: RecordSet | None, class_name: str = "") -> ShapeChoice:
+def choose_shape(
+    text: str, records: RecordSet | None, class_name: str = "", reading: ReadOptions = DEFAULT_READING
+) -> ShapeChoice:
     """Finds the shape that a flag such as `--shape1` names.
 
     Args:
         text: a path, or a whole number.
         records: where whole numbers count, or None.
         class_name: the class that a file is said to be of, or empty.
+        reading: how a file is read; a mesh at the resolution that is named there.
 
     Returns:
         The shape, its file read.
@@ -71,7 +75,7 @@ def choose_shape(text: str, records: RecordSet | None, class_name: str = "") -> 
         UserError: the file cannot be read, or there is no such record.
     """
     if not text.isdecimal():
-        return ShapeChoice(shape_name(text), read_one(pathlib.Path(text)), class_name=class_name)
+        return ShapeChoice(shape_name(text), read_one(pathlib.Path(text), options=reading), class_name=class_name)
     if records is None:
         raise UserError(f"shape {text} is the index of a record: say of which with --records, or give a file")
     if int(text) >= records.count:

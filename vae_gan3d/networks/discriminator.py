@@ -20,7 +20,7 @@ class Discriminator(keras.Model):
     normalisation bounds the new term as it bounds the logit.
 
     Attributes:
-        arguments: what it was made with, by name; `classes` only where there are some.
+        arguments: what it was made with, by name; `classes` and `grown` only where there is something to say.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Discriminator(keras.Model):
         spectral_normalization: bool = False,
         leaky_slope: float = LEAKY_SLOPE,
         classes: int = 0,
+        grown: bool = False,
     ) -> None:
         """Makes and builds the network.
 
@@ -42,6 +43,7 @@ class Discriminator(keras.Model):
             spectral_normalization: divides every kernel by its spectral norm (Miyato et al. 2018).
             leaky_slope: of LeakyReLU below 0.
             classes: how many the labels tell apart; 0 for a network without labels.
+            grown: whether it also holds the end of a network of half the resolution, see `fading`.
 
         Raises:
             ValueError: a size is too small, a name is not known, or the slope is negative.
@@ -54,6 +56,7 @@ class Discriminator(keras.Model):
             "normalization": normalization,
             "spectral_normalization": spectral_normalization,
             "leaky_slope": leaky_slope,
+            **({"grown": True} if grown else {}),
         }
         self.trunk = Trunk(**self.arguments)
         self.flatten = keras.layers.Flatten(name="flatten", dtype="float32")
@@ -104,5 +107,6 @@ class Discriminator(keras.Model):
         """One power iteration on every kernel, to be called once a training step; nothing without them."""
         if self._spectral_normalization:
             heads = [self.logit] if self.projection is None else [self.logit, self.projection]
-            for layer in (*(block.convolution for block in self.trunk.blocks), *heads):
+            before = [] if self.trunk.end_before is None else [self.trunk.end_before]
+            for layer in (*(block.convolution for block in (*self.trunk.blocks, *before)), *heads):
                 advance_direction(layer)

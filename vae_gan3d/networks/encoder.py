@@ -32,7 +32,7 @@ class Encoder(keras.Model):
 
     Attributes:
         latent_size: dimensions of the latent vector.
-        arguments: what it was made with, by name; `classes` and `depth` only where there are some.
+        arguments: what it was made with, by name; `classes`, `depth` and `grown` only where there is something to say.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Encoder(keras.Model):
         leaky_slope: float = LEAKY_SLOPE,
         classes: int = 0,
         depth: int = 0,
+        grown: bool = False,
     ) -> None:
         """Makes and builds the network.
 
@@ -58,6 +59,7 @@ class Encoder(keras.Model):
             leaky_slope: of LeakyReLU below 0.
             classes: how many the labels tell apart; 0 for a network without labels.
             depth: residual blocks after each stage.
+            grown: whether it also holds the end of a network of half the resolution, see `fading`.
 
         Raises:
             ValueError: a size is too small, a name is not known, or the slope is negative.
@@ -72,6 +74,7 @@ class Encoder(keras.Model):
             "normalization": normalization,
             "leaky_slope": leaky_slope,
             **({"depth": depth} if depth else {}),
+            **({"grown": True} if grown else {}),
         }
         self.arguments = {**trunk, "latent_size": latent_size, "latent_layout": latent_layout}
         if classes:

@@ -37,6 +37,13 @@ class Networks(typing.NamedTuple):
         """The networks that there are, under the names of their attributes."""
         return {name: network for name, network in self._asdict().items() if network is not None}
 
+    @property
+    def fades(self) -> list[keras.Variable]:
+        """The share of their own ends in each network that has grown; none in others."""
+        encoder = [] if self.encoder is None else [self.encoder.trunk.fade]
+        fades = [self.generator.fade, self.discriminator.trunk.fade, *encoder]
+        return [fade for fade in fades if fade is not None]
+
 
 def build_networks(
     *,
@@ -52,6 +59,7 @@ def build_networks(
     with_encoder: bool = True,
     classes: int = 0,
     depth: int = 0,
+    grown: bool = False,
     seed: int = 0,
 ) -> Networks:
     """Builds encoder (but for a plain GAN), generator and discriminator with their first weights.
@@ -72,6 +80,7 @@ def build_networks(
         with_encoder: False for a plain GAN.
         classes: how many the labels tell apart that every network is given; 0 for networks without labels.
         depth: residual blocks after each stage of encoder and generator.
+        grown: whether each also holds the end of a network of half the resolution, see `fading`.
         seed: of the first weights.
 
     Returns:
@@ -92,6 +101,7 @@ def build_networks(
             leaky_slope=leaky_slope,
             classes=classes,
             depth=depth,
+            grown=grown,
         )
     generator = Generator(
         resolution=resolution,
@@ -103,6 +113,7 @@ def build_networks(
         latent_layout=latent_layout,
         classes=classes,
         depth=depth,
+        grown=grown,
     )
     discriminator = Discriminator(
         resolution=resolution,
@@ -111,5 +122,6 @@ def build_networks(
         spectral_normalization=spectral_normalization,
         leaky_slope=leaky_slope,
         classes=classes,
+        grown=grown,
     )
     return Networks(encoder, generator, discriminator)

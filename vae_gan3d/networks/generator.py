@@ -1,6 +1,7 @@
 """A latent vector to voxels."""
 
 import math
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -17,11 +18,24 @@ from vae_gan3d.networks.blocks import (
     stage_count,
 )
 from vae_gan3d.networks.class_labels import check_classes, class_shares, class_vectors
+from vae_gan3d.networks.fading import check_grown, double_grids, fade_variable, faded
 from vae_gan3d.networks.voxel_convolutions import VoxelTransposedConvolution
 
 # Shapes fill 1 to 10 % of their grids: starting near there saves the steps that would only darken a grey grid.
 _FIRST_LOGIT = -3.0
 _CLASS_CHANNELS = 8
+
+
+class GrownFeatures(NamedTuple):
+    """What the two last layers of a generator that has grown take.
+
+    Attributes:
+        own: `[B, R/2, R/2, R/2, base_width]`, of its own last layer.
+        before: `[B, R/4, R/4, R/4, 2 base_width]`, of the last layer of the smaller generator that it grew out of.
+    """
+
+    own: tf.Tensor
+    before: tf.Tensor
 
 
 class Generator(keras.Model):
@@ -35,9 +49,13 @@ class Generator(keras.Model):
 
     With classes, a learned vector of each is joined to the latent: 8 channels, in the layout `grid` for every cell.
 
+    One that has grown (see `fading`) fades to its last stage from the last layer of one of half the resolution.
+
     Attributes:
         latent_size: dimensions of the latent vector.
-        arguments: what it was made with, by name; `classes` and `depth` only where there are some.
+        arguments: what it was made with, by name; `classes`, `depth` and `grown` only where there is something to say.
+        voxels_before: the layer that the last stage fades from; None where the network has not grown.
+        fade: the share of the last stage, or None.
     """
 
     def __init__(
@@ -52,6 +70,7 @@ class Generator(keras.Model):
         latent_layout: str = "vector",
         classes: int = 0,
         depth: int = 0,
+        grown: bool = False,
     ) -> None:
         """Makes and builds the network.
 
@@ -65,6 +84,7 @@ class Generator(keras.Model):
             latent_layout: `vector` or `grid`.
             classes: how many the labels tell apart; 0 for a network without labels.
             depth: residual blocks after each stage, beside what the architecture has.
+            grown: whether it also holds the last layer of a network of half the resolution.
 
         Raises:
             ValueError: a size is too small, or a name is not known.
@@ -76,6 +96,7 @@ class Generator(keras.Model):
             raise ValueError(f"architecture={architecture!r} is not known: give default or 3dgan")
         check_latent_layout(latent_layout, latent_size)
         check_depth(depth)
+        check_grown(grown, resolution)
         self.latent_size = latent_size
         self.arguments = {
             "resolution": resolution,
@@ -87,6 +108,7 @@ class Generator(keras.Model):
             "latent_layout": latent_layout,
             **({"classes": classes} if classes else {}),
             **({"depth": depth} if depth else {}),
+            **({"grown": True} if grown else {}),
         }
         self._classes = classes
         self._latent_shape = _latent_shape(latent_size, latent_layout)
@@ -104,10 +126,12 @@ class Generator(keras.Model):
         self.opening = ConvolutionBlock(opening, normalization, activation, name="opening")
         first_bias = _FIRST_LOGIT if architecture == "default" else 0.0
         blocks: list[keras.layers.Layer] = []
+        self._last_stage = 0  # the place of its first block
         if latent_layout == "grid":
             blocks.append(ResidualBlock(core_width, normalization, activation, name="core"))
         for stage in range(stages - 1):
             width = core_width // 2 ** (stage + 1)
+            self._last_stage = len(blocks)
             blocks.append(doubling(width, normalization, activation, f"stage{stage}"))
             if architecture == "default":
                 blocks.append(refining(width, normalization, activation, f"refine{stage}"))
@@ -116,6 +140,8 @@ class Generator(keras.Model):
                 blocks.append(ResidualBlock(width, normalization, activation, name=name))
         self.blocks = blocks
         self.voxels = VoxelTransposedConvolution(first_bias=first_bias, name="voxels")
+        self.voxels_before = VoxelTransposedConvolution(first_bias=first_bias, name="voxels_before") if grown else None
+        self.fade: keras.Variable | None = None
         self.build((None, latent_size))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -125,13 +151,20 @@ class Generator(keras.Model):
             self.class_latents.build((None, self._classes))
             channels += _CLASS_CHANNELS
         shape: tuple[int | None, ...] = (None, *cells, channels)
-        for block in (self.opening, *self.blocks):
+        self.opening.build(shape)
+        shape = self.opening.compute_output_shape(shape)
+        for place, block in enumerate(self.blocks):
+            if self.voxels_before is not None and place == self._last_stage:
+                self.voxels_before.build(shape)
+                self.fade = fade_variable(self)
             block.build(shape)
             shape = block.compute_output_shape(shape)
         self.voxels.build(shape)
         self.built = True
 
-    def features(self, latents: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
+    def features(
+        self, latents: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor | GrownFeatures:
         """Everything before the last layer.
 
         Args:
@@ -140,7 +173,8 @@ class Generator(keras.Model):
             training: uses batch statistics where the normalisation has two modes.
 
         Returns:
-            `[B, R/2, R/2, R/2, base_width]` in the policy's compute type.
+            `[B, R/2, R/2, R/2, base_width]` in the policy's compute type; of a network that has grown, that and the
+            input of the layer that it fades from.
 
         Raises:
             ValueError: labels are missing, superfluous, or of another shape.
@@ -151,13 +185,20 @@ class Generator(keras.Model):
             of_classes = tf.reshape(self.class_latents(shares), [-1, *self._latent_shape[:3], _CLASS_CHANNELS])
             outputs = tf.concat([outputs, tf.cast(of_classes, outputs.dtype)], axis=-1)
         outputs = self.opening(outputs, training=training)  # [B, 4, 4, 4, C]
-        for block in self.blocks:
+        for block in self.blocks[: self._last_stage]:
             outputs = block(outputs, training=training)
-        return outputs
+        before = outputs  # [B, R/4, R/4, R/4, 2 base_width]
+        for block in self.blocks[self._last_stage :]:
+            outputs = block(outputs, training=training)
+        return outputs if self.voxels_before is None else GrownFeatures(outputs, before)
 
-    def logits(self, features: tf.Tensor) -> tf.Tensor:
-        """The last layer: `[B, R/2, R/2, R/2, base_width]` to logits `[B, R, R, R, 1]` float32."""
-        return tf.cast(self.voxels(features), tf.float32)
+    def logits(self, features: tf.Tensor | GrownFeatures) -> tf.Tensor:
+        """The last layer: what `features` gives to logits `[B, R, R, R, 1]` float32."""
+        if self.voxels_before is None or not isinstance(features, GrownFeatures):
+            return tf.cast(self.voxels(features), tf.float32)
+        own = tf.cast(self.voxels(features.own), tf.float32)
+        before = tf.cast(self.voxels_before(features.before), tf.float32)  # [B, R/2, R/2, R/2, 1]
+        return faded(double_grids(before), own, self.fade)
 
     def call(self, latents: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         """Generates voxels.

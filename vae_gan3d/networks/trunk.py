@@ -1,17 +1,27 @@
 """The convolutions that encoder and discriminator have in common: voxels to 4^3."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from vae_gan3d.networks.blocks import LEAKY_SLOPE, ResidualBlock, check_depth, check_sizes, halving, stage_count
+from vae_gan3d.networks.fading import check_grown, fade_variable, faded, halve_grids
 
 
 class Trunk(keras.layers.Layer):
     """Strided 4^3 convolutions with LeakyReLU; base_width channels at half the resolution, doubling from there.
 
-    With a depth, residual blocks follow each of them.
+    With a depth, residual blocks follow each of them. A trunk that has grown (see `fading`) fades to its first two
+    stages from one that does the work of both on voxels of half the resolution.
 
     In the published discriminator (Wu et al. 2016) these are the layers 64-128-256-512, at 64^3 and base_width 64.
+
+    Attributes:
+        blocks: the convolutions, outermost first.
+        residuals: the blocks that follow each.
+        end_before: what the first two convolutions fade from; None where the trunk has not grown.
+        fade: the share of the two, or None.
     """
 
     def __init__(
@@ -23,6 +33,7 @@ class Trunk(keras.layers.Layer):
         spectral_normalization: bool = False,
         leaky_slope: float = LEAKY_SLOPE,
         depth: int = 0,
+        grown: bool = False,
     ) -> None:
         """Makes the layers.
 
@@ -33,6 +44,7 @@ class Trunk(keras.layers.Layer):
             spectral_normalization: divides every kernel by its spectral norm.
             leaky_slope: of LeakyReLU below 0.
             depth: residual blocks after each stage.
+            grown: whether the trunk holds the first stage of one of half the resolution.
 
         Raises:
             ValueError: a size is too small, a name is not known, or the slope is negative.
@@ -40,16 +52,14 @@ class Trunk(keras.layers.Layer):
         super().__init__(name="trunk")
         check_sizes(base_width=base_width)
         check_depth(depth)
+        check_grown(grown, resolution)
+        made_alike: dict[str, Any] = {"spectral_normalization": spectral_normalization, "leaky_slope": leaky_slope}
         self.blocks = [
-            halving(
-                base_width * 2**stage,
-                normalization,
-                f"stage{stage}",
-                spectral_normalization=spectral_normalization,
-                leaky_slope=leaky_slope,
-            )
+            halving(base_width * 2**stage, normalization, f"stage{stage}", **made_alike)
             for stage in range(stage_count(resolution))
         ]
+        self.end_before = halving(2 * base_width, normalization, "end_before", **made_alike) if grown else None
+        self.fade: keras.Variable | None = None
         self.residuals = [
             [
                 ResidualBlock(
@@ -66,6 +76,9 @@ class Trunk(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds every layer for `[B, R, R, R, 1]`."""
+        if self.end_before is not None:
+            self.end_before.build((input_shape[0], *(side and side // 2 for side in input_shape[1:4]), 1))
+            self.fade = fade_variable(self)
         shape = input_shape
         for block, residuals in zip(self.blocks, self.residuals, strict=True):
             block.build(shape)
@@ -82,12 +95,15 @@ class Trunk(keras.layers.Layer):
 
     def features(self, voxels: tf.Tensor) -> list[tf.Tensor]:
         """The output of every stage, outermost first: `[B, R/2, R/2, R/2, base_width]` to `[B, 4, 4, 4, C]`."""
-        outputs = []
+        outputs: list[tf.Tensor] = []
+        features = voxels
         for block, residuals in zip(self.blocks, self.residuals, strict=True):
-            voxels = block(voxels)
+            features = block(features)
+            if self.end_before is not None and len(outputs) == 1:
+                features = faded(self.end_before(halve_grids(voxels)), features, self.fade)  # [B, R/4, R/4, R/4, C]
             for residual in residuals:
-                voxels = residual(voxels)
-            outputs.append(voxels)
+                features = residual(features)
+            outputs.append(features)
         return outputs
 
     def call(self, voxels: tf.Tensor, training: bool = False) -> tf.Tensor:

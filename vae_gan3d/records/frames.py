@@ -57,7 +57,28 @@ def scan_frames(path: pathlib.Path) -> FrameIndex:
             with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as view:
                 return _walk(path, view, size)
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; check the path and its permissions") from error
+        raise _unreadable(path, error) from error
+
+
+def begins_as_records(path: pathlib.Path) -> bool:
+    """Whether a file may be a TFRecord file: it is empty, or its first record ends within it.
+
+    Raises:
+        UserError: the file cannot be opened.
+    """
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(HEADER_BYTES)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return not size or (
+        len(start) == HEADER_BYTES and HEADER_BYTES + _LENGTH.unpack_from(start)[0] + FOOTER_BYTES <= size
+    )
+
+
+def _unreadable(path: pathlib.Path, error: OSError) -> UserError:
+    return UserError(f"cannot read {path}: {error.strerror}; check the path and its permissions")
 
 
 def _walk(path: pathlib.Path, view: mmap.mmap, size: int) -> FrameIndex:

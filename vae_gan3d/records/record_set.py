@@ -7,8 +7,9 @@ import pathlib
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.records.feature_names import IMAGE, VOXELS, byte_features
-from vae_gan3d.records.frames import FrameIndex, scan_frames
+from vae_gan3d.records.frames import FrameIndex, begins_as_records, scan_frames
 from vae_gan3d.records.manifest import RECORD_SUFFIX, Manifest, Shard, manifest_path, read_manifest, set_name
+from vae_gan3d.records.wrong_records import describe_absent, describe_folder, describe_wrong_file
 from vae_gan3d.voxels.grids import RESOLUTIONS
 
 LEGACY_CLASSES = ("shape",)
@@ -63,7 +64,7 @@ def find_records(records: str, split_name: str = "train", verify: bool = True) -
     names = sorted(glob.glob(records))  # noqa: PTH207
     matched = tuple(found for name in names if (found := pathlib.Path(name)).is_file())
     if not matched:
-        raise UserError(f"no records match {records!r}: give a .tfrecords file, a folder or a pattern")
+        raise UserError(describe_absent(records))
     return _open_files(matched, path, verify, whole=len(matched) > 1)
 
 
@@ -72,7 +73,7 @@ def _files_of_folder(folder: pathlib.Path, split_name: str) -> tuple[pathlib.Pat
     found = sorted(path for path in folder.glob("*" + RECORD_SUFFIX) if not path.name.startswith("."))
     names = sorted({set_name(path.name) for path in found})
     if not names:
-        raise UserError(f"{folder} holds no {RECORD_SUFFIX} files: {_AGAIN}, or give another folder")
+        raise UserError(describe_folder(folder))
     if split_name not in names and len(names) > 1:
         raise UserError(f"{folder} holds no set {split_name!r} but {', '.join(names)}: name one of their files")
     chosen = split_name if split_name in names else names[0]
@@ -128,6 +129,9 @@ def file_sha256(path: pathlib.Path) -> str:
 
 def _open_legacy(paths: tuple[pathlib.Path, ...]) -> RecordSet:
     """Opens files without a manifest, which must hold legacy records of one resolution."""
+    for path in paths:
+        if not begins_as_records(path) and not path.name.endswith(RECORD_SUFFIX):
+            raise UserError(describe_wrong_file(path))
     frames = tuple(scan_frames(path) for path in paths)
     filled = [(path, index) for path, index in zip(paths, frames, strict=True) if index.count]
     if not filled:

@@ -28,6 +28,7 @@ from vae_gan3d.records.manifest import (
 from vae_gan3d.records.record_set import file_sha256, is_legacy
 from vae_gan3d.records.schema import encode_example
 from vae_gan3d.voxels.grids import EMPTY_REASON, check_resolution, pack_grid, pad_grid, padded_resolution, resize_grid
+from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.reader_process import GridResult, read_grids
 from vae_gan3d.voxels.shape_folders import ShapeFile, ShapeListing
 
@@ -43,6 +44,7 @@ def create_records(
     shards: int = 1,
     skip_bad: bool = False,
     workers: int = 2,
+    reading: ReadOptions = DEFAULT_READING,
     progress: bool = True,
 ) -> Manifest:
     """Reads every file of a listing and writes one set of records with its manifest.
@@ -60,6 +62,7 @@ def create_records(
         skip_bad: leave out files that cannot be used, and name them in the manifest; empty grids are left out and
             named in any case.
         workers: processes that read.
+        reading: how meshes are read.
         progress: show a bar on standard error, and below it the files that cannot be used.
 
     Returns:
@@ -74,7 +77,8 @@ def create_records(
     targets = [output_dir / name for name in shard_names(split_name, shards)]
     _check_targets(targets)
     with _temporary_names(targets) as temporaries:
-        stored, counts, skipped = _write_shards(listing, temporaries, resolution, workers, progress)
+        with _results(listing, workers, reading, progress) as results:
+            stored, counts, skipped = _write_shards(listing, temporaries, resolution, results)
         _report_skipped(listing, skipped, skip_bad, progress)
         manifest = Manifest(
             split=split_name,
@@ -188,7 +192,10 @@ def _source(listing: ShapeListing, shape: ShapeFile) -> str:
 
 
 def _write_shards(
-    listing: ShapeListing, temporaries: Sequence[pathlib.Path], resolution: int | None, workers: int, progress: bool
+    listing: ShapeListing,
+    temporaries: Sequence[pathlib.Path],
+    resolution: int | None,
+    results: Iterable[tuple[ShapeFile, GridResult]],
 ) -> tuple[int, list[int], list[SkippedFile]]:
     """Writes all records.
 
@@ -203,7 +210,6 @@ def _write_shards(
     skipped: list[SkippedFile] = []
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(tf.io.TFRecordWriter(str(path))) for path in temporaries]
-        results = stack.enter_context(_results(listing, workers, progress))
         for number, (shape, result) in enumerate(results):
             try:
                 record = _encode_result(fitter, shape, result)
@@ -225,10 +231,12 @@ def _write_shards(
 
 
 @contextlib.contextmanager
-def _results(listing: ShapeListing, workers: int, progress: bool) -> Iterator[Iterable[tuple[ShapeFile, GridResult]]]:
+def _results(
+    listing: ShapeListing, workers: int, reading: ReadOptions, progress: bool
+) -> Iterator[Iterable[tuple[ShapeFile, GridResult]]]:
     """Gives every shape with what reading it gave, under a progress bar; the reading processes end with the block."""
     paths = [shape.path for shape in listing.files]
-    with contextlib.closing(read_grids(paths, workers=workers)) as results:
+    with contextlib.closing(read_grids(paths, workers=workers, options=reading)) as results:
         yield progress_bar(
             zip(listing.files, results, strict=True),
             total=len(paths),

@@ -39,7 +39,7 @@ class Adversarial(NamedTuple):
 
     Attributes:
         by_logits: `[B, R, R, R, 1]`, the weighted adversarial gradient at the reconstruction's logits.
-        by_generator: the same at the generator's variables, through the prior samples.
+        by_generator: the same at the generator's variables, by way of the generated shapes that are no reconstructions.
         by_discriminator: the discriminator's gradients.
         metrics: `[7]` float32, in the order of `ADVERSARIAL_METRICS`; NaN while the game has not begun.
     """

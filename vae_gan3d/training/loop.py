@@ -16,6 +16,7 @@ from vae_gan3d.progress import progress_bar
 from vae_gan3d.records.pipeline import read_labeled_record, training_batches
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
+from vae_gan3d.training.game_entry import ENTRY_LINE, entry_note, game_begins, step_costs
 from vae_gan3d.training.gan_step import gan_step
 from vae_gan3d.training.health import all_watches
 from vae_gan3d.training.hyperparameters import final_metrics, run_hyperparameters
@@ -30,6 +31,7 @@ from vae_gan3d.training.step_metrics import STEP_METRICS
 from vae_gan3d.training.step_options import StepOptions
 from vae_gan3d.training.stop_request import StopRequest, stop_request
 from vae_gan3d.training.train_step import train_step
+from vae_gan3d.training.updates import set_fade
 from vae_gan3d.training.weight_files import load_weight_files, save_weight_files
 
 _COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "steps_per_second")
@@ -44,15 +46,23 @@ _SHOWN = {
 _MONITORED = 64
 # Is given the epochs completed, and everything that training changes.
 AfterSave = Callable[[int, TrainingState], None]
+# Is given a new run's state, to change its weights before the first step.
+FirstWeights = Callable[[TrainingState], None]
 
 
-def train(config: TrainingConfig, records: RecordSet, after_save: AfterSave | None = None) -> int:
+def train(
+    config: TrainingConfig,
+    records: RecordSet,
+    after_save: AfterSave | None = None,
+    first_weights: FirstWeights | None = None,
+) -> int:
     """Trains until the last epoch, or until Ctrl-C or SIGTERM; resumes what the run folder holds.
 
     Args:
         config: the run.
         records: the checked records.
         after_save: called after each checkpoint that is due; what it raises ends the run.
+        first_weights: gives a new run its first weights, before those of files are read.
 
     Returns:
         0, or 128 plus the signal's number where a signal stopped the run.
@@ -70,6 +80,8 @@ def train(config: TrainingConfig, records: RecordSet, after_save: AfterSave | No
             "give a larger --epochs to go on"
         )
         return 0
+    if restored is None and first_weights is not None:
+        first_weights(state)
     _begin_with_weights(config, state, restored)
     make_folder(config.save_path)
     run = _Run(config, records, state, schedule, after_save)
@@ -85,11 +97,9 @@ def train(config: TrainingConfig, records: RecordSet, after_save: AfterSave | No
         f"training {config.model.describe()}, {precision}, on {records.count} shapes, "
         f"{schedule.total_steps} steps of {config.batch_size}, {beginning}"
     )
-    if _game_begins(config) and schedule.total_steps <= config.loss.adversarial_warmup:
-        print(
-            f"note: these steps end before --adversarial_warmup={config.loss.adversarial_warmup}: the discriminator "
-            "never enters, and this trains a VAE"
-        )
+    note = entry_note(config, step=int(state.step), total_steps=schedule.total_steps)
+    if note:
+        print(note)
     with stop_request() as stop:
         try:
             run.take_steps(stop)
@@ -120,15 +130,11 @@ def step_options(config: TrainingConfig, total_steps: int) -> StepOptions:
         d_steps=config.optimizer.d_steps,
         g_steps=config.optimizer.g_steps,
         latent_deviation=config.model.latent_deviation,
+        fade_samples=config.model.fade_samples,
         learning_rate_decay=config.optimizer.learning_rate_decay,
         learning_rate_warmup=config.optimizer.learning_rate_warmup,
         total_steps=total_steps,
     )
-
-
-def _game_begins(config: TrainingConfig) -> bool:
-    """Whether the discriminator enters in the midst of a run; a plain GAN's plays from the first step on."""
-    return config.model.kind != "gan" and config.loss.adversarial_weight > 0
 
 
 def _begin_with_weights(config: TrainingConfig, state: TrainingState, restored: int | None) -> None:
@@ -175,7 +181,8 @@ class _Run:
             kl_warmup=config.loss.kl_warmup,
             adversarial_loss=config.loss.adversarial_loss,
         )
-        self.log = RunLog(config.save_path, config.logdir, _COLUMNS, self._step)
+        columns = (*_COLUMNS, "fade") if state.networks.fades else _COLUMNS
+        self.log = RunLog(config.save_path, config.logdir, columns, self._step)
         board = self.log.tensorboard
         board.write_hyperparameters(str(config.save_path), run_hyperparameters(config))
         self._looks = Looks(
@@ -186,8 +193,13 @@ class _Run:
             total_steps=schedule.total_steps,
         )
         options = step_options(config, schedule.total_steps)
-        take_step = gan_step if config.model.kind == "gan" else train_step
-        self._take_step = tf.function(lambda voxels, labels: take_step(state, options, voxels, labels), autograph=False)
+        step_of_kind = gan_step if config.model.kind == "gan" else train_step
+
+        def take_step(voxels: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+            set_fade(state, options)
+            return step_of_kind(state, options, voxels, labels)
+
+        self._take_step = tf.function(take_step, autograph=False)
         self._graph_shown = False
         self._window: list[tf.Tensor] = []
         self._window_start = time.monotonic()
@@ -195,10 +207,11 @@ class _Run:
     def take_steps(self, stop: StopRequest) -> None:
         """Trains to the last step, or to the first one after a request to stop."""
         config, schedule = self._config, self._schedule
-        with progress_bar(total=schedule.total_steps, initial=self._step, unit="step") as bar:
+        costs = step_costs(config)
+        with progress_bar(total=schedule.total_steps, initial=self._step, unit="step", costs=costs) as bar:
             for voxels, labels in self._batches:
-                if self._step == config.loss.adversarial_warmup and _game_begins(config):
-                    bar.write("the discriminator enters: a step takes two to three times as long", file=sys.stderr)
+                if self._step == config.loss.adversarial_warmup and game_begins(config):
+                    bar.write(ENTRY_LINE, file=sys.stderr)
                 self._take(voxels, labels if self._conditional else None)
                 self._step += 1
                 last = self._step == schedule.total_steps
@@ -227,6 +240,7 @@ class _Run:
     def _save(self, epoch: int, bar: tqdm, *, quiet: bool) -> None:
         prefix = save_checkpoint(self._state.checkpoint(), self._config.save_path, epoch, self._config.keep_checkpoints)
         save_weight_files(self._state, self._config.save_path)
+        self.log.draw_plots()
         if not quiet:
             bar.write(f"saved {prefix}", file=sys.stderr)
 
@@ -235,6 +249,8 @@ class _Run:
         values["steps_per_second"] = len(self._window) / (time.monotonic() - self._window_start)
         values.update(self._learning_rates(playing=not math.isnan(values["discriminator_loss"])))
         values["occupancy_ratio"] = self._monitor.occupancy_ratio()
+        for fade in self._state.networks.fades[:1]:  # all are the same
+            values["fade"] = float(tf.convert_to_tensor(fade))
         self.log.write(self._schedule.epochs_completed(self._step), self._step, values)
         if self._step == self._schedule.total_steps:
             self.log.tensorboard.write_scalars(self._step, final_metrics(values))

@@ -5,22 +5,28 @@ import json
 import pathlib
 import re
 import shutil
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import vae_gan3d
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import write_text
+from vae_gan3d.training.run_search import name_runs_near
+from vae_gan3d.wording import name_some
 
 CHECKPOINT_STEM = "model.ckpt"
 CONFIG_NAME = "config.json"
 METRICS_NAME = "metrics.csv"
 PICTURES_NAME = "output_ims"
+PLOTS_NAME = "plots"
 WEIGHTS_SUFFIX = ".weights.h5"
 NETWORK_NAMES = ("encoder", "generator", "discriminator")
 CONFIG_FORMAT = "vae_gan3d.model"
 CONFIG_SCHEMA = 1
 _FIRST_OPTIMIZER = "adam"  # the only one, before config.json said which
+_STAGE_PATTERN = re.compile(r"stage-(\d+)")
 _INDEX_PATTERN = re.compile(rf"{re.escape(CHECKPOINT_STEM)}-(\d+)\.index")
 
 
@@ -58,23 +64,45 @@ def weights_file(folder: pathlib.Path, network: str) -> pathlib.Path:
     return folder / f"{network}{WEIGHTS_SUFFIX}"
 
 
+def stage_folder(folder: pathlib.Path, resolution: int) -> pathlib.Path:
+    """The run folder of one stage of progressive growing, `FOLDER/stage-32` for that of 32^3."""
+    return folder / f"stage-{resolution}"
+
+
+def trained_stages(folder: pathlib.Path) -> list[int]:
+    """The resolutions of the stages in a folder that have checkpoints, the last stage first."""
+    if not folder.is_dir():
+        return []
+    found = (_STAGE_PATTERN.fullmatch(path.name) for path in folder.iterdir())
+    resolutions = (int(match.group(1)) for match in found if match)
+    stages = (resolution for resolution in resolutions if checkpoint_epochs(stage_folder(folder, resolution)))
+    return sorted(stages, reverse=True)
+
+
 def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
     """Finds the checkpoint that `--checkpoint` names.
 
     Args:
-        checkpoint: a prefix such as `RUN/model.ckpt-40` (one of its files will do), or a run folder.
+        checkpoint: a prefix such as `RUN/model.ckpt-40` (one of its files will do), or a run folder, also of
+            progressive growing.
 
     Returns:
-        The prefix; for a folder, that of its newest checkpoint.
+        The prefix; for a folder, that of its newest checkpoint, of the last stage that has one.
 
     Raises:
         UserError: there is none.
     """
     if checkpoint.is_dir():
         epochs = checkpoint_epochs(checkpoint)
+        stages = [] if epochs else trained_stages(checkpoint)
+        if stages:
+            prefix = find_checkpoint(stage_folder(checkpoint, stages[0]))
+            print(f"note: {checkpoint} holds stages that grew: {prefix}, of {stages[0]}^3, is used", file=sys.stderr)
+            return prefix
         if not epochs:
             raise UserError(
-                f"{checkpoint} holds no checkpoint ({CHECKPOINT_STEM}-N.index): train first, or name another"
+                f"{checkpoint} holds no checkpoint ({CHECKPOINT_STEM}-N.index): "
+                f"{name_runs_near(checkpoint, _has_checkpoint)}"
             )
         return checkpoint_prefix(checkpoint, epochs[0])
     prefix = checkpoint
@@ -86,10 +114,28 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
         if not path.is_file()
     ]
     if missing:
-        epochs = checkpoint_epochs(prefix.parent)
-        there = f"; {prefix.parent} has epochs {', '.join(map(str, epochs))}" if epochs else ""
-        raise UserError(f"no checkpoint {prefix}: {' and '.join(missing)} missing{there}")
+        raise UserError(_describe_missing(prefix, missing))
     return prefix
+
+
+def _has_checkpoint(folder: pathlib.Path) -> bool:
+    return bool(checkpoint_epochs(folder) or trained_stages(folder))
+
+
+def _describe_missing(prefix: pathlib.Path, missing: Sequence[str]) -> str:
+    """What to say where files of a checkpoint are not there."""
+    folder = prefix.parent
+    there = name_some([f"{CHECKPOINT_STEM}-{epoch}" for epoch in checkpoint_epochs(folder)])
+    if len(missing) == 1:
+        rest = f"{folder} holds {there} as well" if there else name_runs_near(folder, _has_checkpoint)
+        return f"{missing[0]} is missing, a part of the checkpoint {prefix}: {rest}"
+    if there:
+        return f"there is no checkpoint {prefix}: {folder} holds {there}; give one of these, or {folder} for the newest"
+    run = folder if prefix.name.startswith(CHECKPOINT_STEM) else prefix
+    what = f"{run} holds no checkpoint" if run.is_dir() else f"there is no folder {run}"
+    if run.is_file():
+        what = f"{run} is no checkpoint"
+    return f"{what}: {name_runs_near(run, _has_checkpoint)}"
 
 
 def write_run_config(
@@ -211,7 +257,8 @@ def _damaged(folder: pathlib.Path, error: Exception) -> UserError:
 
 def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
     """Everything in a folder that a run wrote, by its names; nothing else is ever removed."""
-    patterns = [f"{CHECKPOINT_STEM}-*", "checkpoint", CONFIG_NAME, METRICS_NAME, PICTURES_NAME, "events.out.tfevents.*"]
+    patterns = [f"{CHECKPOINT_STEM}-*", "checkpoint", CONFIG_NAME, METRICS_NAME, PICTURES_NAME, PLOTS_NAME]
+    patterns += ["events.out.tfevents.*"]
     patterns += [weights_file(folder, network).name for network in NETWORK_NAMES]
     return sorted(path for pattern in patterns for path in folder.glob(pattern))
 

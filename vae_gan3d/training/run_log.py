@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import write_text
-from vae_gan3d.training.run_folder import METRICS_NAME
+from vae_gan3d.training.run_folder import METRICS_NAME, PLOTS_NAME
 from vae_gan3d.training.tensorboard_log import TensorBoardLog
+from vae_gan3d.viewing.training_plots import save_training_plots
 
 
 class RunLog:
@@ -64,6 +65,22 @@ class RunLog:
         except OSError as error:
             raise UserError(f"cannot write {self._path}: {error.strerror}") from error
         self.tensorboard.write_scalars(step, known)
+
+    def draw_plots(self) -> None:
+        """Draws the curves of all rows to `SAVE_PATH/plots/`.
+
+        Raises:
+            UserError: the rows cannot be read, or the pictures cannot be written.
+        """
+        rows = read_metrics(self._path)
+        try:
+            curves = {
+                name: [(int(row["step"]), float(row[name])) for row in rows if row.get(name)]
+                for name in self.columns[2:]
+            }
+        except ValueError as error:
+            raise UserError(f"{self._path} is damaged ({error}): move it away to go on without its rows") from error
+        save_training_plots(self._path.parent / PLOTS_NAME, curves)
 
     def close(self) -> None:
         """Flushes and closes TensorBoard's file."""

@@ -61,12 +61,14 @@ class TrainingState:
         return [*([] if encoder is None else encoder.trainable_variables), *generator.trainable_variables]
 
     def averaged_pairs(self) -> list[tuple[keras.Variable, keras.Variable]]:
-        """Every averaged variable beside the variable that it follows."""
+        """Every averaged variable beside the variable that it follows; a share that fades is set, and not averaged."""
         averaged, trained = self.average.by_name(), self.networks.by_name()
+        fades = {id(fade) for fade in self.average.fades}
         return [
             pair
             for name in averaged_names(self.networks)
             for pair in zip(averaged[name].variables, trained[name].variables, strict=True)
+            if id(pair[0]) not in fades
         ]
 
     def checkpoint(self) -> tf.train.Checkpoint:

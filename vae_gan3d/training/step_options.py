@@ -13,6 +13,7 @@ class StepOptions(NamedTuple):
         global_batch: samples a step over all replicas.
         total_steps: of the whole run, by which the learning rates fall.
         latent_deviation: the standard deviation of a plain GAN's prior.
+        fade_samples: over which networks that have grown fade to their own ends; 0 for others.
     """
 
     kl_weight: float
@@ -37,6 +38,7 @@ class StepOptions(NamedTuple):
     d_steps: int = 1
     g_steps: int = 1
     latent_deviation: float = 1.0
+    fade_samples: int = 0
 
     def batch_mean(self, values: tf.Tensor) -> tf.Tensor:
         """The sum of this replica's `[B]` values over the global batch."""

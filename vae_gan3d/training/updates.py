@@ -30,6 +30,23 @@ def set_learning_rates(state: TrainingState, options: StepOptions, *, discrimina
     state.d_optimizer.learning_rate.assign(d_scale * state.d_learning_rate)
 
 
+def set_fade(state: TrainingState, options: StepOptions) -> None:
+    """Gives networks that have grown, and their averaged copies, the share of their own ends in this step.
+
+    It is the share of `fade_samples` that are seen when the step is done: a pure function of the step, never 0, at
+    which the new layers would learn nothing.
+
+    Args:
+        state: the shares are changed.
+        options: the constants.
+    """
+    if options.fade_samples:
+        seen = tf.cast((state.step + 1) * options.global_batch, tf.float32)
+        share = tf.minimum(1.0, seen / options.fade_samples)
+        for fade in (*state.networks.fades, *state.average.fades):
+            fade.assign(share)
+
+
 def apply_where(
     condition: tf.Tensor,
     optimizer: keras.optimizers.Optimizer,

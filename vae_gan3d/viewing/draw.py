@@ -1,4 +1,4 @@
-"""Draws one voxel file as a PNG picture: python -m vae_gan3d.viewing.draw FILE [OUT.png]"""
+"""Draws one shape file as a PNG picture: python -m vae_gan3d.viewing.draw FILE [OUT.png]"""
 
 import argparse
 import pathlib
@@ -40,10 +40,10 @@ def _make_parser() -> argparse.ArgumentParser:
     """The words of the command line."""
     parser = OneLineParser(
         prog="python -m vae_gan3d.viewing.draw",
-        description="Draws one voxel file as a PNG picture.",
+        description="Draws one shape file as a PNG picture.",
         allow_abbrev=False,
     )
-    parser.add_argument("file", type=pathlib.Path, metavar="FILE", help="a .mat or .npy grid, or .txt text slices")
+    parser.add_argument("file", type=pathlib.Path, metavar="FILE", help="a grid, text slices or a mesh")
     parser.add_argument(
         "picture",
         type=pathlib.Path,

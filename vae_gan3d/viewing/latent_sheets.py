@@ -9,7 +9,6 @@ from vae_gan3d.viewing.render import DEFAULT_COLOR, Color
 from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_sheet
 
 _PIXELS_A_SHAPE = 240
-_NOTHING = np.zeros((1, 1, 1), np.uint8)
 
 
 def save_arithmetic(
@@ -32,12 +31,13 @@ def save_arithmetic(
     Raises:
         UserError: the file cannot be written.
     """
-    grids, titles = list(decoded), [f"{sign}{name}" for sign, name in zip(("", "- ", "+ "), names, strict=True)]
+    grids: list[np.ndarray | None] = list(decoded)
+    titles = [f"{sign}{name}" for sign, name in zip(("", "- ", "+ "), names, strict=True)]
     titles.append("= the result")
     colors: list[Color] = [DEFAULT_COLOR] * len(grids)
     labels = None
     if any(original is not None for original in originals):
-        grids = [*(_NOTHING if original is None else original for original in originals), _NOTHING, *grids]
+        grids = [*originals, None, *grids]
         titles, colors = [""] * 4 + titles, [ORIGINAL_COLOR] * 4 + colors
         labels = ("shapes", "from latents")
     save_sheet(

@@ -1,4 +1,4 @@
-"""Shaded pictures of voxel grids from a fixed three-quarter view."""
+"""Shaded pictures of voxel grids from a three-quarter view."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
 
-from vae_gan3d.viewing.rays import FORWARD, ray_origins, ray_table
+from vae_gan3d.viewing.rays import DEFAULT_CAMERA, Camera, ray_origins, ray_table
 
 Color = str | tuple[float, float, float]
 
@@ -15,7 +15,7 @@ DEFAULT_COLOR: Color = (0.36, 0.6, 0.85)
 _SUPERSAMPLING = 2
 _SIZES = (16, 1024)
 _LARGEST_SIDE = 256
-# Brightness of faces that look to low x, low y and up; over 1 goes towards white.
+# Brightness of faces that look to low x, low y and up from the default camera; over 1 goes towards white.
 _FACE_LIGHT = np.array([1.0, 0.68, 1.4])
 _OUTWARD = np.array([[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
 _OUTLINE = 0.42
@@ -44,7 +44,12 @@ class _Hits:
 
 
 def render_voxels(
-    voxels: npt.ArrayLike, *, threshold: float = 0.5, size: int = 160, color: Color = DEFAULT_COLOR
+    voxels: npt.ArrayLike,
+    *,
+    threshold: float = 0.5,
+    size: int = 160,
+    color: Color = DEFAULT_COLOR,
+    camera: Camera = DEFAULT_CAMERA,
 ) -> np.ndarray:
     """Draws one grid, seen from low x, low y and above, on white with a soft shadow on the floor.
 
@@ -55,6 +60,7 @@ def render_voxels(
         threshold: a voxel is occupied where its value is over this; NaN is empty.
         size: rows and columns of the picture in pixels, 16 to 1024.
         color: a matplotlib color name or red, green and blue in [0, 1].
+        camera: where the picture is taken from; the light turns with it.
 
     Returns:
         `[size, size, 3]` uint8 red, green, blue; all white for an empty grid.
@@ -68,12 +74,12 @@ def render_voxels(
     if not grid.any():
         return np.full((size, size, 3), 255, np.uint8)
     pixels = size * _SUPERSAMPLING
-    hits = _cast(grid, pixels)
+    hits = _cast(grid, pixels, camera)
     layer = np.zeros((pixels, pixels, 4))
-    layer.reshape(-1, 4)[hits.rays, :3] = _shade(grid, hits, base)
+    layer.reshape(-1, 4)[hits.rays, :3] = _shade(grid, hits, base, _face_light(camera))
     layer.reshape(-1, 4)[hits.rays, 3] = 1.0
     small = layer.reshape(size, _SUPERSAMPLING, size, _SUPERSAMPLING, 4).mean(axis=(1, 3))
-    ground = 1 - _SHADOW * _floor_shadow(grid, size)
+    ground = 1 - _SHADOW * _floor_shadow(grid, size, camera)
     picture = small[..., :3] + (1 - small[..., 3:]) * ground[..., None]
     return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), np.uint8)
 
@@ -103,30 +109,38 @@ def _check_color(color: Color) -> np.ndarray:
         raise ValueError(f"color {color!r} is unknown: give a matplotlib color or three numbers in [0, 1]") from error
 
 
-def _cast(grid: np.ndarray, pixels: int) -> _Hits:
+def _face_light(camera: Camera) -> np.ndarray:
+    """Brightness of faces that look to low x, low y and up, `[3]`: the more a side looks to the right, the darker."""
+    to_the_right = _OUTWARD[:2] @ DEFAULT_CAMERA.right
+    slope = (_FACE_LIGHT[1] - _FACE_LIGHT[0]) / (to_the_right[1] - to_the_right[0])
+    sides = _FACE_LIGHT[0] + slope * (_OUTWARD[:2] @ camera.right - to_the_right[0])
+    return np.append(sides, _FACE_LIGHT[2])
+
+
+def _cast(grid: np.ndarray, pixels: int, camera: Camera) -> _Hits:
     """Finds the first occupied voxel along every ray."""
     side = grid.shape[0]
-    table = ray_table(side, pixels)
+    table = ray_table(side, pixels, camera)
     met = np.flatnonzero(grid.reshape(-1)[table.voxels])
     rays = table.rays[met]
     first = np.ones(rays.shape, bool)
     first[1:] = rays[1:] != rays[:-1]
     rays, met = rays[first], met[first]
     faces, cells = table.faces[met], np.unravel_index(table.voxels[met], grid.shape)
-    origins = ray_origins(pixels, side).reshape(-1, 3)[rays]
+    origins = ray_origins(pixels, side, camera).reshape(-1, 3)[rays]
     planes = np.choose(faces, (cells[0], cells[1], cells[2] + 1))
-    distances = (planes - origins[np.arange(len(rays)), faces]) / FORWARD[faces]
+    distances = (planes - origins[np.arange(len(rays)), faces]) / camera.forward[faces]
     depths = np.full(pixels * pixels, np.inf)
     depths[rays] = distances
     normals = np.full(pixels * pixels, 3, np.uint8)
     normals[rays] = faces
-    points = origins + distances[:, None] * FORWARD
+    points = origins + distances[:, None] * camera.forward
     return _Hits(rays, faces, points, depths.reshape(pixels, pixels), normals.reshape(pixels, pixels))
 
 
-def _shade(grid: np.ndarray, hits: _Hits, base: np.ndarray) -> np.ndarray:
+def _shade(grid: np.ndarray, hits: _Hits, base: np.ndarray, face_light: np.ndarray) -> np.ndarray:
     """The color of every pixel that is met: `[H, 3]` float64 in [0, 1]."""
-    light = _FACE_LIGHT[hits.faces] * _open_sky(grid, hits)
+    light = face_light[hits.faces] * _open_sky(grid, hits)
     light *= _edges(hits, grid.shape[0]).reshape(-1)[hits.rays]
     bright = np.maximum(light - 1, 0)[:, None]
     return base * np.minimum(light, 1)[:, None] + (1 - base) * bright
@@ -157,7 +171,7 @@ def _edges(hits: _Hits, side: int) -> np.ndarray:
     return np.where(outline, _OUTLINE, np.where(crease, _CREASE, 1.0))
 
 
-def _floor_shadow(grid: np.ndarray, size: int) -> np.ndarray:
+def _floor_shadow(grid: np.ndarray, size: int, camera: Camera) -> np.ndarray:
     """How dark the floor under the shape is where each pixel sees it: `[size, size]` in [0, 1]."""
     side = grid.shape[0]
     lowest = int(np.flatnonzero(grid.any(axis=(0, 1)))[0])
@@ -165,7 +179,7 @@ def _floor_shadow(grid: np.ndarray, size: int) -> np.ndarray:
     margin = side // 4 + 1
     cast = np.pad((grid * reach).max(axis=2), margin)
     soft = scipy.ndimage.gaussian_filter(cast, max(side / 20, 0.6), mode="constant")
-    origins = ray_origins(size, side)
-    distances = (lowest - origins[..., 2]) / FORWARD[2]
-    places = origins[..., :2] + distances[..., None] * FORWARD[:2] + (margin - 0.5)
+    origins = ray_origins(size, side, camera)
+    distances = (lowest - origins[..., 2]) / camera.forward[2]
+    places = origins[..., :2] + distances[..., None] * camera.forward[:2] + (margin - 0.5)
     return scipy.ndimage.map_coordinates(soft, np.moveaxis(places, -1, 0), order=1, mode="constant")

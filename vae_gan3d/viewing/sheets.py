@@ -2,7 +2,7 @@
 
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from vae_gan3d.files import atomic_path, make_folder
 from vae_gan3d.viewing.render import DEFAULT_COLOR, Color, render_voxels
 
 ORIGINAL_COLOR: Color = (0.62, 0.63, 0.66)
+_NOTHING = np.zeros((1, 1, 1), np.uint8)
 _DPI = 100
 _GAP = 6
 _MARGIN = 12
@@ -26,7 +27,7 @@ _TEXT: dict[str, Any] = {"color": "#333333", "family": "sans-serif"}
 
 def save_sheet(
     path: pathlib.Path,
-    voxels: Sequence[npt.ArrayLike] | np.ndarray,
+    voxels: Sequence[npt.ArrayLike | None] | np.ndarray,
     *,
     columns: int | None = None,
     titles: Sequence[str] | None = None,
@@ -42,7 +43,8 @@ def save_sheet(
 
     Args:
         path: the PNG file; its folder is made where it is absent.
-        voxels: K grids `[N, N, N]`, as an array `[K, N, N, N]` or a sequence; see `render_voxels`.
+        voxels: K grids `[N, N, N]`, as an array `[K, N, N, N]` or a sequence; see `render_voxels`. A grid without an
+            occupied voxel is drawn as the word "empty"; in the place of a None nothing stands.
         columns: grids a row; None makes the sheet about square.
         titles: K short texts under the pictures; long ones are cut.
         title: a line over the sheet.
@@ -57,15 +59,19 @@ def save_sheet(
     """
     count = len(voxels)
     columns = math.ceil(math.sqrt(count)) if columns is None else columns
-    _check_counts(count, columns, titles, row_labels, colors)
+    check_counts(count, columns, titles, row_labels, colors)
     shades = [DEFAULT_COLOR] * count if colors is None else colors
     pictures = np.stack(
         [
-            render_voxels(grid, threshold=threshold, size=size, color=color)
+            render_voxels(_NOTHING if grid is None else grid, threshold=threshold, size=size, color=color)
             for grid, color in zip(voxels, shades, strict=True)
         ]
     )
-    _write_png(path, _trim(pictures), columns, titles, title, row_labels)
+    blank = [place for place, grid in enumerate(voxels) if grid is None]
+    figure = lay_out(trim(pictures), columns, titles, title, row_labels, blank=blank)
+    make_folder(pathlib.Path(path).parent)
+    with atomic_path(pathlib.Path(path)) as temporary:
+        FigureCanvasAgg(figure).print_png(str(temporary))
 
 
 def save_pairs(
@@ -99,13 +105,13 @@ def save_pairs(
     if count != len(reconstructions):
         raise ValueError(f"{count} originals and {len(reconstructions)} reconstructions: give as many of each")
     columns = min(columns, count) if count else columns
-    _check_counts(count, columns, None, None, None)
-    grids: list[npt.ArrayLike] = []
+    check_counts(count, columns, None, None, None)
+    grids: list[npt.ArrayLike | None] = []
     colors: list[Color] = []
     for start in range(0, count, columns):
         above, below = originals[start : start + columns], reconstructions[start : start + columns]
-        empty = [np.zeros((1, 1, 1), np.uint8)] * (columns - len(above))
-        grids += [*above, *empty, *below, *empty]
+        missing = [None] * (columns - len(above))
+        grids += [*above, *missing, *below, *missing]
         colors += [ORIGINAL_COLOR] * columns + [DEFAULT_COLOR] * columns
     rows = labels * math.ceil(count / columns)
     save_sheet(
@@ -133,14 +139,25 @@ def save_strip(
     save_sheet(path, voxels, columns=columns, titles=titles, title=title, size=size, threshold=threshold, colors=colors)
 
 
-def _check_counts(
+def check_counts(
     count: int,
     columns: int,
     titles: Sequence[str] | None,
     row_labels: Sequence[str] | None,
     colors: Sequence[Color] | None,
 ) -> None:
-    """Refuses a sheet whose parts do not fit each other."""
+    """Refuses a sheet whose parts do not fit each other.
+
+    Args:
+        count: of grids.
+        columns: grids a row.
+        titles: one for each grid.
+        row_labels: one for each row.
+        colors: one for each grid.
+
+    Raises:
+        ValueError: there is no grid, or there are more or fewer of something.
+    """
     if not count:
         raise ValueError("there is no grid to draw: give at least one")
     if columns < 1:
@@ -154,8 +171,15 @@ def _check_counts(
             raise ValueError(f"{len(texts)} {name} for {wanted}: give one for each")
 
 
-def _trim(pictures: np.ndarray) -> np.ndarray:
-    """Cuts off the white border that all pictures `[K, S, S, 3]` share, but for a few pixels."""
+def trim(pictures: np.ndarray) -> np.ndarray:
+    """Cuts off the white border that all pictures share, but for a few pixels.
+
+    Args:
+        pictures: `[K, S, S, 3]` uint8.
+
+    Returns:
+        `[K, H, W, 3]` uint8, a view.
+    """
     drawn = pictures.min(axis=(0, 3)) < 250
     if not drawn.any():
         return pictures
@@ -167,15 +191,28 @@ def _trim(pictures: np.ndarray) -> np.ndarray:
     return pictures[:, windows[0], windows[1]]
 
 
-def _write_png(
-    path: pathlib.Path,
+def lay_out(
     pictures: np.ndarray,
     columns: int,
-    titles: Sequence[str] | None,
-    title: str | None,
-    row_labels: Sequence[str] | None,
-) -> None:
-    """Lays pictures `[K, H, W, 3]` out with their texts, pixel for pixel, and writes the file."""
+    titles: Sequence[str] | None = None,
+    title: str | None = None,
+    row_labels: Sequence[str] | None = None,
+    *,
+    blank: Collection[int] = (),
+) -> Figure:
+    """Lays pictures out with their texts, pixel for pixel. On a picture that is all white stands the word "empty".
+
+    Args:
+        pictures: `[K, H, W, 3]` uint8.
+        columns: pictures a row.
+        titles: as in `save_sheet`, and so the other texts.
+        title: a line over all.
+        row_labels: at the left of every row.
+        blank: the places of pictures that stay white, as there is no grid.
+
+    Returns:
+        The figure, without a canvas.
+    """
     count, high, wide, _ = pictures.shape
     rows = math.ceil(count / columns)
     step_x, step_y = wide + _GAP, high + _GAP + (_TEXT_LINE if titles else 0)
@@ -187,6 +224,8 @@ def _write_png(
     for place, picture in enumerate(pictures):
         y, x = top + place // columns * step_y, left + place % columns * step_x
         canvas[y : y + high, x : x + wide] = picture
+        if place not in blank and (picture == 255).all():
+            _put(figure, x + wide / 2, y + high / 2, "empty", size=8, ha="center")
         if titles:
             text = _shorten(titles[place], wide // 6)
             _put(figure, x + wide / 2, y + high + _TEXT_LINE / 2, text, size=8, ha="center")
@@ -195,9 +234,7 @@ def _write_png(
     if title:
         _put(figure, width / 2, _MARGIN + _HEADER / 2 - 4, _shorten(title, width // 8), size=12, ha="center")
     figure.figimage(canvas, 0, 0, origin="upper", zorder=-1)
-    make_folder(pathlib.Path(path).parent)
-    with atomic_path(pathlib.Path(path)) as temporary:
-        FigureCanvasAgg(figure).print_png(str(temporary))
+    return figure
 
 
 def _put(figure: Figure, x: float, y: float, text: str, *, size: float, ha: str) -> None:

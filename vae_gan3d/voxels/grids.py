@@ -65,15 +65,40 @@ def check_grid(array: npt.ArrayLike) -> np.ndarray:
             the reason alone, and the caller names the file.
     """
     values = np.asarray(array)
-    if values.dtype.kind not in _NUMBER_KINDS:
-        raise UserError(f"holds values of type {values.dtype}; a grid holds the numbers 0 and 1")
+    check_type(values.dtype)
     check_shape(values.shape)
+    grid = check_values(values)
+    if not grid.any():
+        raise UserError(EMPTY_REASON)
+    return grid
+
+
+def check_type(dtype: np.dtype) -> None:
+    """Refuses values that are no real numbers, before they are read.
+
+    Raises:
+        UserError: they are not.
+    """
+    if dtype.kind not in _NUMBER_KINDS:
+        raise UserError(f"holds values of type {dtype}; a grid holds the numbers 0 and 1")
+
+
+def check_values(values: np.ndarray) -> np.ndarray:
+    """Refuses numbers other than 0 and 1.
+
+    Args:
+        values: numbers, of any shape.
+
+    Returns:
+        uint8 in {0, 1} of the same shape, contiguous in C order.
+
+    Raises:
+        UserError: there is another number.
+    """
     grid = np.ascontiguousarray(values == 1).view(np.uint8)
     wrong = values[(grid == 0) & (values != 0)]
     if wrong.size:
         raise UserError(f"holds the value {wrong[0]}; a grid holds only 0 and 1, put a threshold on it first")
-    if not grid.any():
-        raise UserError(EMPTY_REASON)
     return grid
 
 

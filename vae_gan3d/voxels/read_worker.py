@@ -1,8 +1,9 @@
-"""The child process of `reader_process`: reads voxel files, so that a crash in a parser ends only this process.
+"""The child process of `reader_process`: reads shape files, so that a crash in a parser ends only this process.
 
-Protocol, without pickle: each line of standard input is a JSON list of paths. For each path, standard output gets one
-JSON line, `{"resolution": N, "bytes": B}` followed by B packed bytes (`voxels.grids.pack_grid`), or `{"error": text}`.
-The first line is `{"ready": true}`. The process ends at the end of its input.
+Protocol, without pickle: each line of standard input is JSON, `{"paths": [...], "options": {...}}` with the fields of
+`read_options.ReadOptions`. For each path, standard output gets one JSON line, `{"resolution": N, "bytes": B}` followed
+by B packed bytes (`voxels.grids.pack_grid`), or `{"error": text}`. The first line is `{"ready": true}`. The process
+ends at the end of its input.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import BinaryIO
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.grids import pack_grid
+from vae_gan3d.voxels.read_options import ReadOptions
 from vae_gan3d.voxels.readers import read_grid
 
 try:
@@ -36,8 +38,10 @@ def main() -> None:
     _limit_resources()
     _send(answers, {"ready": True})
     for line in sys.stdin.buffer:
-        for path in json.loads(line):
-            _answer(answers, pathlib.Path(path))
+        request = json.loads(line)
+        options = ReadOptions(**request["options"])
+        for path in request["paths"]:
+            _answer(answers, pathlib.Path(path), options)
 
 
 def _limit_resources() -> None:
@@ -54,10 +58,10 @@ def _limit_resources() -> None:
             print(f"no limit set: {error}", file=sys.stderr)
 
 
-def _answer(answers: BinaryIO, path: pathlib.Path) -> None:
+def _answer(answers: BinaryIO, path: pathlib.Path, options: ReadOptions) -> None:
     """Reads one file and sends the grid, or the reason why there is none."""
     try:
-        grid = read_grid(path)
+        grid = read_grid(path, options=options)
     except UserError as error:
         _send(answers, {"error": str(error)[:_ERROR_CHARACTERS]})
         return

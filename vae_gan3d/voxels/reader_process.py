@@ -1,4 +1,4 @@
-"""Voxel files from outside, parsed in child processes: one that crashes or hangs the parser is only one error."""
+"""Shape files from outside, parsed in child processes: one that crashes or hangs the parser is only one error."""
 
 import collections
 import concurrent.futures
@@ -18,11 +18,15 @@ from collections.abc import Generator, Sequence
 import numpy as np
 
 from vae_gan3d.voxels.grids import RESOLUTIONS, packed_bytes, unpack_grid
+from vae_gan3d.voxels.mesh_reader import is_mesh
+from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.readers import GridError
 
 TIMEOUT_SECONDS = 20.0
 _START_SECONDS = 120.0
 _CHUNK_FILES = 64
+# A mesh takes as long as many grids: small chunks keep every worker busy on small sets too.
+_CHUNK_MESHES = 4
 _HEADER_BYTES = 1 << 16
 _WORKER_MODULE = "vae_gan3d.voxels.read_worker"
 _PACKAGE_PARENT = pathlib.Path(__file__).resolve().parents[2]
@@ -53,7 +57,11 @@ class _Answer:
 
 
 def read_grids(
-    paths: Sequence[pathlib.Path], *, workers: int = 2, timeout_seconds: float = TIMEOUT_SECONDS
+    paths: Sequence[pathlib.Path],
+    *,
+    workers: int = 2,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    options: ReadOptions = DEFAULT_READING,
 ) -> Generator[GridResult, None, None]:
     """Reads files in child processes, each with a memory limit where the platform has one.
 
@@ -63,6 +71,7 @@ def read_grids(
         paths: the files.
         workers: child processes, at least 1.
         timeout_seconds: the time that one file may take, above 0.
+        options: how shapes are read.
 
     Yields:
         One result for each path, in the order of the paths.
@@ -73,25 +82,29 @@ def read_grids(
     """
     if workers < 1 or not timeout_seconds > 0:
         raise ValueError(f"workers {workers} and timeout {timeout_seconds} s are not possible: at least 1, and above 0")
-    chunks = [paths[start : start + _CHUNK_FILES] for start in range(0, len(paths), _CHUNK_FILES)]
-    return _read_chunks(chunks, min(workers, max(1, len(chunks))), timeout_seconds)
+    size = _CHUNK_MESHES if any(map(is_mesh, paths)) else _CHUNK_FILES
+    chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
+    return _read_chunks(chunks, min(workers, max(1, len(chunks))), timeout_seconds, options)
 
 
-def read_one(path: pathlib.Path, timeout_seconds: float = TIMEOUT_SECONDS) -> np.ndarray:
+def read_one(
+    path: pathlib.Path, timeout_seconds: float = TIMEOUT_SECONDS, options: ReadOptions = DEFAULT_READING
+) -> np.ndarray:
     """Reads one file in a child process.
 
     Args:
         path: the file.
         timeout_seconds: the time that it may take.
+        options: how it is read.
 
     Returns:
-        voxels: `[N, N, N]` uint8 in {0, 1}, as stored.
+        voxels: `[N, N, N]` uint8 in {0, 1}, as stored, or as the options say.
 
     Raises:
         GridError: the file cannot be read; the message is one line.
         RuntimeError: the child process does not start at all.
     """
-    with contextlib.closing(_read_chunks([[path]], 1, timeout_seconds)) as results:
+    with contextlib.closing(_read_chunks([[path]], 1, timeout_seconds, options)) as results:
         result = next(results)
     if result.grid is None:
         raise GridError(result.error)
@@ -99,10 +112,10 @@ def read_one(path: pathlib.Path, timeout_seconds: float = TIMEOUT_SECONDS) -> np
 
 
 def _read_chunks(
-    chunks: Sequence[Sequence[pathlib.Path]], workers: int, timeout_seconds: float
+    chunks: Sequence[Sequence[pathlib.Path]], workers: int, timeout_seconds: float, options: ReadOptions
 ) -> Generator[GridResult, None, None]:
     """Keeps two chunks a worker under way, and gives their results in order."""
-    readers = [_Reader(timeout_seconds) for _ in range(workers)]
+    readers = [_Reader(timeout_seconds, options) for _ in range(workers)]
     idle: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
     for reader in readers:
         idle.put(reader)
@@ -141,8 +154,9 @@ class _ChildEndedError(Exception):
 class _Reader:
     """One child process, started when it is needed and again after a file has ended it."""
 
-    def __init__(self, timeout_seconds: float) -> None:
+    def __init__(self, timeout_seconds: float, options: ReadOptions) -> None:
         self._timeout_seconds = timeout_seconds
+        self._options = options
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._deadline = float("inf")
@@ -189,7 +203,7 @@ class _Reader:
         if child.stdout.readline(_HEADER_BYTES) != b'{"ready": true}\n':
             self._blame(child)
             raise RuntimeError(
-                f"the process that reads voxel files does not start: {sys.executable} -m {_WORKER_MODULE} shows why"
+                f"the process that reads shape files does not start: {sys.executable} -m {_WORKER_MODULE} shows why"
             )
         return child
 
@@ -197,7 +211,8 @@ class _Reader:
         """Sends all paths as one line, which the child reads whole before it answers: so neither waits forever."""
         assert child.stdin is not None
         self._deadline = time.monotonic() + self._timeout_seconds
-        child.stdin.write(json.dumps([str(path) for path in paths]).encode("ascii") + b"\n")
+        request = {"paths": [str(path) for path in paths], "options": dataclasses.asdict(self._options)}
+        child.stdin.write(json.dumps(request).encode("ascii") + b"\n")
         child.stdin.flush()
 
     def _blame(self, child: subprocess.Popen[bytes]) -> str:

@@ -1,4 +1,4 @@
-"""Voxel files read in this process. Files from outside go through `reader_process`, because a parser can crash."""
+"""Shape files read in this process. Files from outside go through `reader_process`, because a parser can crash."""
 
 import pathlib
 import warnings
@@ -8,7 +8,13 @@ import numpy as np
 import scipy.io
 
 from vae_gan3d.errors import UserError
-from vae_gan3d.voxels.grids import check_grid, check_shape
+from vae_gan3d.voxels.binvox import parse_binvox
+from vae_gan3d.voxels.cubes import as_cube, check_sides
+from vae_gan3d.voxels.grids import EMPTY_REASON, check_type, check_values
+from vae_gan3d.voxels.mesh_reader import MESH_EXTENSIONS, is_mesh, read_mesh
+from vae_gan3d.voxels.numpy_files import read_npy, read_npz
+from vae_gan3d.voxels.orientation import turn_grid, turn_points, usual_up_axis
+from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.text_slices import parse_text_slices
 
 # 128³ doubles take 16 MiB; a .mat file may hold other variables beside the grid.
@@ -18,43 +24,66 @@ _NUMBER_CLASSES = frozenset(
 )
 _HDF5_MARK = b"\x89HDF"
 _MAT73_MARK = b"MATLAB 7.3"
-_NPY_MARK = b"\x93NUMPY"
-_NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 class GridError(UserError):
-    """A voxel file that cannot be used: one line that names the file, the reason and the remedy."""
+    """A shape file that cannot be used: one line that names the file, the reason and the remedy."""
 
 
-def read_grid(path: pathlib.Path, variable: str = "instance") -> np.ndarray:
-    """Reads one voxel file, chosen by its extension.
+def read_grid(path: pathlib.Path, variable: str = "instance", options: ReadOptions = DEFAULT_READING) -> np.ndarray:
+    """Reads one shape file, chosen by its extension.
 
     Args:
-        path: a MATLAB `.mat` file (up to -v7), a NumPy `.npy` file, or a `.txt` file of text slices.
+        path: a MATLAB `.mat` file (up to -v7), a NumPy `.npy` or `.npz` file, a `.binvox` file, a `.txt` file of text
+            slices, or a mesh (`mesh_reader.MESH_EXTENSIONS`).
         variable: the variable of a `.mat` file that holds the grid.
+        options: how meshes become grids, and which way is up in meshes and `.binvox` files.
 
     Returns:
-        voxels: `[N, N, N]` uint8 in {0, 1}, N from 1 to 128, as stored (not padded).
+        voxels: `[N, N, N]` uint8 in {0, 1}, the last axis up; N of a mesh that of the options, else from 1 to 128, as
+        stored (not padded to one of `grids.RESOLUTIONS`; see `cubes.as_cube` for unequal and larger sides).
 
     Raises:
-        GridError: no such file, an extension that is not read, a damaged or too large file, or no good grid in it.
+        GridError: no such file, an extension that is not read, a damaged or too large file, or no good shape in it.
     """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    suffix = path.suffix.lower()
+    if suffix not in EXTENSIONS:
         raise GridError(f"{path}: files of type {path.suffix!r} are not read; give one of {', '.join(EXTENSIONS)}")
     _check_file(path)
     try:
-        return check_grid(reader(path, variable))
+        return _read_mesh_grid(path, options) if is_mesh(path) else _read_stored_grid(path, variable, options)
     except GridError:
         raise
     except UserError as error:
-        raise GridError(f"{path}: {error}") from error
+        raise GridError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     except MemoryError as error:
         raise GridError(f"{path}: reading it takes too much memory: the file is damaged or too large") from error
     except Exception as error:
         # The parsers answer damage with every kind of exception: struct.error, zlib.error, TypeError, KeyError...
         reason = _printable(str(error)) or type(error).__name__
         raise GridError(f"{path}: the file is damaged or cut short ({reason}): fetch or write it again") from error
+
+
+def _read_mesh_grid(path: pathlib.Path, options: ReadOptions) -> np.ndarray:
+    """Reads a mesh as a grid."""
+    from vae_gan3d.voxels.voxelize import voxelize  # its part of SciPy is a fifth of a reading process's start
+
+    vertices, triangles = read_mesh(path)
+    vertices = turn_points(vertices, options.up_axis or usual_up_axis(path))
+    return voxelize(vertices, triangles, options.resolution, options.fill)
+
+
+def _read_stored_grid(path: pathlib.Path, variable: str, options: ReadOptions) -> np.ndarray:
+    """Reads a file that holds a grid."""
+    suffix = path.suffix.lower()
+    values = np.asarray(_READERS[suffix](path, variable))
+    if suffix == ".binvox":
+        values = turn_grid(values, options.up_axis or usual_up_axis(path))
+    check_type(values.dtype)
+    grid = as_cube(check_values(values))
+    if not grid.any():
+        raise UserError(EMPTY_REASON)
+    return grid
 
 
 def _check_file(path: pathlib.Path) -> None:
@@ -69,7 +98,7 @@ def _check_file(path: pathlib.Path) -> None:
     if size == 0:
         raise GridError(f"{path}: the file is empty: fetch or write it again")
     if size > MAX_FILE_BYTES:
-        raise GridError(f"{path}: is too large for one grid ({size} bytes); save the grid alone")
+        raise GridError(f"{path}: is too large for one shape ({size} bytes); save the shape alone")
 
 
 def _printable(text: str) -> str:
@@ -101,22 +130,25 @@ def _check_variable(path: pathlib.Path, variables: list[tuple[str, tuple[int, ..
     shape, kind = found[variable]
     if kind not in _NUMBER_CLASSES:
         raise GridError(f"{path}: the variable {variable!r} is a {kind} array; a grid holds the numbers 0 and 1")
-    check_shape(tuple(shape))
+    check_sides(tuple(shape))
 
 
 def _read_npy(path: pathlib.Path, variable: str) -> np.ndarray:
-    """Reads a `.npy` file, its header checked before any data; mapping it holds the shape against the file's length."""
+    """Reads a `.npy` file."""
     del variable
-    with open(path, "rb") as file:
-        if file.read(len(_NPY_MARK)) != _NPY_MARK:
-            raise GridError(f"{path}: is not a NumPy file; save the grid with numpy.save")
-        file.seek(0)
-        read_header = _NPY_HEADERS[np.lib.format.read_magic(file)]
-        shape, _, dtype = read_header(file)
-    if dtype.hasobject:
-        raise GridError(f"{path}: holds Python objects, which are not read; save the grid as numbers")
-    check_shape(shape)
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return read_npy(path)
+
+
+def _read_npz(path: pathlib.Path, variable: str) -> np.ndarray:
+    """Reads a `.npz` file."""
+    del variable
+    return read_npz(path)
+
+
+def _read_binvox(path: pathlib.Path, variable: str) -> np.ndarray:
+    """Reads a `.binvox` file."""
+    del variable
+    return parse_binvox(path.read_bytes())
 
 
 def _read_text(path: pathlib.Path, variable: str) -> np.ndarray:
@@ -128,6 +160,8 @@ def _read_text(path: pathlib.Path, variable: str) -> np.ndarray:
 _READERS: dict[str, Callable[[pathlib.Path, str], np.ndarray]] = {
     ".mat": _read_mat,
     ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".binvox": _read_binvox,
     ".txt": _read_text,
 }
-EXTENSIONS = tuple(_READERS)
+EXTENSIONS = (*_READERS, *MESH_EXTENSIONS)

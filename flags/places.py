@@ -1,0 +1,17 @@
+"""Flags of what training and the test phases share: the records, and the folder of a run."""
+
+import pathlib
+
+from absl import flags as absl_flags
+
+FLAGS = absl_flags.FLAGS
+TITLE = "Records and run folder"
+
+absl_flags.DEFINE_string("records", None, "Record file, folder of records, or pattern.")
+absl_flags.DEFINE_alias("record_dir", "records")
+absl_flags.DEFINE_string("save_path", "runs/vae_gan3d", "Run folder: checkpoints, metrics.csv, pictures.")
+
+
+def save_path() -> pathlib.Path:
+    """The run folder."""
+    return pathlib.Path(FLAGS.save_path)

@@ -1,0 +1,27 @@
+"""Flags of how shapes from outside are read: meshes, and which way is up."""
+
+from absl import flags as absl_flags
+
+from vae_gan3d.voxels.read_options import FILLS, UP_AXES, ReadOptions
+
+FLAGS = absl_flags.FLAGS
+TITLE = "Reading meshes and .binvox files"
+
+absl_flags.DEFINE_enum(
+    "fill",
+    "solid",
+    FILLS,
+    "Whether a mesh becomes a solid grid, only the voxels that its faces touch, or, for closed meshes such as this "
+    "project writes, those whose middles lie inside.",
+)
+absl_flags.DEFINE_enum(
+    "up_axis",
+    None,
+    UP_AXES,
+    "The axis that points up in meshes and .binvox files [default: z; y of .glb and in ShapeNetCore's folders].",
+)
+
+
+def read_options() -> ReadOptions:
+    """How the flags ask shapes to be read; meshes at the usual resolution."""
+    return ReadOptions(fill=FLAGS.fill, up_axis=FLAGS.up_axis)

@@ -1,0 +1,21 @@
+"""Workers of pytest-xdist share the cores: each, and each process that it starts, computes in one thread."""
+
+import os
+
+BROWSER_FOLDER = "tests/browser/"
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Read when NumPy and TensorFlow start, so before any test is imported.
+    for name in THREAD_LIMITS:
+        os.environ.setdefault(name, "1")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Says in one line that the browser tests were skipped, and why."""
+    skipped = [
+        report for report in terminalreporter.stats.get("skipped", []) if report.nodeid.startswith(BROWSER_FOLDER)
+    ]
+    reasons = {report.longrepr[2].removeprefix("Skipped: ") for report in skipped}
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} browser tests were skipped: {'; '.join(sorted(reasons))}")

@@ -1,0 +1,32 @@
+"""What the scripts do with a command line, without a process that starts TensorFlow anew."""
+
+import contextlib
+import io
+import types
+
+import pytest
+from absl import flags as absl_flags
+
+from flags.phase import phase_config
+from vae_gan3d import phases
+
+FLAGS = absl_flags.FLAGS
+
+
+def run_script(script, *words):
+    """Does here what `train.py` or `test.py` does with a command line; gives its exit status and what it says."""
+    out, error = io.StringIO(), io.StringIO()
+    FLAGS.unparse_flags()
+    try:
+        FLAGS([script, *words])
+        config = phase_config(script.removesuffix(".py"))
+    finally:
+        FLAGS.unparse_flags()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(error),
+    ):
+        patch.setattr(phases, "start_tensorflow", lambda **_: None)
+        status = phases.run(config)
+    return types.SimpleNamespace(status=status, stdout=out.getvalue(), stderr=error.getvalue())

@@ -1,0 +1,77 @@
+"""Small training runs: their records and configurations, how one is stopped, and what it ends with."""
+
+import os
+import signal
+
+import pytest
+
+from tests.fakes import random_grids, write_records
+from vae_gan3d.config import LossConfig, ModelConfig, OptimizerConfig, TrainingConfig
+from vae_gan3d.records.record_set import find_records
+from vae_gan3d.training import loop
+
+GAN = ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), kind="gan", latent_deviation=0.5)
+# Of a VAE, whose step is traced in a fraction of the time that the game takes.
+WITHOUT_GAME = LossConfig(1.0, "bce", 0.0, 0, 0.0, 1.0)
+
+
+def small_records(folder):
+    """Ten random shapes."""
+    write_records(folder, random_grids(10, 16))
+    return find_records(str(folder))
+
+
+def make_config(folder, **changed):
+    """A small run with everything that changes from step to step."""
+    values = {
+        "model": ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), spectral_normalization=True),
+        "loss": LossConfig(
+            1.0, "bce", 0.3, 3, 0.0, 1.0, r1_weight=1.0, r1_every=2, adversarial_loss="hinge", kl_warmup=6
+        ),
+        "optimizer": OptimizerConfig(1e-3, 1e-3, 0.5, learning_rate_decay="cosine", learning_rate_warmup=2),
+        "mirror": ("x", "z"),
+        "records": "records",
+        "split_name": "train",
+        "save_path": folder / "run",
+        "logdir": folder / "run",
+        "epochs": 3,
+        "batch_size": 4,
+        "checkpoint_every": 2,
+        "keep_checkpoints": 15,
+        "image_every": 5,
+        "log_every": 2,
+        "seed": 0,
+        "precision": "float32",
+        "restart": False,
+        "assume_yes": False,
+    }
+    return TrainingConfig(**{**values, **changed})
+
+
+def make_gan_config(folder, **changed):
+    """A small run of a plain GAN, with several turns a step."""
+    optimizer = OptimizerConfig(1e-3, 1e-3, 0.5, learning_rate_decay="cosine", d_steps=2)
+    loss = LossConfig(1.0, "bce", 0.3, 3, 0.0, 1.0, r1_weight=1.0, r1_every=3)
+    return make_config(folder, **{"model": GAN, "loss": loss, "optimizer": optimizer, **changed})
+
+
+def restored_weights(config):
+    state = loop.build_state(config)
+    loop.restore_newest(state.checkpoint(), config.save_path)
+    variables = [variable for network in state.networks.by_name().values() for variable in network.variables]
+    return [variable.numpy() for variable in variables], int(state.step)
+
+
+def train_to_step(config, records, step):
+    """Trains, and asks to stop after a step that is logged."""
+    write_log = loop._Run._write_log
+
+    def write_and_stop(run, bar):
+        write_log(run, bar)
+        if run._step == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop._Run, "_write_log", write_and_stop)
+        assert loop.train(config, records) == 128 + signal.SIGTERM
+    assert restored_weights(config)[1] == step

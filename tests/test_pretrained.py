@@ -1,0 +1,65 @@
+"""The weights in pretrained/: small enough, what their metrics.json says, and of use without records or training."""
+
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.script_runs import run_script
+from vae_gan3d.voxels.grids import pad_grid
+from vae_gan3d.voxels.readers import read_grid
+
+PRETRAINED = pathlib.Path(__file__).parents[1] / "pretrained"
+METRICS = json.loads((PRETRAINED / "metrics.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A copy, so that a write would show without harm."""
+    return shutil.copytree(PRETRAINED, tmp_path_factory.mktemp("clone") / "pretrained")
+
+
+def test_it_is_small():
+    assert sum(path.stat().st_size for path in PRETRAINED.rglob("*") if path.is_file()) <= 4e6
+
+
+def test_it_samples_each_class_and_writes_nothing_beside_the_weights(folder, tmp_path):
+    before = sorted(folder.rglob("*"))
+    outcome = run_script(
+        "test.py", "--phase=sample", f"--checkpoint={folder}", "--samples=8", f"--output_dir={tmp_path}"
+    )
+    assert outcome.status == 0, outcome.stderr
+    samples = np.load(tmp_path / "samples.npy", allow_pickle=False)
+    assert samples.shape == (8, 32, 32, 32)
+    occupancy = (samples > 0.5).mean(axis=(1, 2, 3))
+    assert occupancy.min() > 0
+    assert 0.3 < occupancy.mean() / METRICS["occupancy_real"] < 3
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_it_reconstructs_shapes_that_it_was_not_trained_on(folder, tmp_path):
+    shapes = sorted((folder / "shapes").glob("*.mat"))
+    assert len(shapes) >= 4
+    outcome = run_script(
+        "test.py",
+        f"--checkpoint={folder}",
+        f"--shapes={','.join(map(str, shapes))}",
+        "--steps=2",
+        f"--output_dir={tmp_path}",
+    )
+    assert outcome.status == 0, outcome.stderr
+    reconstructions = np.load(tmp_path / "reconstructions.npy", allow_pickle=False)
+    scores = []
+    for path, reconstruction in zip(shapes, reconstructions > 0.5, strict=True):
+        grid = pad_grid(read_grid(path)) > 0
+        scores.append((grid & reconstruction).sum() / (grid | reconstruction).sum())
+    # The mean of all test shapes is METRICS["iou"]; single thin shapes lie far from it.
+    assert np.mean(scores) > METRICS["iou"] - 0.15
+
+
+def test_its_metrics_are_those_of_a_model_that_works():
+    assert METRICS["iou"] > 0.7
+    assert METRICS["one_nna"]["voxel_iou"] < 0.7
+    assert METRICS["checkpoint"].endswith(next(PRETRAINED.glob("*.index")).stem)

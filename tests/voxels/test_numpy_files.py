@@ -1,0 +1,68 @@
+"""Archives of NumPy: which array is the grid, and what is refused before it is unpacked."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from tests.fakes import box_grid, random_grids
+from vae_gan3d.errors import UserError
+from vae_gan3d.voxels.numpy_files import read_npz
+
+GRID = random_grids(1, 6)[0]
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"anything": GRID},
+        {"voxels": GRID, "label": np.array(3)},
+        {"label": np.array(3), "grid": GRID.astype(bool)},
+        {"x": np.ones(3), "instance": np.asfortranarray(GRID)},
+    ],
+)
+def test_the_only_array_or_one_of_a_usual_name_is_the_grid(tmp_path, arrays):
+    np.savez_compressed(tmp_path / "a.npz", **arrays)
+    assert np.array_equal(read_npz(tmp_path / "a.npz"), GRID)
+
+
+def test_several_arrays_of_other_names_are_named(tmp_path):
+    np.savez(tmp_path / "a.npz", x=GRID, y=GRID)
+    with pytest.raises(UserError, match="holds x, y: save the grid as 'voxels'"):
+        read_npz(tmp_path / "a.npz")
+
+
+def archive(path, header_shape, data):
+    """An archive whose array's header and data need not agree."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "|u1", "fortran_order": False, "shape": header_shape})
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("voxels.npy", buffer.getvalue() + data)
+
+
+def test_no_more_is_unpacked_than_the_header_says(tmp_path):
+    archive(tmp_path / "a.npz", (2, 2, 2), bytes([1]) * 8 + bytes(50 << 20))
+    assert (tmp_path / "a.npz").stat().st_size < 100_000
+    assert read_npz(tmp_path / "a.npz").tolist() == np.ones((2, 2, 2)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason"), [((4, 4, 4), "is cut short"), ((10**6,) * 3, "is too large"), ((2, 2), "three-dimensional")]
+)
+def test_headers_that_cannot_be_are_refused(tmp_path, shape, reason):
+    archive(tmp_path / "a.npz", shape, bytes(8))
+    with pytest.raises(UserError, match=reason):
+        read_npz(tmp_path / "a.npz")
+
+
+def test_python_objects_words_and_other_files_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", voxels=np.full((2, 2, 2), None))
+    with pytest.raises(UserError, match="holds Python objects"):
+        read_npz(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", voxels=np.full((2, 2, 2), "words"))
+    with pytest.raises(UserError, match="holds values of type <U5"):
+        read_npz(tmp_path / "b.npz")
+    np.save(tmp_path / "c.npy", box_grid(4, 0, 1))
+    with pytest.raises(UserError, match="is not a NumPy archive"):
+        read_npz(tmp_path / "c.npy")

@@ -1,0 +1,117 @@
+"""The layouts of data sets, recognised by their folders."""
+
+import pytest
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.voxels.shape_folders import find_shapes
+from vae_gan3d.voxels.shape_layouts import LAYOUTS, SHAPE_EXTENSIONS
+from vae_gan3d.voxels.synsets import SYNSETS, class_name, is_synset
+
+
+def make(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def found(root, classes=("all",), split="train"):
+    listing = find_shapes(root, classes, split)
+    return [(shape.path.relative_to(listing.root).as_posix(), shape.class_name, shape.label) for shape in listing.files]
+
+
+def test_modelnet(tmp_path):
+    make(
+        tmp_path,
+        "ModelNet10/bed/train/bed_0010.off",
+        "ModelNet10/bed/train/bed_0002.off",
+        "ModelNet10/bed/test/bed_1.off",
+    )
+    make(tmp_path, "ModelNet10/night_stand/train/n_1.OFF", "ModelNet10/README.txt", "__MACOSX/ModelNet10/._bed")
+    root = tmp_path / "ModelNet10"
+    assert found(root) == [
+        ("bed/train/bed_0002.off", "bed", 0),
+        ("bed/train/bed_0010.off", "bed", 0),
+        ("night_stand/train/n_1.OFF", "night_stand", 1),
+    ]
+    assert found(root, ("bed",), "test") == [("bed/test/bed_1.off", "bed", 0)]
+    listing = find_shapes(root, ("all",), "train")
+    assert (
+        listing.summary
+        == f"found 3 shapes of the split train in {root}, laid out as ModelNet (CLASS/{{train,test}}/*.off)"
+    )
+
+
+def test_the_folder_around_an_archives_own_is_accepted(tmp_path):
+    make(tmp_path, "ModelNet10/bed/train/bed_1.off", "__MACOSX/notes.txt")
+    assert found(tmp_path) == [("bed/train/bed_1.off", "bed", 0)]
+
+
+def test_shapenetcore_gives_one_file_a_model_and_the_classes_names(tmp_path):
+    chair, table = "03001627", "04379243"
+    for number in range(1, 21):
+        make(
+            tmp_path,
+            f"{chair}/m{number}/models/model_normalized.obj",
+            f"{chair}/m{number}/models/model_normalized.solid.binvox",
+        )
+    make(
+        tmp_path,
+        f"{chair}/m3/models/model_normalized.surface.binvox",
+        f"{chair}/m3/images/t.jpg",
+        f"{table}/a/model.obj",
+    )
+    shapes = found(tmp_path, ("table", "chair"))
+    assert shapes[0] == (f"{table}/a/model.obj", "table", 0)
+    assert shapes[1] == (f"{chair}/m1/models/model_normalized.solid.binvox", "chair", 1)
+    # Of 20 models the tenth and the twentieth are for the test set.
+    assert len(shapes) == 1 + 18
+    assert [name.split("/")[1] for name, _, _ in found(tmp_path, (chair,), "test")] == ["m10", "m20"]
+    assert "every 10th shape of a class, by name, is for test" in find_shapes(tmp_path, ("all",), "test").summary
+
+
+def test_class_folders(tmp_path):
+    make(tmp_path, *(f"mug/{number}.obj" for number in range(1, 12)), "mug/notes.txt", "mug/list.mtl", "cup/a.npz")
+    assert [name for name, _, _ in found(tmp_path, ("mug",), "test")] == ["mug/10.obj"]
+    assert [name for name, _, _ in found(tmp_path, ("mug",))] == [f"mug/{number}.obj" for number in (*range(1, 10), 11)]
+    assert found(tmp_path, ("cup",)) == [("cup/a.npz", "cup", 0)]
+    with pytest.raises(
+        UserError, match=r"cup gives no shapes for the split 'test': .*every 10th.*CLASS/train and CLASS/test"
+    ):
+        find_shapes(tmp_path, ("cup",), "test")
+
+
+def test_the_named_split_comes_before_loose_files(tmp_path):
+    make(tmp_path, "chair/30/train/a.mat", "chair/train/b.off", "chair/c.obj")
+    assert [name for name, _, _ in found(tmp_path)] == ["chair/30/train/a.mat"]
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (["a.obj", "b.obj"], r"holds shapes in no class folder: put them into .*CLASS"),
+        (["one/bed/train/a.off", "two/bed/train/a.off"], r"holds several data sets \(one, two\): give one"),
+        (["notes/readme.md"], "holds no class folders: expected DATA_DIR/"),
+    ],
+)
+def test_folders_that_are_no_data_set_are_told_what_to_be(tmp_path, names, reason):
+    with pytest.raises(UserError, match=reason):
+        find_shapes(make(tmp_path, *names), ("all",), "train")
+
+
+def test_a_class_is_given_once_whatever_it_is_called(tmp_path):
+    make(tmp_path, "03001627/a/models/model.obj")
+    with pytest.raises(UserError, match="give each class once"):
+        find_shapes(tmp_path, ("chair", "03001627"), "train")
+
+
+def test_synsets_have_names_and_other_folders_keep_theirs():
+    assert len(SYNSETS) == len(set(SYNSETS.values())) == 55
+    assert all(map(is_synset, SYNSETS))
+    assert (class_name("02691156"), class_name("99999999"), class_name("sofa")) == ("airplane", "99999999", "sofa")
+    assert not is_synset("0300162")
+
+
+def test_text_files_are_no_shapes_in_a_data_set():
+    assert ".txt" not in SHAPE_EXTENSIONS
+    assert [layout.has_splits for layout in LAYOUTS] == [True, True, False, False]

@@ -1,0 +1,76 @@
+"""What comes before and after a run of training, in one folder or in several. Needs no TensorFlow to be imported."""
+
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from vae_gan3d.config import TrainingConfig
+from vae_gan3d.errors import UserError
+from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.training import run_folder
+
+
+def note_other_count(config: TrainingConfig, records: RecordSet) -> None:
+    """Says so where the command line states another count of shapes than the records hold."""
+    if config.expected_count not in (None, records.count):
+        print(
+            f"note: --len_data={config.expected_count} is ignored: the records hold {records.count} shapes",
+            file=sys.stderr,
+        )
+
+
+def require_same_run(config: TrainingConfig, records: RecordSet) -> None:
+    """Refuses to go on with a run of another kind in the run folder; says so where its records were others.
+
+    Raises:
+        UserError: it is of another kind.
+    """
+    if not run_folder.checkpoint_epochs(config.save_path):
+        return
+    run_folder.require_same_run(
+        config.save_path, config.model, batch_size=config.batch_size, optimizer=config.optimizer.kind
+    )
+    note = run_folder.changed_records_note(config.save_path, config.model, record_count=records.count)
+    if note:
+        print(note, file=sys.stderr)
+
+
+def clear_after_a_yes(save_path: pathlib.Path, folders: Sequence[pathlib.Path], *, assume_yes: bool) -> None:
+    """Removes the runs in some folders, after a yes where they hold one.
+
+    Args:
+        save_path: what is named to the user.
+        folders: the run folders.
+        assume_yes: asks nothing.
+
+    Raises:
+        UserError: the answer was no, or there is no terminal to ask on.
+    """
+    found = [path for folder in folders for path in run_folder.run_files(folder)]
+    if not found:
+        return
+    if not assume_yes:
+        if not sys.stdin.isatty():
+            raise UserError(
+                f"--restart would remove the run in {save_path} ({len(found)} files): add --yes to allow it"
+            )
+        try:
+            answer = input(f"Remove the run in {save_path} ({len(found)} files) and begin anew? [y/N] ")
+        except EOFError:
+            answer = ""
+        if answer.strip().lower() not in ("y", "yes"):
+            raise UserError(f"nothing was removed from {save_path}; leave out --restart to go on with the run")
+    for folder in folders:
+        run_folder.clear_run(folder)
+
+
+def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
+    """Fits the prior of the newest checkpoint, unless it has one."""
+    from vae_gan3d.evaluation.prior_fitting import fit_and_store_prior
+    from vae_gan3d.evaluation.trained_model import load_model
+    from vae_gan3d.training.precision import set_precision
+
+    prefix = run_folder.find_checkpoint(config.save_path)
+    if not run_folder.prior_file(prefix).is_file():
+        set_precision("float32")  # as in the test phases
+        fit_and_store_prior(prefix, load_model(prefix, config.model), records, seed=config.seed)

@@ -1,0 +1,93 @@
+"""The stages of progressive growing, one after the other (Karras et al. 2018)."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from vae_gan3d.config import TrainingConfig
+from vae_gan3d.errors import UserError
+from vae_gan3d.networks.growth import grow
+from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.training.checkpoints import DAMAGED, restore_newest
+from vae_gan3d.training.loop import AfterSave, build_state, train
+from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix
+from vae_gan3d.training.schedule import Schedule
+from vae_gan3d.training.state import TrainingState
+
+_STEP_NAME = "step/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+def train_stage(
+    stages: Sequence[TrainingConfig], number: int, records: RecordSet, after_save: AfterSave | None = None
+) -> int:
+    """Trains one stage to its end, or until Ctrl-C or SIGTERM; resumes what its run folder holds.
+
+    Args:
+        stages: see `stage_plan.plan_stages`.
+        number: of the stage, from 0. A new stage begins with what the one before has learnt.
+        records: the checked records.
+        after_save: see `loop.train`.
+
+    Returns:
+        0, or 128 plus the signal's number where a signal stopped the run.
+
+    Raises:
+        UserError: the stage before has no checkpoint that can be read; else see `loop.train`.
+    """
+    stage = stages[number]
+    print(f"stage {number + 1} of {len(stages)}: {stage.model.resolution}^3 in {stage.save_path}")
+    if number == 0:
+        return train(stage, records, after_save)
+    return train(stage, records, after_save, lambda state: begin_with_stage(state, stages[number - 1]))
+
+
+def begin_with_stage(state: TrainingState, before: TrainingConfig) -> None:
+    """Gives networks and their averaged copies the weights of a stage of half the resolution.
+
+    The optimizers begin anew.
+
+    Args:
+        state: of a new run; changed.
+        before: the finished stage.
+
+    Raises:
+        UserError: it has no checkpoint that can be read.
+    """
+    small = build_state(before)
+    epoch = restore_newest(small.checkpoint(), before.save_path)
+    if epoch is None:
+        raise UserError(f"{before.save_path} holds no checkpoint to grow out of: train that stage first")
+    grow(small.networks, state.networks)
+    grow(small.average, state.average)
+    print(f"grown out of {checkpoint_prefix(before.save_path, epoch)}")
+
+
+def first_unfinished(stages: Sequence[TrainingConfig], record_count: int) -> int:
+    """The number of the stage that training goes on with.
+
+    It is the last one that has a checkpoint, because what an earlier one would learn yet would reach no later one, or,
+    where that one has taken all its steps, the stage after it.
+
+    Args:
+        stages: see `stage_plan.plan_stages`.
+        record_count: shapes in the records.
+
+    Returns:
+        The number, from 0; that of the last stage also where that one is finished.
+    """
+    begun = [number for number, stage in enumerate(stages) if checkpoint_epochs(stage.save_path)]
+    if not begun:
+        return 0
+    newest, stage = begun[-1], stages[begun[-1]]
+    schedule = Schedule(record_count, stage.batch_size, stage.epochs, stage.checkpoint_every)
+    finished = _steps_taken(stage) >= schedule.total_steps
+    return min(newest + finished, len(stages) - 1)
+
+
+def _steps_taken(stage: TrainingConfig) -> int:
+    """By the newest checkpoint; 0 where it cannot be read, so that resuming looks for an older one."""
+    prefix = checkpoint_prefix(stage.save_path, checkpoint_epochs(stage.save_path)[0])
+    try:
+        return int(tf.train.load_checkpoint(str(prefix)).get_tensor(_STEP_NAME))
+    except DAMAGED:
+        return 0

@@ -1,0 +1,41 @@
+"""How shapes from outside are read, where a file leaves it open: the size, the inside and the upright of meshes."""
+
+import dataclasses
+
+from vae_gan3d.voxels.grids import RESOLUTIONS
+
+FILLS = ("solid", "surface", "inside")
+UP_AXES = ("x", "y", "z")
+DEFAULT_MESH_RESOLUTION = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadOptions:
+    """How shapes from outside are read.
+
+    Attributes:
+        resolution: voxels a side that a mesh is given; grids keep their own.
+        fill: `solid`, `surface` for the voxels alone that a mesh's faces touch, or `inside` for those whose middles
+            lie within.
+        up_axis: the axis of meshes and `.binvox` grids that points up; None for what the file's format or folder says
+            (`orientation.usual_up_axis`). Other grids lie as they are: their last axis is up.
+    """
+
+    resolution: int = DEFAULT_MESH_RESOLUTION
+    fill: str = "solid"
+    up_axis: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.resolution not in RESOLUTIONS:
+            raise ValueError(f"resolution {self.resolution} is not possible: give 16, 32, 64 or 128")
+        if self.fill not in FILLS:
+            raise ValueError(f"fill {self.fill!r} is not known: give one of {', '.join(FILLS)}")
+        if self.up_axis is not None and self.up_axis not in UP_AXES:
+            raise ValueError(f"up axis {self.up_axis!r} is not known: give x, y or z")
+
+    def at(self, resolution: int | None) -> "ReadOptions":
+        """The same options with meshes at another resolution; None leaves it."""
+        return self if resolution is None else dataclasses.replace(self, resolution=resolution)
+
+
+DEFAULT_READING = ReadOptions()

@@ -1,0 +1,101 @@
+"""Meshes as voxel grids: centred, scaled to fill the grid with a margin of one voxel, and solid."""
+
+import numpy as np
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.voxels.grids import RESOLUTIONS
+from vae_gan3d.voxels.inside_voxels import inside_voxels
+from vae_gan3d.voxels.open_shells import fill_inside
+from vae_gan3d.voxels.read_options import FILLS
+from vae_gan3d.voxels.touched_voxels import touched_voxels
+
+MARGIN = 1
+MOST_TRIANGLES = 5_000_000
+
+
+def voxelize(vertices: np.ndarray, triangles: np.ndarray, resolution: int, fill: str = "solid") -> np.ndarray:
+    """Turns a mesh into a grid of exactly N³ voxels.
+
+    The box around the mesh is centred, and its longest side takes N - 2 voxels. Every voxel is occupied that a triangle
+    touches, so that nothing thin is lost; and with `solid` every voxel within (`open_shells.fill_inside`). With
+    `inside` those voxels alone whose middles lie within, and the box lies half a voxel off the middle where a side
+    takes an odd number of voxels: so the surface of a grid becomes that grid again.
+
+    Args:
+        vertices: `[V, 3]` numbers, the last axis up.
+        triangles: `[T, 3]` integers, numbers of vertices.
+        resolution: N, one of 16, 32, 64 and 128.
+        fill: `solid` or `surface`, or for closed meshes `inside`.
+
+    Returns:
+        `[N, N, N]` uint8 in {0, 1}, its outermost layer empty.
+
+    Raises:
+        ValueError: the resolution or the fill is not known, or an array has a wrong shape.
+        UserError: the mesh has no surface, a vertex is not finite, or it has too many triangles; the message does not
+            name the file.
+    """
+    if resolution not in RESOLUTIONS or fill not in FILLS:
+        raise ValueError(f"resolution {resolution}, fill {fill!r}: give one of {RESOLUTIONS}, and of {FILLS}")
+    corners = _fit(_corners(vertices, triangles), resolution)
+    if fill == "inside":
+        grid = inside_voxels(_between_planes(corners), resolution)
+        if not grid.any():
+            raise UserError("holds no voxel's middle, thin or open as it is: fill it as solid")
+        return _centred(grid.view(np.uint8))
+    owners, voxels = touched_voxels(corners, resolution)
+    if not len(voxels):
+        raise UserError("holds no triangle with an area: it is no surface")
+    if fill == "solid":
+        return fill_inside(corners, owners, voxels, resolution).view(np.uint8)
+    grid = np.zeros((resolution,) * 3, np.uint8)
+    grid.reshape(-1)[voxels] = 1
+    return grid
+
+
+def _corners(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """The corners of every triangle, `[T, 3, 3]` float64."""
+    vertices, triangles = np.asarray(vertices), np.asarray(triangles)
+    if vertices.ndim != 2 or triangles.ndim != 2 or vertices.shape[1] != 3 or triangles.shape[1] != 3:
+        raise ValueError(f"a mesh has vertices [V, 3] and triangles [T, 3], not {vertices.shape} and {triangles.shape}")
+    if not len(triangles):
+        raise UserError("holds no triangles: a mesh has faces, points alone are not read")
+    if len(triangles) > MOST_TRIANGLES:
+        raise UserError(f"has {len(triangles)} triangles, more than {MOST_TRIANGLES}: simplify it first")
+    if triangles.min() < 0 or triangles.max() >= len(vertices):
+        raise UserError(f"names a vertex that is not there (of {len(vertices)}): fetch or write the file again")
+    corners = vertices.astype(np.float64)[triangles]
+    if not np.isfinite(corners).all():
+        raise UserError("has a vertex that is not a finite number: fetch or write the file again")
+    return corners
+
+
+def _fit(corners: np.ndarray, resolution: int) -> np.ndarray:
+    """Scales and moves `[T, 3, 3]` so that its box has its middle in the grid's, and the margin on its longest side."""
+    # First to at most 1, as the difference of two huge coordinates would not be a finite number.
+    corners = corners / max(np.abs(corners).max(), np.finfo(np.float64).tiny)
+    low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+    extent = (high - low).max()
+    if not extent > 0:
+        raise UserError("holds no triangle with an area: it is no surface")
+    fitted = (corners - (low + high) / 2) * ((resolution - 2 * MARGIN) / extent) + resolution / 2
+    return np.clip(fitted, MARGIN, resolution - MARGIN)
+
+
+def _centred(grid: np.ndarray) -> np.ndarray:
+    """Moves what is occupied to the middle of the grid; an odd number of layers half a voxel below it."""
+    for axis in range(3):
+        layers = np.flatnonzero(grid.any(axis=tuple({0, 1, 2} - {axis})))
+        free = len(grid) - (layers[-1] + 1 - layers[0])
+        grid = np.roll(grid, free // 2 - layers[0], axis)
+    return grid
+
+
+def _between_planes(corners: np.ndarray) -> np.ndarray:
+    """Moves `[T, 3, 3]` half a voxel along each axis on which it takes an odd number of them.
+
+    In the middle of an even grid its ends would lie on voxels' middles, and flat faces with them: sheets of one voxel
+    would come and go with the rounding.
+    """
+    extents = corners.max(axis=(0, 1)) - corners.min(axis=(0, 1))
+    return corners + 0.5 * (np.round(extents) % 2)

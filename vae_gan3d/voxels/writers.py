@@ -1,0 +1,112 @@
+"""Grids written to files: as they are, or as the smooth surface around them."""
+
+import io
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+import scipy.io
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.files import atomic_path
+from vae_gan3d.voxels.binvox import encode_binvox
+from vae_gan3d.voxels.mesh_reader import MESH_EXTENSIONS
+from vae_gan3d.voxels.text_slices import write_text_slices
+
+# The longest side of a mesh; slicers take its numbers as millimetres.
+_MESH_MM = 100.0
+
+
+def write_shape(grid: np.ndarray, path: pathlib.Path) -> None:
+    """Writes a grid in the format that the file's extension names.
+
+    `readers.read_grid` gives the same grid back, bit for bit, except from a mesh, which is made by marching cubes
+    (`surface.surface_mesh`).
+
+    Args:
+        grid: `[N, N, N]` bool or uint8 in {0, 1}, the last axis up.
+        path: `.mat` (variable `instance`, int8, as in 3D ShapeNets), `.npy` (uint8), `.npz` (compressed, array
+            `voxels`), `.binvox`, `.txt` (text slices), or a mesh; its folder exists.
+
+    Raises:
+        UserError: the extension is none of these, a package that meshes need is not installed, or the file cannot be
+            written.
+    """
+    require_writable(path)
+    grid = np.asarray(grid).astype(np.uint8)
+    suffix = path.suffix.lower()
+    if suffix in MESH_EXTENSIONS:
+        _write_mesh(path, grid)
+    elif suffix == ".txt":
+        write_text_slices(path, grid)
+    else:
+        contents = _ENCODERS[suffix](grid)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(contents)
+
+
+def require_writable(path: pathlib.Path) -> None:
+    """Refuses an extension that is not written, before anything is read.
+
+    Raises:
+        UserError: it is not.
+    """
+    if path.suffix.lower() not in WRITTEN_EXTENSIONS:
+        raise UserError(
+            f"{path}: files of type {path.suffix!r} are not written; give one of {', '.join(WRITTEN_EXTENSIONS)}"
+        )
+
+
+def _write_mesh(path: pathlib.Path, grid: np.ndarray) -> None:
+    """Writes the surface around a grid."""
+    # scikit-image and trimesh are of an extra.
+    from vae_gan3d.voxels.mesh_files import placed_mesh, write_mesh
+    from vae_gan3d.voxels.surface import surface_mesh
+
+    vertices, triangles = surface_mesh(grid)
+    if not len(triangles):
+        raise UserError(f"{path}: the shape holds no occupied voxel, which has no surface: give another")
+    placed = placed_mesh(vertices, _MESH_MM)
+    if path.suffix.lower() == ".off":
+        with atomic_path(path) as temporary:
+            temporary.write_text(_encode_off(placed, triangles), encoding="ascii")
+    else:
+        write_mesh(placed, triangles, path)
+
+
+def _encode_off(vertices: np.ndarray, triangles: np.ndarray) -> str:
+    """The text of an OFF file."""
+    lines = ["OFF", f"{len(vertices)} {len(triangles)} 0"]
+    lines += [" ".join(f"{value:.7g}" for value in vertex) for vertex in vertices]
+    lines += ["3 " + " ".join(map(str, triangle)) for triangle in triangles.tolist()]
+    return "\n".join(lines) + "\n"
+
+
+def _encode_mat(grid: np.ndarray) -> bytes:
+    """The bytes of a `.mat` file."""
+    buffer = io.BytesIO()
+    scipy.io.savemat(buffer, {"instance": grid.astype(np.int8)}, do_compression=True)
+    return buffer.getvalue()
+
+
+def _encode_npy(grid: np.ndarray) -> bytes:
+    """The bytes of a `.npy` file."""
+    buffer = io.BytesIO()
+    np.save(buffer, grid, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _encode_npz(grid: np.ndarray) -> bytes:
+    """The bytes of a `.npz` file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, voxels=grid)
+    return buffer.getvalue()
+
+
+_ENCODERS: dict[str, Callable[[np.ndarray], bytes]] = {
+    ".mat": _encode_mat,
+    ".npy": _encode_npy,
+    ".npz": _encode_npz,
+    ".binvox": encode_binvox,
+}
+WRITTEN_EXTENSIONS = (*_ENCODERS, ".txt", *MESH_EXTENSIONS)
