@@ -1,6 +1,7 @@
 """All networks of a model, built together."""
 
 import typing
+from typing import Any
 
 import keras
 
@@ -90,38 +91,18 @@ def build_networks(
         ValueError: a size is too small, a name is not known, or the slope is negative.
     """
     keras.utils.set_random_seed(seed)
+    of_all: dict[str, Any] = {"resolution": resolution, "base_width": base_width, "classes": classes, "grown": grown}
+    of_both: dict[str, Any] = {"latent_size": latent_size, "latent_layout": latent_layout, "depth": depth}
     encoder = None
     if with_encoder:
-        encoder = Encoder(
-            resolution=resolution,
-            latent_size=latent_size,
-            base_width=base_width,
-            normalization=normalization,
-            latent_layout=latent_layout,
-            leaky_slope=leaky_slope,
-            classes=classes,
-            depth=depth,
-            grown=grown,
-        )
+        encoder = Encoder(**of_all, **of_both, normalization=normalization, leaky_slope=leaky_slope)
     generator = Generator(
-        resolution=resolution,
-        latent_size=latent_size,
-        base_width=base_width,
-        normalization=normalization,
-        activation=activation,
-        architecture=architecture,
-        latent_layout=latent_layout,
-        classes=classes,
-        depth=depth,
-        grown=grown,
+        **of_all, **of_both, normalization=normalization, activation=activation, architecture=architecture
     )
     discriminator = Discriminator(
-        resolution=resolution,
-        base_width=base_width,
+        **of_all,
         normalization="none" if architecture == "default" else normalization,
         spectral_normalization=spectral_normalization,
         leaky_slope=leaky_slope,
-        classes=classes,
-        grown=grown,
     )
     return Networks(encoder, generator, discriminator)

@@ -112,33 +112,19 @@ class Generator(keras.Model):
         }
         self._classes = classes
         self._latent_shape = _latent_shape(latent_size, latent_layout)
-        self.class_latents = None
-        if classes:
-            cells = math.prod(self._latent_shape[:3])
-            # Beginning as wide as the latents of N(0, I) that they stand beside.
-            self.class_latents = class_vectors(cells * _CLASS_CHANNELS, keras.initializers.RandomNormal(stddev=1.0))
-        stages = stage_count(resolution)
-        core_width = base_width * 2 ** (stages - 1)
-        if latent_layout == "grid":
-            opening = keras.layers.Conv3D(core_width, 3, padding="same", name="convolution")
-        else:
-            opening = keras.layers.Conv3DTranspose(core_width, CORE_SIDE, padding="valid", name="convolution")
-        self.opening = ConvolutionBlock(opening, normalization, activation, name="opening")
-        first_bias = _FIRST_LOGIT if architecture == "default" else 0.0
+        self.class_latents = _class_latents(classes, math.prod(self._latent_shape[:3]))
+        core_width = base_width * 2 ** (stage_count(resolution) - 1)
+        self.opening = _opening(core_width, normalization, activation, latent_layout)
         blocks: list[keras.layers.Layer] = []
-        self._last_stage = 0  # the place of its first block
         if latent_layout == "grid":
             blocks.append(ResidualBlock(core_width, normalization, activation, name="core"))
-        for stage in range(stages - 1):
-            width = core_width // 2 ** (stage + 1)
+        self._last_stage = 0  # the place of its first block
+        for stage in range(stage_count(resolution) - 1):
             self._last_stage = len(blocks)
-            blocks.append(doubling(width, normalization, activation, f"stage{stage}"))
-            if architecture == "default":
-                blocks.append(refining(width, normalization, activation, f"refine{stage}"))
-            for number in range(depth):
-                name = f"stage{stage}_residual{number}"
-                blocks.append(ResidualBlock(width, normalization, activation, name=name))
+            width, refined = core_width // 2 ** (stage + 1), architecture == "default"
+            blocks += _stage(stage, width, normalization, activation, refined=refined, depth=depth)
         self.blocks = blocks
+        first_bias = _FIRST_LOGIT if architecture == "default" else 0.0
         self.voxels = VoxelTransposedConvolution(first_bias=first_bias, name="voxels")
         self.voxels_before = VoxelTransposedConvolution(first_bias=first_bias, name="voxels_before") if grown else None
         self.fade: keras.Variable | None = None
@@ -215,6 +201,34 @@ class Generator(keras.Model):
             ValueError: labels are missing, superfluous, or of another shape.
         """
         return self.logits(self.features(latents, labels, training))
+
+
+def _class_latents(classes: int, cells: int) -> keras.layers.Layer | None:
+    """The learned vectors of the classes, as wide at first as the latents of N(0, I) that they stand beside."""
+    if not classes:
+        return None
+    return class_vectors(cells * _CLASS_CHANNELS, keras.initializers.RandomNormal(stddev=1.0))
+
+
+def _opening(width: int, normalization: str, activation: str, latent_layout: str) -> ConvolutionBlock:
+    """From the latent to `[B, 4, 4, 4, width]`."""
+    if latent_layout == "grid":
+        convolution = keras.layers.Conv3D(width, 3, padding="same", name="convolution")
+    else:
+        convolution = keras.layers.Conv3DTranspose(width, CORE_SIDE, padding="valid", name="convolution")
+    return ConvolutionBlock(convolution, normalization, activation, name="opening")
+
+
+def _stage(
+    stage: int, width: int, normalization: str, activation: str, *, refined: bool, depth: int
+) -> list[keras.layers.Layer]:
+    """Doubles the sides, then refines."""
+    blocks: list[keras.layers.Layer] = [doubling(width, normalization, activation, f"stage{stage}")]
+    if refined:
+        blocks.append(refining(width, normalization, activation, f"refine{stage}"))
+    for number in range(depth):
+        blocks.append(ResidualBlock(width, normalization, activation, name=f"stage{stage}_residual{number}"))
+    return blocks
 
 
 def _latent_shape(latent_size: int, latent_layout: str) -> tuple[int, int, int, int]:
