@@ -43,4 +43,5 @@ def evaluate_config() -> EvaluateConfig:
         refinements=FLAGS.refinements,
         threshold=FLAGS.threshold,
         seed=FLAGS.seed,
+        report=FLAGS.report,
     )

@@ -8,6 +8,7 @@ from absl import flags as absl_flags
 from flags import (
     common,
     evaluation,
+    explore,
     latent_tools,
     model,
     places,
@@ -22,6 +23,7 @@ from flags.help import HelpPage
 from vae_gan3d.config import (
     ArithmeticConfig,
     EvaluateConfig,
+    ExploreConfig,
     ExportConfig,
     MapConfig,
     NeighborsConfig,
@@ -41,6 +43,7 @@ PhaseConfig = (
     | SampleConfig
     | EvaluateConfig
     | ExportConfig
+    | ExploreConfig
     | ArithmeticConfig
     | NeighborsConfig
     | MapConfig
@@ -52,6 +55,7 @@ _CONFIGURATIONS: dict[str, Callable[[], PhaseConfig]] = {
     "sample": testing.sample_config,
     "evaluate": evaluation.evaluate_config,
     "export": testing.export_config,
+    "explore": explore.explore_config,
     "arithmetic": latent_tools.arithmetic_config,
     "neighbors": latent_tools.neighbors_config,
     "map": latent_tools.map_config,
@@ -66,7 +70,7 @@ HELP_PAGES = {
         closing="Every other phase runs here too, with the flags that python test.py --help shows.",
     ),
     "test": HelpPage(
-        (sys.modules[__name__], common, places, testing, reading, shape_files, evaluation, latent_tools),
+        (sys.modules[__name__], common, places, testing, reading, shape_files, evaluation, latent_tools, explore),
         hidden=frozenset({"resolution"}),
         closing=(
             "Training and tuning run here too, with the flags that python train.py --help shows; the other phases "

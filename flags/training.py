@@ -163,17 +163,7 @@ def training_config() -> TrainingConfig:
             spectral_normalization=FLAGS.adversarial_loss == "hinge",
         ),
         loss=loss,
-        optimizer=OptimizerConfig(
-            FLAGS.learning_rate,
-            FLAGS.d_learning_rate,
-            FLAGS.beta1,
-            ema_decay=FLAGS.ema_decay,
-            learning_rate_decay=FLAGS.learning_rate_decay,
-            learning_rate_warmup=FLAGS.learning_rate_warmup,
-            d_steps=FLAGS.d_steps,
-            g_steps=FLAGS.g_steps,
-            kind=FLAGS.optimizer,
-        ),
+        optimizer=optimizer_config(),
         records=FLAGS.records,
         split_name=FLAGS.split_name or "train",
         save_path=save_path,
@@ -190,6 +180,7 @@ def training_config() -> TrainingConfig:
         assume_yes=FLAGS.yes,
         expected_count=FLAGS.len_data,
         mirror=tuple(axis.strip() for axis in FLAGS.mirror.split(",") if axis.strip()),
+        report=FLAGS.report,
         weights={name: pathlib.Path(path) for name in _NETWORKS if (path := FLAGS[f"{name}_weights"].value)},
     )
 
@@ -222,4 +213,23 @@ def loss_config() -> LossConfig:
         gradient_penalty_weight=FLAGS.gradient_penalty_weight,
         dice_weight=FLAGS.dice_weight,
         kl_warmup=FLAGS.kl_warmup,
+    )
+
+
+def optimizer_config() -> OptimizerConfig:
+    """The optimizers that the flags describe.
+
+    Raises:
+        UserError: a flag holds a bad value.
+    """
+    return OptimizerConfig(
+        FLAGS.learning_rate,
+        FLAGS.d_learning_rate,
+        FLAGS.beta1,
+        ema_decay=FLAGS.ema_decay,
+        learning_rate_decay=FLAGS.learning_rate_decay,
+        learning_rate_warmup=FLAGS.learning_rate_warmup,
+        d_steps=FLAGS.d_steps,
+        g_steps=FLAGS.g_steps,
+        kind=FLAGS.optimizer,
     )

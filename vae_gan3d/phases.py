@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from vae_gan3d.config import (
     EvaluateConfig,
+    ExploreConfig,
     ExportConfig,
     ModelConfig,
     ProgressiveConfig,
@@ -83,6 +84,7 @@ def run(
     | SampleConfig
     | EvaluateConfig
     | ExportConfig
+    | ExploreConfig
     | TuneConfig
     | LatentConfig,
     *,
@@ -118,6 +120,10 @@ def run(
         from vae_gan3d.tuning.tune_phase import tune
 
         return tune(config)
+    if isinstance(config, ExploreConfig):
+        from vae_gan3d.explore_phase import explore
+
+        return explore(config, verbose=verbose)
     return run_latent_phase(config, verbose=verbose)
 
 

@@ -139,7 +139,8 @@ def test_the_table_has_every_measure(outcome):
 
 def test_pictures_and_nothing_temporary(outcome):
     folder, _, _ = outcome
-    assert sorted(path.name for path in folder.iterdir()) == sorted(["metrics.json", "metrics.txt", *PICTURES])
+    expected = sorted(["metrics.json", "metrics.txt", "report.html", *PICTURES])  # RUN is no run folder
+    assert sorted(path.name for path in folder.iterdir()) == expected
     assert all(matplotlib.image.imread(folder / name).std() > 0.01 for name in PICTURES)
 
 

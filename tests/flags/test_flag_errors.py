@@ -6,7 +6,7 @@ from absl import flags as absl_flags
 from flags import flag_errors, phase, records
 
 GROUPS = (phase, records)  # imported so that their flags are known
-PRESETS = "the presets there are chair64, demo, gan32, modelnet10, paper3dgan, quick32"
+PRESETS = "the presets there are chair64, demo, gan32, modelnet10, paper3dgan, pretrained, quick32"
 
 
 def described(parse, word):

@@ -52,6 +52,7 @@ def test_the_least(parse, tmp_path):
         ("--prior=normal", "prior", "normal"),
         ("--threshold=0.4", "threshold", 0.4),
         ("--seed=7", "seed", 7),
+        ("--noreport", "report", False),
     ],
 )
 def test_each_flag(parse, word, field, value):

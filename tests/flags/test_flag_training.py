@@ -131,6 +131,7 @@ def test_the_published_network_has_its_own_defaults(parse):
         ("--learning_rate=0.125", "optimizer.learning_rate", 0.125),
         ("--d_learning_rate=0.1", "optimizer.d_learning_rate", 0.1),
         ("--beta1=0.9", "optimizer.beta1", 0.9),
+        ("--report=false", "report", False),
     ],
 )
 def test_each_flag_and_alias(parse, word, field, value):

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from tests.small_runs import WITHOUT_GAME, make_config, restored_weights, small_records, train_to_step
-from vae_gan3d.training import loop
+from vae_gan3d.training import loop, run_report
 from vae_gan3d.training.health import Watch
 from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, index_file, read_model_config
 
@@ -52,6 +52,7 @@ def test_a_run_leaves_checkpoints_metrics_pictures_and_its_configuration(finishe
     folders = sorted(path.name for path in (config.save_path / "output_ims").iterdir())
     assert folders == ["epoch-2_sample-5", "epoch-3_sample-8"]
     assert list(config.save_path.glob("events.out.tfevents.*"))
+    assert "epoch 3, step 8; vae_gan, " in (config.save_path / "report.html").read_text()
     weights = sorted(path.name for path in config.save_path.glob("*.h5"))
     assert weights == ["discriminator.weights.h5", "encoder.weights.h5", "generator.weights.h5"]
 
@@ -141,6 +142,26 @@ def test_warnings_are_shown_once(tmp_path, records, capsys, monkeypatch):
     monkeypatch.setattr(loop, "all_watches", lambda **_: [Alarm()])
     assert loop.train(make_config(tmp_path, loss=WITHOUT_GAME), records) == 0
     assert capsys.readouterr().err.count("warning: at step 4 something is wrong: mend it") == 1
+
+
+def test_a_page_that_cannot_be_made_does_not_end_the_run(tmp_path, records, capsys, monkeypatch):
+    def fail(*_):
+        raise MemoryError("out of memory\nand more")
+
+    monkeypatch.setattr(run_report, "save_report", fail)
+    config = make_config(tmp_path, loss=WITHOUT_GAME)
+    assert loop.train(config, records) == 0
+    said = capsys.readouterr().err
+    assert said.count(f"warning: {config.save_path / 'report.html'} is not renewed: out of memory; --report=false") == 2
+    assert "and more" not in said
+    assert checkpoint_epochs(config.save_path) == [3, 2]
+
+
+def test_the_page_is_left_out_on_request(tmp_path, records, capsys):
+    config = make_config(tmp_path, loss=WITHOUT_GAME, report=False)
+    assert loop.train(config, records) == 0
+    assert not (config.save_path / "report.html").exists()
+    assert "report" not in capsys.readouterr().err
 
 
 def test_means_leave_out_what_is_not_known():

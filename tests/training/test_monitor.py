@@ -3,6 +3,7 @@
 import matplotlib.image
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.fakes import random_grids
 from vae_gan3d.networks.factory import build_networks
@@ -98,3 +99,47 @@ def test_labels_are_those_of_the_shapes_that_are_shown(encoded, tmp_path):
     # the eleven in the middle.
     assert np.flatnonzero(differing).tolist() == ([1, 2] if encoded else list(range(11, 22)))
     looks[0].save_pictures(tmp_path, epoch=1, step=2)
+
+
+def test_pairs_are_the_pictured_shapes_and_what_becomes_of_them(networks):
+    networks.generator.voxels.bias.assign([100])
+    monitor = monitor_of(networks, 4)
+    originals, reconstructions = monitor.pairs()
+    assert monitor.pictured.tolist() == [0, 1, 2, 3, 5, 6, 7, 9]
+    assert originals.shape == reconstructions.shape == (8, 16, 16, 16)
+    assert (originals[:, :4].min(), originals[:, 4:].max()) == (1, 0)
+    assert reconstructions.min() > 0.5
+
+
+def test_the_path_goes_from_the_second_end_to_the_first(networks):
+    assert monitor_of(networks, 4).path_ends.tolist() == [2, 7]
+    voxels = random_grids(3, 16)[..., np.newaxis].astype(np.float32)
+    monitor = make_monitor(networks, voxels, 0, 1.0)
+    path = monitor.path(3)
+    _, reconstructions = monitor.pairs()
+    np.testing.assert_allclose(path[[2, 0]], reconstructions[[0, -1]], atol=1e-5)
+    means, _ = networks.encoder(voxels)
+    half = tf.sigmoid(networks.generator((means[:1] + means[2:]) / 2))
+    np.testing.assert_allclose(path[1], half[0, ..., 0], atol=1e-5)
+    drawn = make_monitor(networks._replace(encoder=None), voxels, 0, 1.0)
+    np.testing.assert_allclose(drawn.path(2), drawn.shapes()[[-1, 0]], atol=1e-5)
+
+
+def test_a_conditional_path_is_told_shares_of_both_classes():
+    networks = build_networks(
+        resolution=16,
+        latent_size=4,
+        base_width=8,
+        normalization="group",
+        activation="relu",
+        architecture="default",
+        classes=2,
+    )
+    voxels = random_grids(2, 16)[..., np.newaxis].astype(np.float32)
+    labels = np.array([1, 0], np.int64)
+    path = make_monitor(networks, voxels, 0, 1.0, labels).path(3)
+    means, _ = networks.encoder(voxels, labels)
+    half = tf.sigmoid(
+        networks.generator(tf.reduce_mean(means, axis=0, keepdims=True), np.array([[0.5, 0.5]], np.float32))
+    )
+    np.testing.assert_allclose(path[1], half[0, ..., 0], atol=1e-5)

@@ -197,6 +197,8 @@ def test_clearing_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
     (tmp_path / "output_ims" / "epoch-1_sample-2").mkdir(parents=True)
     run_folder.prior_file(run_folder.checkpoint_prefix(tmp_path, 3)).touch()
+    for name in ("report.html", "flags.json", "evaluated.json"):
+        (tmp_path / name).touch()
     for name in ("encoder", "generator", "discriminator", "somebody"):
         run_folder.weights_file(tmp_path, name).touch()
     (tmp_path / "thesis.tex").touch()

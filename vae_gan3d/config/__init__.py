@@ -1,6 +1,7 @@
 """What each phase needs, as frozen dataclasses that refuse bad values when they are built."""
 
 from vae_gan3d.config.checkpoint_phases import INTERPOLATIONS, PRIORS, EvaluateConfig, SampleConfig, TestConfig
+from vae_gan3d.config.explore import ExploreConfig
 from vae_gan3d.config.export import COMPONENTS, FORMATS, GRID_FORMATS, MESH_FORMATS, ExportConfig, ShapeFilesConfig
 from vae_gan3d.config.latent_tools import MAPS, ArithmeticConfig, MapConfig, NeighborsConfig
 from vae_gan3d.config.model import (
@@ -54,6 +55,7 @@ __all__ = [
     "SEARCHABLE",
     "ArithmeticConfig",
     "EvaluateConfig",
+    "ExploreConfig",
     "ExportConfig",
     "LossConfig",
     "MapConfig",

@@ -163,6 +163,7 @@ class EvaluateConfig:
         refinements: passages of each latent through generator and encoder before its shape is generated.
         threshold: voxels above this probability count as occupied.
         seed: of every draw.
+        report: renews the page of the run.
     """
 
     checkpoint: pathlib.Path
@@ -177,6 +178,7 @@ class EvaluateConfig:
     refinements: int
     threshold: float
     seed: int
+    report: bool = True
 
     def __post_init__(self) -> None:
         require(bool(self.records), "--records is missing: give the records of the test shapes")

@@ -135,6 +135,7 @@ class TrainingConfig:
         expected_count: the count of samples that the command line states, or None.
         mirror: axes of `MIRROR_AXES` along which each training sample is flipped with probability one half.
         weights: files of weights that a new run begins with, by the names of the networks.
+        report: renews the page of the run at each checkpoint.
     """
 
     model: ModelConfig
@@ -157,6 +158,7 @@ class TrainingConfig:
     expected_count: int | None = None
     mirror: tuple[str, ...] = ()
     weights: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
+    report: bool = True
 
     def __post_init__(self) -> None:
         require_choice("precision", self.precision, PRECISIONS)

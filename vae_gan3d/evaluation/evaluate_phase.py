@@ -11,6 +11,7 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.class_separation import ACCURACIES, class_separation
 from vae_gan3d.evaluation.earlier_results import keep_earlier_results
 from vae_gan3d.evaluation.evaluation_pictures import draw_neighbors, draw_reconstructions, draw_samples
+from vae_gan3d.evaluation.evaluation_report import EvaluatedRun, renew_report, report_path
 from vae_gan3d.evaluation.metrics_file import write_metrics
 from vae_gan3d.evaluation.metrics_table import metrics_table
 from vae_gan3d.evaluation.model_labels import model_labels
@@ -61,7 +62,7 @@ def evaluate_model(evaluation: Evaluation) -> dict[str, Any]:
 
     Into `config.output_dir` go `metrics.json`, `metrics.txt` (the table, which stands on the terminal too),
     `samples.png`, with training shapes `samples_and_neighbors.png`, and but for a plain GAN, which cannot reconstruct,
-    `reconstructions.png` and `worst_reconstructions.png`.
+    `reconstructions.png` and `worst_reconstructions.png`. The page of the run is renewed.
 
     Args:
         evaluation: what is measured.
@@ -106,6 +107,8 @@ def evaluate_model(evaluation: Evaluation) -> dict[str, Any]:
     _write_table(evaluation, metrics, _notes(evaluation, metrics, refusal))
     _draw_reconstructions(evaluation, reconstructions)
     _draw_samples(evaluation, samples, measures.neighbors)
+    if config.report:
+        _renew_report(evaluation, reconstructions, samples, metrics)
     return metrics
 
 
@@ -241,6 +244,23 @@ def _draw_samples(evaluation: Evaluation, samples: DrawnShapes, neighbors: np.nd
         training.grids(nearest),
         training.class_names(nearest),
     )
+
+
+def _renew_report(
+    evaluation: Evaluation, quality: ReconstructionQuality | None, samples: DrawnShapes, metrics: dict[str, Any]
+) -> None:
+    """The page of the run with what was measured."""
+    run = EvaluatedRun(
+        checkpoint=evaluation.checkpoint,
+        model=evaluation.model,
+        prior=evaluation.prior,
+        test=evaluation.test,
+        overlaps=None if quality is None else quality.iou,
+        samples=samples.grids,
+        sample_names=_class_names(evaluation, samples, np.arange(len(samples.grids))),
+        metrics=metrics,
+    )
+    print(renew_report(report_path(evaluation.checkpoint, evaluation.config.output_dir), run))
 
 
 def _class_names(evaluation: Evaluation, samples: DrawnShapes, numbers: np.ndarray) -> list[str] | None:

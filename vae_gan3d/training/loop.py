@@ -23,8 +23,10 @@ from vae_gan3d.training.hyperparameters import final_metrics, run_hyperparameter
 from vae_gan3d.training.looks import Looks
 from vae_gan3d.training.monitor import make_monitor
 from vae_gan3d.training.precision import set_precision
+from vae_gan3d.training.run_flags import run_flags, write_flags
 from vae_gan3d.training.run_folder import write_run_config
 from vae_gan3d.training.run_log import RunLog
+from vae_gan3d.training.run_report import RunReport
 from vae_gan3d.training.schedule import Schedule
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.step_metrics import STEP_METRICS
@@ -92,6 +94,7 @@ def train(
         record_count=records.count,
         optimizer=config.optimizer.kind,
     )
+    write_flags(config.save_path, run_flags(config))
     beginning = "from the start" if restored is None else f"on from model.ckpt-{restored}, step {int(state.step)}"
     print(
         f"training {config.model.describe()}, {precision}, on {records.count} shapes, "
@@ -192,6 +195,8 @@ class _Run:
             image_every=config.image_every,
             total_steps=schedule.total_steps,
         )
+        names = [records.classes[label] for label in labels]
+        self._report = RunReport(config.save_path, config.model.describe(), self._monitor, names)
         options = step_options(config, schedule.total_steps)
         step_of_kind = gan_step if config.model.kind == "gan" else train_step
 
@@ -220,11 +225,11 @@ class _Run:
                 if self._step % config.image_every == 0 or last:
                     self._looks.look(schedule.epochs_completed(self._step), self._step)
                 if schedule.checkpoint_due(self._step):
-                    self._save(schedule.epochs_completed(self._step), bar, quiet=not last)
+                    self._save(schedule.epochs_completed(self._step), bar, last=last)
                     if self._after_save is not None:
                         self._after_save(schedule.epochs_completed(self._step), self._state)
                 elif stop:
-                    self._save(schedule.epoch_in_progress(self._step), bar, quiet=False)
+                    self._save(schedule.epoch_in_progress(self._step), bar, last=True)
                 bar.update()
                 if stop:
                     bar.write(f"stopped at step {self._step}: the same command goes on from there", file=sys.stderr)
@@ -237,12 +242,17 @@ class _Run:
             self.log.tensorboard.write_graph(self._take_step.get_concrete_function(*arguments).graph)
             self._graph_shown = True
 
-    def _save(self, epoch: int, bar: tqdm, *, quiet: bool) -> None:
+    def _save(self, epoch: int, bar: tqdm, *, last: bool) -> None:
         prefix = save_checkpoint(self._state.checkpoint(), self._config.save_path, epoch, self._config.keep_checkpoints)
         save_weight_files(self._state, self._config.save_path)
         self.log.draw_plots()
-        if not quiet:
-            bar.write(f"saved {prefix}", file=sys.stderr)
+        lines = [f"saved {prefix}"] if last else []
+        if self._config.report:
+            warning = self._report.renew(epoch, self._step)
+            if warning or last:
+                lines.append(warning or f"look at {self._report.path}")
+        for line in lines:
+            bar.write(line, file=sys.stderr)
 
     def _write_log(self, bar: tqdm) -> None:
         values = dict(zip(STEP_METRICS, _mean_without_nan(tf.stack(self._window).numpy()), strict=True))

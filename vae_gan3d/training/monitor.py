@@ -31,6 +31,7 @@ class Monitor(abc.ABC):
             labels: `[<= 32]` int64, the classes of the generated shapes; None where the networks are not conditional.
         """
         self._labels = labels
+        self._classes = generator.arguments.get("classes", 0)
         self._real_occupancy = float(tf.reduce_mean(occupancy(voxels)))
         self._generate = tf.function(lambda latents, labels: tf.sigmoid(generator(latents, labels)), autograph=False)
 
@@ -55,12 +56,25 @@ class Monitor(abc.ABC):
         """
         folder = make_folder(save_path / PICTURES_NAME / f"epoch-{epoch}_sample-{step}")
         path = folder / "samples.png"
-        save_sheet(path, self.shapes(), columns=8, title=f"{self._title}, step {step}")
+        save_sheet(path, self.shapes(), columns=8, title=f"{self.title}, step {step}")
         return {"samples": path}
 
     def shapes(self) -> np.ndarray:
         """The generated shapes, `[<= 32, R, R, R]` float32 probabilities."""
         return self._generate(self._latents(), self._labels).numpy()[..., 0]
+
+    def path(self, steps: int) -> np.ndarray:
+        """What lies between two latents, `[steps, R, R, R]` float32 probabilities, see the classes.
+
+        Args:
+            steps: values of α from 0, the second end, to 1, the first; 2 or more.
+        """
+        ends, labels = self._path_ends()
+        shares = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
+        if labels is not None:
+            first, second = tf.one_hot(labels, self._classes)
+            labels = interpolated(first, second, shares)
+        return self._generate(interpolated(ends[0], ends[1], shares), labels).numpy()[..., 0]
 
     def latent_moments(self) -> dict[str, np.ndarray]:
         """What the encoder says of real shapes, `[<= 32, L]` each: `latent_mean` and `latent_log_variance`.
@@ -72,22 +86,30 @@ class Monitor(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def _title(self) -> str:
+    def title(self) -> str:
         """What the generated shapes are."""
 
     @abc.abstractmethod
     def _latents(self) -> tf.Tensor:
         """Where shapes are generated from, `[<= 32, L]`."""
 
+    @abc.abstractmethod
+    def _path_ends(self) -> tuple[tf.Tensor, np.ndarray | None]:
+        """The ends of the path: latents `[2, L]`, and labels `[2]` where the networks are conditional."""
+
 
 class ShapeMonitor(Monitor):
     """Looks at reconstructions, and between shapes.
 
     Not at samples of N(0, I): nothing is drawn from there by default, and where the posterior does not meet it they are
-    nearly blank in a model whose samples of the fitted prior are sound.
+    nearly blank in a model whose samples of the fitted prior are sound. The path lies between two of the real shapes.
+
+    Attributes:
+        pictured: `[<= 8]`, which of the given real shapes are reconstructed.
+        path_ends: `[2]`, which of the given real shapes the path goes to (α = 1) and comes from.
     """
 
-    _title = "between shapes"
+    title = "between shapes"
 
     def __init__(
         self, encoder: Encoder, generator: Generator, voxels: np.ndarray, seed: int, labels: np.ndarray | None = None
@@ -100,9 +122,11 @@ class ShapeMonitor(Monitor):
             seed: of the places between shapes.
             labels: `[B]` int64, the classes of the shapes; None where the networks are not conditional.
         """
-        pictured = np.linspace(0, len(voxels) - 1, min(_PICTURED, len(voxels))).astype(int)
-        self._real = tf.constant(voxels[pictured])
-        self._real_labels = None if labels is None else labels[pictured]
+        self.pictured = np.linspace(0, len(voxels) - 1, min(_PICTURED, len(voxels))).astype(int)
+        self._ends_of_path = [len(self.pictured) // 4, 3 * len(self.pictured) // 4]
+        self.path_ends = self.pictured[self._ends_of_path]
+        self._real = tf.constant(voxels[self.pictured])
+        self._real_labels = None if labels is None else labels[self.pictured]
         ends = np.linspace(0, len(voxels) - 1, min(_SAMPLED, len(voxels))).astype(int)
         super().__init__(generator, voxels, None if labels is None else labels[ends])
         self._ends = tf.constant(voxels[ends])
@@ -113,11 +137,14 @@ class ShapeMonitor(Monitor):
         """Draws both, see `Monitor.save_pictures`."""
         pictures = super().save_pictures(save_path, epoch, step)
         path = pictures["samples"].with_name("reconstructions.png")
+        save_pairs(path, *self.pairs(), title=f"reconstructions, step {step}")
+        return {**pictures, "reconstructions": path}
+
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Real shapes and their reconstructions, `[<= 8, R, R, R]` float32 each."""
         means, _ = self._encode(self._real, self._real_labels)
         reconstructions = self._generate(means, self._real_labels)
-        grids = reconstructions.numpy()[..., 0]
-        save_pairs(path, self._real.numpy()[..., 0], grids, title=f"reconstructions, step {step}")
-        return {**pictures, "reconstructions": path}
+        return self._real.numpy()[..., 0], reconstructions.numpy()[..., 0]
 
     def latent_moments(self) -> dict[str, np.ndarray]:
         """See `Monitor.latent_moments`."""
@@ -129,11 +156,17 @@ class ShapeMonitor(Monitor):
         means, _ = self._encode(self._ends, self._labels)
         return interpolated(means, tf.roll(means, 1, axis=0), self._shares)
 
+    def _path_ends(self) -> tuple[tf.Tensor, np.ndarray | None]:
+        """Two of the shapes that are reconstructed, far from both ends of the records and from each other."""
+        means, _ = self._encode(self._real, self._real_labels)
+        labels = None if self._real_labels is None else self._real_labels[self._ends_of_path]
+        return tf.gather(means, self._ends_of_path), labels
+
 
 class PriorMonitor(Monitor):
-    """Looks at samples of a plain GAN's prior."""
+    """Looks at samples of a plain GAN's prior. The path goes from the last of them to the first."""
 
-    _title = "samples"
+    title = "samples"
 
     def __init__(
         self,
@@ -161,6 +194,11 @@ class PriorMonitor(Monitor):
     def _latents(self) -> tf.Tensor:
         """The same draws each time."""
         return self._drawn
+
+    def _path_ends(self) -> tuple[tf.Tensor, np.ndarray | None]:
+        """The first and the last draw."""
+        ends = [0, _SAMPLED - 1]
+        return tf.gather(self._drawn, ends), None if self._labels is None else self._labels[ends]
 
 
 def make_monitor(

@@ -21,6 +21,9 @@ CONFIG_NAME = "config.json"
 METRICS_NAME = "metrics.csv"
 PICTURES_NAME = "output_ims"
 PLOTS_NAME = "plots"
+REPORT_NAME = "report.html"
+FLAGS_NAME = "flags.json"
+EVALUATED_NAME = "evaluated.json"
 WEIGHTS_SUFFIX = ".weights.h5"
 NETWORK_NAMES = ("encoder", "generator", "discriminator")
 CONFIG_FORMAT = "vae_gan3d.model"
@@ -258,7 +261,7 @@ def _damaged(folder: pathlib.Path, error: Exception) -> UserError:
 def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
     """Everything in a folder that a run wrote, by its names; nothing else is ever removed."""
     patterns = [f"{CHECKPOINT_STEM}-*", "checkpoint", CONFIG_NAME, METRICS_NAME, PICTURES_NAME, PLOTS_NAME]
-    patterns += ["events.out.tfevents.*"]
+    patterns += [REPORT_NAME, FLAGS_NAME, EVALUATED_NAME, "events.out.tfevents.*"]
     patterns += [weights_file(folder, network).name for network in NETWORK_NAMES]
     return sorted(path for pattern in patterns for path in folder.glob(pattern))
 

@@ -1,0 +1,217 @@
+"""What the explorer answers, and what it refuses."""
+
+import dataclasses
+import io
+import json
+import re
+import threading
+
+import numpy as np
+import pytest
+import scipy.io
+
+from tests.box_explorer import LARGE, OPTIONS, SMALL, Visitor, box_app, box_explorer, shown_grid
+from tests.fakes import write_records
+from tests.voxel_model import VoxelModel
+from vae_gan3d.explorer.app import ExplorerApp
+from vae_gan3d.explorer.slots import Slots
+from vae_gan3d.explorer.training_shapes import TrainingShapes
+from vae_gan3d.records.record_set import find_records
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """With training shapes: the small cube and the large one."""
+    folder = tmp_path_factory.mktemp("records")
+    write_records(folder, np.stack([SMALL, LARGE]), [0, 1], ("small", "large"))
+    return box_app(training=TrainingShapes(VoxelModel(), find_records(str(folder))))
+
+
+@pytest.fixture
+def visitor(app):
+    return Visitor(app)
+
+
+def ends(visitor, *names):
+    return [visitor.ask("/api/sample", {"class": name})["point"] for name in names]
+
+
+def mat_file(grid):
+    buffer = io.BytesIO()
+    scipy.io.savemat(buffer, {"instance": grid})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("path", ["/", "/explorer.css", "/explorer.js", "/shapes.js", "/three.min.js"])
+def test_the_pages_files_are_there_and_load_from_here_alone(visitor, path):
+    answer = visitor.get(path)
+    assert answer.status_code == 200
+    assert "http" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/../pyproject.toml", "/three_entry.js", "/api/sample", "//etc/passwd"])
+def test_other_files_are_not(visitor, path):
+    assert visitor.get(path).status_code == 404
+
+
+def test_what_the_page_learns_of_the_model(visitor):
+    model = visitor.get("/api/model").json
+    assert (model["name"], model["records"], model["canEncode"]) == ("a model", 2, True)
+    assert model["classes"] == ["small", "large"]
+    assert model["directions"] == [1.0]  # two shapes vary along one line
+    # The large cube, which the small one lies within: 2 to 14 of 16.
+    assert model["frame"]["middle"] == [0.5, 0.5, 0.5]
+
+
+def test_a_sample_and_a_record_are_shown(visitor):
+    answer = visitor.ask("/api/sample", {"class": "small"})
+    np.testing.assert_array_equal(shown_grid(answer["shape"]), SMALL)
+    answer = visitor.ask("/api/record", {"index": 1})
+    np.testing.assert_array_equal(shown_grid(answer["shape"]), LARGE)
+    assert answer["title"] == "record 1, large"
+
+
+def test_alpha_changes_the_shape(visitor):
+    places = {"ends": ends(visitor, "small", "large"), "path": "linear"}
+    for alpha, expected in ((1, SMALL), (0.6, SMALL), (0.4, LARGE), (0, LARGE)):
+        answer = visitor.ask("/api/shape", {**places, "alpha": alpha})
+        np.testing.assert_array_equal(shown_grid(answer["shape"]), expected)
+
+
+def test_main_directions_move_it(visitor):
+    # The two training shapes lie a deviation to either side of their mean: two lead from one to the other.
+    place = {"ends": ends(visitor, "small"), "moves": [2]}
+    np.testing.assert_array_equal(shown_grid(visitor.ask("/api/shape", place)["shape"]), LARGE)
+
+
+def test_two_visitors_who_ask_in_turns_do_not_mix(app):
+    visitors = [Visitor(app), Visitor(app)]
+    points = [ends(visitor, name)[0] for visitor, name in zip(visitors, ("small", "large"), strict=True)]
+    for _ in range(3):
+        for visitor, point, expected in zip(visitors, points, (SMALL, LARGE), strict=True):
+            np.testing.assert_array_equal(shown_grid(visitor.ask("/api/shape", {"ends": [point]})["shape"]), expected)
+
+
+def test_many_visitors_at_once_each_get_their_own(app):
+    wrong, start = [], threading.Barrier(8)
+
+    def visit(number):
+        name, expected = (("small", SMALL), ("large", LARGE))[number % 2]
+        visitor = Visitor(app)
+        start.wait()
+        for _ in range(5):
+            grid = shown_grid(visitor.ask("/api/shape", {"ends": ends(visitor, name)})["shape"])
+            wrong.extend([number] if not np.array_equal(grid, expected) else [])
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_the_nearest_training_shape(visitor):
+    found = visitor.ask("/api/nearest", {"ends": ends(visitor, "large")})
+    assert [(of["index"], of["class"], of["source"]) for of in found] == [
+        (1, "large", "large/30/train/1.mat"),
+        (0, "small", "small/30/train/0.mat"),
+    ]
+    assert (found[0]["cosine"], found[0]["iou"]) == (pytest.approx(1), pytest.approx(1))
+    np.testing.assert_array_equal(shown_grid(found[0]["shape"]), LARGE)
+
+
+def test_an_upload_is_encoded_and_compared(visitor):
+    answer = visitor.ask("/api/upload?name=cube.mat", data=mat_file(SMALL))
+    np.testing.assert_array_equal(shown_grid(answer["shape"]), SMALL)
+    assert (answer["title"], answer["iou"]) == ("cube.mat", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "status", "message"),
+    [
+        ("/api/upload?name=a.mat", b"no matrix", 400, r"^a\.mat: "),
+        ("/api/upload?name=a.sh", b"x", 400, r"^a\.sh: files of this type are not read"),
+        ("/api/upload?name=a.mat&up=w", b"x", 400, "give one of x, y, z"),
+        ("/api/upload", b"x", 400, "not read"),
+        ("/api/upload?name=a.mat", bytes(1_000_001), 413, "at most 1 MB"),
+        ("/api/shape", b"{", 400, "no JSON"),
+        ("/api/shape", b"[" * 100_000, 400, "no JSON"),
+        ("/api/shape", b"\xff", 400, "no JSON"),
+        ("/api/shape", b"[]", 400, "no JSON object"),
+        ("/api/shape", b" " * 2_000_000, 413, "too large"),
+        ("/api/shape", b"{}", 400, "one or two shapes"),
+        ("/api/shape", b'{"ends": [1, 2, 3]}', 400, "one or two shapes"),
+        ("/api/shape", b'{"ends": [null]}', 400, "a shape is missing"),
+        ("/api/sample", b'{"class": "sofa"}', 400, "no class sofa"),
+        ("/api/sample", b'{"class": 3}', 400, "class must be a text"),
+        ("/api/record", b'{"index": 9}', 400, "there is no record 9"),
+        ("/api/record", b'{"index": "0"}', 400, "whole number"),
+        ("/api/record", b'{"index": true}', 400, "whole number"),
+        ("/api/nothing", b"{}", 404, "does not answer"),
+    ],
+)
+def test_what_is_wrong_is_refused_in_one_line(visitor, path, data, status, message):
+    answer = visitor.post(path, data=data)
+    assert answer.status_code == status
+    said = json.loads(answer.data)["error"]
+    assert "\n" not in said
+    assert re.search(message, said), said
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"alpha": 2}, "from 0 to 1"),
+        ({"alpha": "x"}, "alpha must hold numbers"),
+        ({"path": "round"}, "give linear or slerp"),
+        ({"moves": [1, 2, 3]}, "list of 1 numbers"),
+        ({"moves": 7}, "list of 1 numbers"),
+    ],
+)
+def test_a_place_that_is_not_possible_is_refused(visitor, changed, message):
+    place = {"ends": ends(visitor, "small", "large"), "alpha": 0.5, "path": "linear", "moves": [0], **changed}
+    answer = visitor.post("/api/shape", place)
+    assert (answer.status_code, message in answer.json["error"]) == (400, True)
+
+
+@pytest.mark.parametrize(("extension", "start"), [("stl", b""), ("glb", b"glTF")])
+def test_a_download_is_a_mesh(visitor, extension, start):
+    pytest.importorskip("trimesh")
+    answer = visitor.post("/api/download", {"ends": ends(visitor, "small"), "format": extension})
+    assert answer.status_code == 200
+    assert answer.data.startswith(start)
+    assert len(answer.data) > 1000
+
+
+def test_a_mistake_of_its_own_is_one_line_for_the_visitor(capsys):
+    app = box_app()
+    app._explorer.model.generate = None
+    answer = Visitor(app).post("/api/sample", {})
+    assert (answer.status_code, answer.json["error"]) == (500, "the explorer failed here: its terminal says why")
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_who_comes_when_all_wait_is_told(app, visitor, monkeypatch):
+    monkeypatch.setattr(app, "_model_slots", Slots(1, 0))
+    with app._model_slots.turn():
+        answer = visitor.post("/api/sample", {})
+    assert (answer.status_code, "try again" in answer.json["error"]) == (503, True)
+    assert visitor.post("/api/sample", {}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:80", 200),
+        ("localhost", 200),
+        ("[::1]:80", 200),
+        ("[", 400),
+        ("evil.example", 400),
+        ("evil.example:80", 400),
+    ],
+)
+def test_a_page_of_another_site_cannot_take_this_machines_name(host, status):
+    app = ExplorerApp(box_explorer(), dataclasses.replace(OPTIONS, hosts=("127.0.0.1", "localhost", "::1")))
+    assert Visitor(app).get("/api/model", headers={"Host": host}).status_code == status

@@ -1,0 +1,145 @@
+"""What an explorer does, with a model whose latents are voxels, and with tiny networks of every kind."""
+
+import numpy as np
+import pytest
+
+from tests.box_explorer import LARGE, SMALL, box_explorer
+from tests.fakes import box_grid, write_records
+from tests.voxel_model import VoxelModel
+from vae_gan3d.config import ModelConfig
+from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
+from vae_gan3d.evaluation.prior import MixturePrior, NormalPrior
+from vae_gan3d.evaluation.trained_model import TrainedModel
+from vae_gan3d.explorer.explorer import Explorer
+from vae_gan3d.explorer.points import LatentPoint
+from vae_gan3d.explorer.training_shapes import TrainingShapes
+from vae_gan3d.networks.factory import build_networks
+from vae_gan3d.records.record_set import find_records
+
+CLASSES = ("chair", "table")
+
+
+def trained(**changed):
+    """Untrained networks, as small as they come."""
+    config = ModelConfig(16, 4, "default", 2, "none", "relu", CLASSES, **changed)
+    return TrainedModel(config, build_networks(**config.network_arguments()))
+
+
+@pytest.fixture
+def records(tmp_path):
+    """Three cubes: chairs of sides 4 and 5 voxels, and a table of 12."""
+    grids = np.stack([SMALL, box_grid(16, 6, 11), LARGE])
+    write_records(tmp_path, grids, [0, 0, 1], CLASSES)
+    return find_records(str(tmp_path))
+
+
+def shape(explorer, point):
+    return explorer.generate(point) > 0.5
+
+
+def test_samples_are_of_the_class():
+    explorer, generator = box_explorer(), np.random.default_rng(0)
+    for name, expected in (("small", SMALL), ("large", LARGE)):
+        np.testing.assert_array_equal(shape(explorer, explorer.sample(generator, name)), expected)
+    sums = {int(shape(explorer, explorer.sample(generator)).sum()) for _ in range(20)}
+    assert sums == {SMALL.sum(), LARGE.sum()}
+    with pytest.raises(UserError, match="no class sofa"):
+        explorer.sample(generator, "sofa")
+
+
+def test_between_two_shapes():
+    explorer = box_explorer()
+    first, second = explorer.encode(SMALL), explorer.encode(LARGE)
+    np.testing.assert_array_equal(shape(explorer, explorer.between(first, second, 1)), SMALL)
+    np.testing.assert_array_equal(shape(explorer, explorer.between(first, second, 0)), LARGE)
+    # v = 0.25 v0 + 0.75 v1: 1 in the small cube, 0.75 in the rest of the large one.
+    mixed = explorer.generate(explorer.between(first, second, 0.25))
+    assert (mixed[8, 8, 8], mixed[3, 3, 3], mixed[0, 0, 0]) == (1, 0.75, 0)
+    for path, alpha in (("straight", 0.5), ("linear", 1.5), ("linear", float("nan"))):
+        with pytest.raises(UserError, match="give linear or slerp, from 0 to 1"):
+            explorer.between(first, second, alpha, path)
+
+
+def test_the_sphere_keeps_the_length():
+    # Unit vectors at a right angle: half way lies the sum divided by √2.
+    explorer = box_explorer()
+    first, second = (LatentPoint(row) for row in np.eye(2, dtype=np.float32))
+    np.testing.assert_allclose(explorer.between(first, second, 0.5, "slerp").latent, [0.5**0.5] * 2, rtol=1e-6)
+
+
+def test_classes_are_mixed_as_latents_are():
+    first = LatentPoint(np.zeros(2, np.float32), np.array([1, 0], np.float32))
+    second = LatentPoint(np.ones(2, np.float32), np.array([0, 1], np.float32))
+    np.testing.assert_allclose(box_explorer().between(first, second, 0.3).shares, [0.3, 0.7], rtol=1e-6)
+
+
+def test_moves_are_in_deviations_of_the_training_shapes(records):
+    model = VoxelModel()
+    explorer = box_explorer(training=TrainingShapes(model, records))
+    directions = explorer.main_directions
+    start = explorer.training_shape(0)
+    moved = explorer.moved(start, [2, *[0] * (len(directions.steps) - 1)], directions)
+    np.testing.assert_allclose(moved.latent, start.latent + 2 * directions.steps[0], rtol=1e-6)
+    # The large cube differs most from the others, and its voxels are what the first direction adds.
+    assert directions.steps[0].reshape(16, 16, 16)[3, 3, 3] > 0
+    assert directions.shares[0] > 0.9
+
+
+def test_directions_come_from_records_or_the_mixture_or_are_absent(records):
+    model = trained()
+    mixture = GaussianMixture(np.ones(1, np.float32), np.zeros((1, 4), np.float32), np.eye(4, dtype=np.float32)[None])
+    prior = MixturePrior(("chair",), (1,), (mixture,))
+    assert Explorer(model, NormalPrior(4)).main_directions is None
+    np.testing.assert_allclose(np.abs(Explorer(model, prior).main_directions.steps).sum(axis=0), 1)
+    training = TrainingShapes(model, records)
+    assert Explorer(model, NormalPrior(4), training).main_directions.steps.shape[1] == 4
+
+
+def test_the_nearest_training_shapes(records):
+    explorer = box_explorer(training=TrainingShapes(VoxelModel(), records))
+    nearest = explorer.nearest(explorer.encode(SMALL), 2)
+    assert [(of.index, of.class_name) for of in nearest] == [(0, "chair"), (1, "chair")]
+    # 4³ voxels lie within 5³: the cosine is 64 / √(64 · 125), the IoU 64 / 125.
+    np.testing.assert_allclose([of.cosine for of in nearest], [1, 0.7155], atol=1e-4)
+    np.testing.assert_allclose([of.iou for of in nearest], [1, 0.512], atol=1e-6)
+    assert nearest[1].source == "chair/30/train/1.mat"
+    np.testing.assert_array_equal(nearest[0].grid, SMALL)
+
+
+def test_training_shapes_by_number(records):
+    explorer = box_explorer(training=TrainingShapes(VoxelModel(), records))
+    np.testing.assert_array_equal(shape(explorer, explorer.training_shape(2)), LARGE)
+    for index in (-1, 3):
+        with pytest.raises(UserError, match=f"no record {index}: give a number from 0 to 2"):
+            explorer.training_shape(index)
+
+
+def test_without_records_their_tools_say_so():
+    explorer = box_explorer()
+    for ask in (lambda: explorer.training_shape(0), lambda: explorer.nearest(explorer.encode(SMALL), 1)):
+        with pytest.raises(UserError, match="start the explorer with --records"):
+            ask()
+
+
+def test_a_plain_gan_draws_and_takes_no_shapes():
+    explorer = Explorer(trained(kind="gan", latent_deviation=0.5), NormalPrior(4, 0.5), refinements=0)
+    assert not explorer.can_encode
+    point = explorer.sample(np.random.default_rng(0))
+    assert explorer.generate(point).shape == (16, 16, 16)
+    with pytest.raises(UserError, match="a plain GAN has no encoder"):
+        explorer.encode(SMALL)
+
+
+def test_a_conditional_model_keeps_the_class_with_the_place(records):
+    model = trained(conditional=True)
+    explorer = Explorer(model, NormalPrior(4, 1, CLASSES), TrainingShapes(model, records))
+    generator = np.random.default_rng(0)
+    np.testing.assert_array_equal(explorer.sample(generator, "table").shares, [0, 1])
+    np.testing.assert_array_equal(explorer.training_shape(1).shares, [1, 0])
+    point = explorer.encode(LARGE, "table")
+    np.testing.assert_array_equal(point.shares, [0, 1])
+    assert explorer.generate(explorer.between(point, explorer.training_shape(0), 0.5)).shape == (16, 16, 16)
+    for name in ("", "sofa"):
+        with pytest.raises(UserError, match="choose one of chair, table"):
+            explorer.encode(LARGE, name)

@@ -1,0 +1,284 @@
+"""The explorer as a WSGI application: the page's files, and its questions as JSON.
+
+It keeps nothing of its visitors: a page holds its places in the latent space itself and sends them along. So visitors
+cannot mix, and many of them take no memory.
+"""
+
+import contextlib
+import dataclasses
+import json
+import traceback
+import urllib.parse
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.wrappers import Request, Response
+
+from vae_gan3d.config import ShapeFilesConfig
+from vae_gan3d.errors import UserError
+from vae_gan3d.explorer.downloads import DOWNLOADS, mesh_file
+from vae_gan3d.explorer.explorer import PATHS, Explorer
+from vae_gan3d.explorer.points import LatentPoint, read_numbers, read_point
+from vae_gan3d.explorer.slots import BusyError, Slots
+from vae_gan3d.explorer.uploads import read_upload
+from vae_gan3d.viewing.page import web_file
+from vae_gan3d.viewing.page_shapes import page_frame, page_shapes
+from vae_gan3d.voxels.read_options import UP_AXES, ReadOptions
+from vae_gan3d.voxels.readers import EXTENSIONS
+
+_FILES = {
+    "/": ("explorer.html", "text/html"),
+    "/explorer.css": ("explorer.css", "text/css"),
+    "/explorer.js": ("explorer.js", "text/javascript"),
+    "/shapes.js": ("shapes.js", "text/javascript"),
+    "/three.min.js": ("three.min.js", "text/javascript"),
+}
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_JSON_BYTES = 1 << 20
+_MOST_STEPS = 10.0
+_NEIGHBORS = 4
+_FRAME_SAMPLES = 12
+_WAITING_FOR_THE_MODEL = 63
+_FILES_AT_ONCE = 2
+_WAITING_FOR_FILES = 14
+
+
+@dataclasses.dataclass(frozen=True)
+class AppOptions:
+    """What visitors may do, and what they read of the model.
+
+    Attributes:
+        name: of the checkpoint.
+        notes: lines on what this explorer lacks, and why.
+        reading: how uploads are read, at the model's resolution.
+        upload_mb: the most megabytes (of 10^6 bytes) of an upload.
+        files: the bodies and the size of downloads.
+        seed: of the draws.
+        hosts: the names by which the page may be asked for, against pages of others that take this machine's name;
+            none for any.
+    """
+
+    name: str
+    notes: tuple[str, ...]
+    reading: ReadOptions
+    upload_mb: int
+    files: ShapeFilesConfig
+    seed: int
+    hosts: tuple[str, ...]
+
+
+class ExplorerApp:
+    """Answers the page."""
+
+    def __init__(self, explorer: Explorer, options: AppOptions) -> None:
+        """Generates the first shapes, so that the first visitor does not wait for TensorFlow's graphs.
+
+        Args:
+            explorer: what is explored.
+            options: for visitors.
+        """
+        self._explorer = explorer
+        self._options = options
+        self._model_slots = Slots(1, _WAITING_FOR_THE_MODEL)
+        self._file_slots = Slots(_FILES_AT_ONCE, _WAITING_FOR_FILES)
+        self._generator = np.random.default_rng(options.seed)
+        self._directions = explorer.main_directions
+        self._files = {path: (web_file(name).encode(), kind) for path, (name, kind) in _FILES.items()}
+        first = [
+            explorer.generate(explorer.sample(self._generator)) > explorer.threshold for _ in range(_FRAME_SAMPLES)
+        ]
+        self._frame = page_frame(first)
+        self._questions: dict[str, Callable[[Request], Response]] = {
+            "/api/sample": self._sample,
+            "/api/record": self._record,
+            "/api/upload": self._upload,
+            "/api/shape": self._shape,
+            "/api/nearest": self._nearest,
+            "/api/download": self._download,
+        }
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """One request, see PEP 3333."""
+        request = Request(environ)
+        response = self._answer(request)
+        response.headers.update(_HEADERS)
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        try:
+            self._check_host(request)
+            if request.method in ("GET", "HEAD"):
+                return self._file(request.path)
+            if request.method == "POST" and request.path in self._questions:
+                return self._questions[request.path](request)
+            raise NotFound
+        except UserError as error:
+            return _refusal(400, " ".join(str(error).split()))
+        except BusyError:
+            return _refusal(503, "too many visitors ask at once: try again in a moment")
+        except RequestEntityTooLarge:
+            return _refusal(413, f"the file is too large: give one of at most {self._options.upload_mb} MB")
+        except HTTPException as error:
+            return _refusal(error.code or 400, f"the explorer does not answer this ({error.name})")
+        except Exception:
+            traceback.print_exc()
+            return _refusal(500, "the explorer failed here: its terminal says why")
+
+    def _check_host(self, request: Request) -> None:
+        """Refuses pages of others that have taken this machine's name, which would send their own.
+
+        Raises:
+            UserError: the page was asked for by another name than those of this machine.
+        """
+        name = None
+        with contextlib.suppress(ValueError):
+            name = urllib.parse.urlsplit(f"//{request.headers.get('Host', '')}").hostname
+        if self._options.hosts and name not in self._options.hosts:
+            raise UserError("this explorer answers its own address alone: it is on its terminal")
+
+    def _file(self, path: str) -> Response:
+        if path == "/api/model":
+            return _json(self._describe())
+        if path not in self._files:
+            raise NotFound
+        contents, kind = self._files[path]
+        return Response(contents, content_type=f"{kind}; charset=utf-8")
+
+    def _describe(self) -> dict[str, Any]:
+        """What the page must know before it asks."""
+        explorer, options = self._explorer, self._options
+        model = explorer.model.config
+        return {
+            "name": options.name,
+            "model": model.describe(),
+            "classes": explorer.drawn_classes,
+            "givenClasses": model.known_classes,
+            "canEncode": explorer.can_encode,
+            "records": explorer.training.count if explorer.training else 0,
+            "directions": [] if self._directions is None else self._directions.shares.tolist(),
+            "uploadMb": options.upload_mb,
+            "extensions": EXTENSIONS,
+            "downloads": DOWNLOADS,
+            "frame": self._frame,
+            "notes": options.notes,
+        }
+
+    def _sample(self, request: Request) -> Response:
+        class_name = _text(_fields(request), "class")
+        with self._model_slots.turn():
+            point = self._explorer.sample(self._generator, class_name)
+        return self._end(point, f"sample of {class_name}" if class_name else "sample")
+
+    def _record(self, request: Request) -> Response:
+        index = _fields(request).get("index")
+        if type(index) is not int:
+            raise UserError("the number of a record must be a whole number: give one")
+        point = self._explorer.training_shape(index)
+        assert self._explorer.training is not None
+        return self._end(point, f"record {index}, {self._explorer.training.class_name(index)}")
+
+    def _upload(self, request: Request) -> Response:
+        request.max_content_length = self._options.upload_mb * 10**6
+        up_axis = request.args.get("up", "")
+        if up_axis and up_axis not in UP_AXES:
+            raise UserError(f"the axis {up_axis[:20]!r} is not known: give one of {', '.join(UP_AXES)}")
+        reading = dataclasses.replace(self._options.reading, up_axis=up_axis or self._options.reading.up_axis)
+        name = request.args.get("name", "")
+        self._explorer.require_encoder()
+        with self._file_slots.turn():
+            grid = read_upload(request.get_data(cache=False), name, reading)
+        with self._model_slots.turn():
+            point = self._explorer.encode(grid, request.args.get("class", ""))
+        return self._end(point, name[-80:], grid)
+
+    def _shape(self, request: Request) -> Response:
+        return self._end(self._place(_fields(request)), "shape between")
+
+    def _nearest(self, request: Request) -> Response:
+        point = self._place(_fields(request))
+        with self._model_slots.turn():
+            found = self._explorer.nearest(point, _NEIGHBORS)
+        shapes = page_shapes([neighbor.grid for neighbor in found], [f"record {neighbor.index}" for neighbor in found])
+        entries = [
+            {"index": of.index, "class": of.class_name, "source": of.source, "cosine": of.cosine, "iou": of.iou}
+            for of in found
+        ]
+        return _json([{**entry, "shape": shape} for entry, shape in zip(entries, shapes, strict=True)])
+
+    def _download(self, request: Request) -> Response:
+        fields = _fields(request)
+        point, extension = self._place(fields), _text(fields, "format")
+        with self._model_slots.turn():
+            shape = self._explorer.generate(point)
+        with self._file_slots.turn():
+            contents = mesh_file(shape, extension, self._options.files, self._explorer.threshold)
+        kind = "model/gltf-binary" if extension == "glb" else "model/stl"
+        return Response(contents, content_type=kind)
+
+    def _place(self, fields: dict[str, Any]) -> LatentPoint:
+        """The place that a page asks about: one end, or α between two, moved along the main directions."""
+        model = self._explorer.model.config
+        ends = fields.get("ends")
+        if not isinstance(ends, list) or not 1 <= len(ends) <= 2:
+            raise UserError("one or two shapes are needed: load the page again")
+        point, *others = (read_point(end, model.latent_size, len(model.known_classes)) for end in ends)
+        if others:
+            alpha = read_numbers([fields.get("alpha")], 1, "alpha")[0]
+            point = self._explorer.between(point, others[0], float(alpha), _text(fields, "path") or PATHS[0])
+        if self._directions is None or not fields.get("moves"):
+            return point
+        moves = read_numbers(fields["moves"], len(self._directions.steps), "the moves along the main directions")
+        return self._explorer.moved(point, np.clip(moves, -_MOST_STEPS, _MOST_STEPS), self._directions)
+
+    def _end(self, point: LatentPoint, title: str, original: np.ndarray | None = None) -> Response:
+        """A place and its shape, and how well this is the one that was uploaded."""
+        with self._model_slots.turn():
+            occupied = self._explorer.generate(point) > self._explorer.threshold
+        answer: dict[str, Any] = {"point": point.fields(), "title": title, "shape": page_shapes([occupied], [title])[0]}
+        if original is not None:
+            either = np.count_nonzero(occupied | (original > 0))
+            answer["iou"] = float(np.count_nonzero(occupied & (original > 0)) / either)
+        return _json(answer)
+
+
+def _fields(request: Request) -> dict[str, Any]:
+    """The JSON object that a request holds.
+
+    Raises:
+        UserError: it holds none.
+    """
+    request.max_content_length = _JSON_BYTES
+    try:
+        fields = json.loads(request.get_data(cache=False))
+    except (ValueError, RecursionError) as error:
+        raise UserError("the request is no JSON: load the page again") from error
+    if not isinstance(fields, dict):
+        raise UserError("the request is no JSON object: load the page again")
+    return fields
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise UserError(f"{name} must be a text: load the page again")
+    return value
+
+
+def _json(value: Any) -> Response:  # noqa: ANN401 (whatever JSON holds)
+    return Response(json.dumps(value, allow_nan=False, separators=(",", ":")), content_type="application/json")
+
+
+def _refusal(status: int, message: str) -> Response:
+    response = _json({"error": message})
+    response.status_code = status
+    return response

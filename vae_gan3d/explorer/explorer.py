@@ -1,0 +1,167 @@
+"""What can be done with a model's latent space: places found, mixed and moved, and the shapes there."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.interpolation import interpolate, interpolate_on_sphere
+from vae_gan3d.evaluation.model_labels import model_labels
+from vae_gan3d.evaluation.prior import LatentPrior, MixturePrior
+from vae_gan3d.evaluation.refinement import refined_latents
+from vae_gan3d.evaluation.trained_model import TrainedModel
+from vae_gan3d.explorer.directions import MainDirections, directions_of_latents, directions_of_prior
+from vae_gan3d.explorer.points import LatentPoint
+from vae_gan3d.explorer.training_shapes import Neighbor, TrainingShapes
+
+MOST_DIRECTIONS = 6
+_MIXES = {"linear": interpolate, "slerp": interpolate_on_sphere}
+PATHS = tuple(_MIXES)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Explorer:
+    """A model, what its latents are drawn from, and the shapes that it learned from where they are there.
+
+    It holds nothing of those who use it: places in the latent space are given and returned.
+
+    Attributes:
+        model: the trained model.
+        prior: of its latents.
+        training: the training shapes, or None.
+        refinements: passages of each drawn latent through generator and encoder; 0 for a plain GAN.
+        threshold: voxels above this probability count as occupied.
+    """
+
+    model: TrainedModel
+    prior: LatentPrior
+    training: TrainingShapes | None = None
+    refinements: int = 1
+    threshold: float = 0.5
+
+    @property
+    def can_encode(self) -> bool:
+        """Whether shapes from outside have a latent: a plain GAN gives none."""
+        return self.model.config.kind != "gan"
+
+    @property
+    def drawn_classes(self) -> tuple[str, ...]:
+        """The classes that can be drawn of."""
+        return tuple(self.prior.fitted) if isinstance(self.prior, MixturePrior) else self.prior.classes
+
+    def sample(self, generator: np.random.Generator, class_name: str = "") -> LatentPoint:
+        """Draws a place from the prior.
+
+        Args:
+            generator: the source of chance.
+            class_name: the class to draw of; empty for any.
+
+        Raises:
+            UserError: the prior does not know the class.
+        """
+        latents, labels = self.prior.sample(1, generator, [class_name] if class_name else None)
+        known = model_labels(self.model.config, self.prior.classes, labels)
+        latents = refined_latents(self.model, latents, self.refinements, known)
+        return LatentPoint(latents[0], self._shares(None if known is None else int(known[0])))
+
+    def require_encoder(self) -> None:
+        """Refuses shapes from outside where they have no latent.
+
+        Raises:
+            UserError: the model has no encoder.
+        """
+        if not self.can_encode:
+            raise UserError("a plain GAN has no encoder: draw samples, or use a vae_gan or vae model")
+
+    def encode(self, grid: np.ndarray, class_name: str = "") -> LatentPoint:
+        """The encoder's mean of a shape.
+
+        Args:
+            grid: `[R, R, R]` uint8 in {0, 1}.
+            class_name: its class, which a conditional model must be told; others do not look at it.
+
+        Raises:
+            UserError: the model has no encoder, or is conditional and does not know the class.
+        """
+        self.require_encoder()
+        known = self.model.config.known_classes
+        if not known:
+            return LatentPoint(self.model.encode(grid[np.newaxis])[0])
+        if class_name not in known:
+            raise UserError(f"the model is told the class of each shape: choose one of {', '.join(known)}")
+        label = known.index(class_name)
+        return LatentPoint(self.model.encode(grid[np.newaxis], np.array([label]))[0], self._shares(label))
+
+    def training_shape(self, index: int) -> LatentPoint:
+        """The encoder's mean of a training shape.
+
+        Raises:
+            UserError: there is no such shape, or no records were given.
+        """
+        if self.training is None:
+            raise UserError("training shapes are not there: start the explorer with --records")
+        if not 0 <= index < self.training.count:
+            raise UserError(f"there is no record {index}: give a number from 0 to {self.training.count - 1}")
+        return LatentPoint(self.training.latents[index], self._shares(self.training.label(index)))
+
+    def between(self, first: LatentPoint, second: LatentPoint, alpha: float, path: str = "linear") -> LatentPoint:
+        """v = α v0 + (1 - α) v1, or the same share along a great circle.
+
+        Args:
+            first: v0.
+            second: v1.
+            alpha: the share of the first, in [0, 1].
+            path: one of `PATHS`.
+
+        Raises:
+            UserError: alpha or the path is another.
+        """
+        if path not in _MIXES or not 0 <= alpha <= 1:
+            raise UserError(f"a path {path!r} at alpha {alpha} is not possible: give {' or '.join(PATHS)}, from 0 to 1")
+        shares = None
+        if first.shares is not None and second.shares is not None:
+            shares = interpolate(first.shares, second.shares, alpha)
+        return LatentPoint(_MIXES[path](first.latent, second.latent, alpha), shares)
+
+    def moved(self, point: LatentPoint, moves: Sequence[float] | np.ndarray, along: MainDirections) -> LatentPoint:
+        """A place moved along the main directions.
+
+        Args:
+            point: where from.
+            moves: for each direction, how many standard deviations.
+            along: the directions.
+        """
+        return dataclasses.replace(point, latent=point.latent + np.asarray(moves, np.float32) @ along.steps)
+
+    @functools.cached_property
+    def main_directions(self) -> MainDirections | None:
+        """The directions in which training latents vary most, or the fitted prior; None where neither is there.
+
+        N(0, I) varies alike in all directions.
+        """
+        if self.training is not None and self.training.count > 1 and np.ptp(self.training.latents, axis=0).any():
+            return directions_of_latents(self.training.latents, MOST_DIRECTIONS)
+        if isinstance(self.prior, MixturePrior):
+            return directions_of_prior(self.prior, MOST_DIRECTIONS)
+        return None
+
+    def generate(self, point: LatentPoint) -> np.ndarray:
+        """The shape at a place, `[R, R, R]` float32 probabilities."""
+        shares = None if point.shares is None else point.shares[np.newaxis]
+        return self.model.generate(point.latent[np.newaxis], shares)[0]
+
+    def nearest(self, point: LatentPoint, count: int) -> list[Neighbor]:
+        """The training shapes nearest to a place.
+
+        Raises:
+            UserError: no records were given.
+        """
+        if self.training is None:
+            raise UserError("training shapes are not there: start the explorer with --records")
+        return self.training.nearest(point.latent, self.generate(point) > self.threshold, count)
+
+    def _shares(self, label: int | None) -> np.ndarray | None:
+        """A class of a conditional model as shares of all its classes."""
+        return None if label is None else np.eye(len(self.model.config.known_classes), dtype=np.float32)[label]
