@@ -35,9 +35,10 @@ from vae_gan3d.evaluation.shape_set import ShapeSet  # noqa: E402
 from vae_gan3d.evaluation.trained_model import load_model  # noqa: E402
 from vae_gan3d.evaluation.voxel_distances import voxel_distances  # noqa: E402
 from vae_gan3d.records.record_set import RecordSet, find_records  # noqa: E402
-from vae_gan3d.training.loop import AfterSave, build_state, step_options, train  # noqa: E402
+from vae_gan3d.training.loop import AfterSave, train  # noqa: E402
 from vae_gan3d.training.precision import set_precision  # noqa: E402
 from vae_gan3d.training.run_folder import find_checkpoint  # noqa: E402
+from vae_gan3d.training.run_parts import build_state, step_options  # noqa: E402
 from vae_gan3d.training.schedule import Schedule  # noqa: E402
 from vae_gan3d.training.stage_plan import plan_stages  # noqa: E402
 from vae_gan3d.training.stages import train_stage  # noqa: E402

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from tests.small_runs import WITHOUT_GAME, make_config, restored_weights, small_records, train_to_step
-from vae_gan3d.training import loop, run_report
+from vae_gan3d.training import loop, run_parts, run_report
 from vae_gan3d.training.health import Watch
 from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, index_file, read_model_config
 
@@ -26,14 +26,14 @@ def records(tmp_path_factory):
 def finished(tmp_path_factory, records):
     """An uninterrupted run, and how often its step was traced."""
     config = make_config(tmp_path_factory.mktemp("finished"))
-    take_step, traces = loop.train_step, []
+    take_step, traces = run_parts.train_step, []
 
     def counted(*arguments):
         traces.append(arguments)
         return take_step(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "train_step", counted)
+        patch.setattr(run_parts, "train_step", counted)
         assert loop.train(config, records) == 0
     return config, len(traces)
 
@@ -118,14 +118,14 @@ def test_a_finished_run_is_left_alone(records, finished, capsys):
 
 def test_ctrl_c_saves_and_says_where(tmp_path, records, capsys, monkeypatch):
     config = make_config(tmp_path, epochs=100, loss=WITHOUT_GAME)
-    take_step, taken = loop.train_step, []
+    take_step, taken = run_parts.train_step, []
 
     def step_and_interrupt(*arguments):
         taken.append(arguments)
         os.kill(os.getpid(), signal.SIGINT)  # while the first step is traced
         return take_step(*arguments)
 
-    monkeypatch.setattr(loop, "train_step", step_and_interrupt)
+    monkeypatch.setattr(run_parts, "train_step", step_and_interrupt)
     assert loop.train(config, records) == 130
     assert len(taken) == 1
     assert f"saved {checkpoint_prefix(config.save_path, 1)}" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from vae_gan3d.config import ModelConfig, ProgressiveConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.trained_model import load_model
 from vae_gan3d.records.record_set import find_records
-from vae_gan3d.training import loop
+from vae_gan3d.training import loop, run_parts
 from vae_gan3d.training.gan_step import gan_step
 from vae_gan3d.training.run_folder import checkpoint_epochs, find_checkpoint, read_model_config
 from vae_gan3d.training.stage_plan import plan_stages
@@ -54,7 +54,7 @@ def rows_of(stage):
 def finished(tmp_path_factory, records):
     """Both stages without an interruption, and how often a step was traced in each."""
     stages, traces = make_stages(tmp_path_factory.mktemp("finished")), [0, 0]
-    take_step = loop.train_step
+    take_step = run_parts.train_step
     for number in (0, 1):
 
         def counted(*arguments, number=number):
@@ -62,7 +62,7 @@ def finished(tmp_path_factory, records):
             return take_step(*arguments)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop, "train_step", counted)
+            patch.setattr(run_parts, "train_step", counted)
             assert train_stage(stages, number, records) == 0
     return stages, traces
 
@@ -116,7 +116,7 @@ def test_a_stage_stopped_in_its_fade_ends_where_an_uninterrupted_one_does(tmp_pa
 
 def test_a_new_stage_begins_with_the_averages_and_the_weights_of_the_one_before(finished):
     before, stage = finished[0]
-    state, small = loop.build_state(stage), loop.build_state(before)
+    state, small = run_parts.build_state(stage), loop.build_state(before)
     begin_with_stage(state, before)
     loop.restore_newest(small.checkpoint(), before.save_path)
     for networks in ("networks", "average"):

@@ -1,6 +1,5 @@
 """A training run: from records to checkpoints, logs and pictures."""
 
-import dataclasses
 import math
 import sys
 import time
@@ -10,14 +9,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from vae_gan3d.config import MIRROR_AXES, TrainingConfig
+from vae_gan3d.config import TrainingConfig
 from vae_gan3d.files import make_folder
 from vae_gan3d.progress import progress_bar
-from vae_gan3d.records.pipeline import read_labeled_record, training_batches
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
 from vae_gan3d.training.game_entry import ENTRY_LINE, entry_note, game_begins, step_costs
-from vae_gan3d.training.gan_step import gan_step
 from vae_gan3d.training.health import all_watches
 from vae_gan3d.training.hyperparameters import final_metrics, run_hyperparameters
 from vae_gan3d.training.looks import Looks
@@ -26,14 +23,12 @@ from vae_gan3d.training.precision import set_precision
 from vae_gan3d.training.run_flags import run_flags, write_flags
 from vae_gan3d.training.run_folder import write_run_config
 from vae_gan3d.training.run_log import RunLog
+from vae_gan3d.training.run_parts import build_state, compiled_step, run_batches, spread_shapes, step_options
 from vae_gan3d.training.run_report import RunReport
 from vae_gan3d.training.schedule import Schedule
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.step_metrics import STEP_METRICS
-from vae_gan3d.training.step_options import StepOptions
 from vae_gan3d.training.stop_request import StopRequest, stop_request
-from vae_gan3d.training.train_step import train_step
-from vae_gan3d.training.updates import set_fade
 from vae_gan3d.training.weight_files import load_weight_files, save_weight_files
 
 _COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "steps_per_second")
@@ -45,7 +40,6 @@ _SHOWN = {
     "d_accuracy": ("discriminator_accuracy", ".2f"),
     "occupancy": ("occupancy_ratio", ".2f"),
 }
-_MONITORED = 64
 # Is given the epochs completed, and everything that training changes.
 AfterSave = Callable[[int, TrainingState], None]
 # Is given a new run's state, to change its weights before the first step.
@@ -95,14 +89,7 @@ def train(
         optimizer=config.optimizer.kind,
     )
     write_flags(config.save_path, run_flags(config))
-    beginning = "from the start" if restored is None else f"on from model.ckpt-{restored}, step {int(state.step)}"
-    print(
-        f"training {config.model.describe()}, {precision}, on {records.count} shapes, "
-        f"{schedule.total_steps} steps of {config.batch_size}, {beginning}"
-    )
-    note = entry_note(config, step=int(state.step), total_steps=schedule.total_steps)
-    if note:
-        print(note)
+    _announce(config, state, schedule, records.count, precision, restored)
     with stop_request() as stop:
         try:
             run.take_steps(stop)
@@ -111,33 +98,23 @@ def train(
     return stop.exit_status if stop else 0
 
 
-def build_state(config: TrainingConfig) -> TrainingState:
-    """Networks and optimizers for a run, before anything is restored."""
-    return TrainingState(
-        config.model.network_arguments(),
-        learning_rate=config.optimizer.learning_rate,
-        d_learning_rate=config.optimizer.d_learning_rate,
-        beta1=config.optimizer.beta1,
-        seed=config.seed,
-        optimizer=config.optimizer.kind,
+def _announce(
+    config: TrainingConfig,
+    state: TrainingState,
+    schedule: Schedule,
+    shapes: int,
+    precision: str,
+    restored: int | None,
+) -> None:
+    """Says what is trained, from where on, and when the discriminator enters."""
+    beginning = "from the start" if restored is None else f"on from model.ckpt-{restored}, step {int(state.step)}"
+    print(
+        f"training {config.model.describe()}, {precision}, on {shapes} shapes, "
+        f"{schedule.total_steps} steps of {config.batch_size}, {beginning}"
     )
-
-
-def step_options(config: TrainingConfig, total_steps: int) -> StepOptions:
-    """The constants of a step for a run of `total_steps` in all."""
-    return StepOptions(
-        **dataclasses.asdict(config.loss),
-        seed=config.seed,
-        global_batch=config.batch_size,
-        ema_decay=config.optimizer.ema_decay,
-        d_steps=config.optimizer.d_steps,
-        g_steps=config.optimizer.g_steps,
-        latent_deviation=config.model.latent_deviation,
-        fade_samples=config.model.fade_samples,
-        learning_rate_decay=config.optimizer.learning_rate_decay,
-        learning_rate_warmup=config.optimizer.learning_rate_warmup,
-        total_steps=total_steps,
-    )
+    note = entry_note(config, step=int(state.step), total_steps=schedule.total_steps)
+    if note:
+        print(note)
 
 
 def _begin_with_weights(config: TrainingConfig, state: TrainingState, restored: int | None) -> None:
@@ -165,17 +142,9 @@ class _Run:
         self._state = state
         self._schedule = schedule
         self._step = int(state.step)
-        self._batches = training_batches(
-            records,
-            resolution=config.model.resolution,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            start_step=self._step,
-            stop_step=schedule.total_steps,
-            mirror_axes=[MIRROR_AXES.index(axis) for axis in config.mirror],
-        )
+        self._batches = run_batches(config, records, self._step, schedule.total_steps)
         self._conditional = config.model.conditional
-        shapes, labels = _spread_shapes(records, config.model.resolution)
+        shapes, labels = spread_shapes(records, config.model.resolution)
         self._monitor = make_monitor(
             state.average, shapes, config.seed, config.model.latent_deviation, labels if self._conditional else None
         )
@@ -197,14 +166,7 @@ class _Run:
         )
         names = [records.classes[label] for label in labels]
         self._report = RunReport(config.save_path, config.model.describe(), self._monitor, names)
-        options = step_options(config, schedule.total_steps)
-        step_of_kind = gan_step if config.model.kind == "gan" else train_step
-
-        def take_step(voxels: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-            set_fade(state, options)
-            return step_of_kind(state, options, voxels, labels)
-
-        self._take_step = tf.function(take_step, autograph=False)
+        self._take_step = compiled_step(state, step_options(config, schedule.total_steps), config.model.kind)
         self._graph_shown = False
         self._window: list[tf.Tensor] = []
         self._window_start = time.monotonic()
@@ -280,14 +242,6 @@ class _Run:
             for optimizer in (self._state.optimizer, self._state.d_optimizer)
         )
         return {"learning_rate": ours, "d_learning_rate": theirs if playing else math.nan}
-
-
-def _spread_shapes(records: RecordSet, resolution: int) -> tuple[np.ndarray, np.ndarray]:
-    """Shapes from all over the records, so of every class: `[K, R, R, R, 1]` float32 in {0, 1}, and labels `[K]`."""
-    numbers = np.unique(np.linspace(0, records.count - 1, _MONITORED).astype(int))
-    found = [read_labeled_record(records, int(number), resolution) for number in numbers]
-    voxels, labels = zip(*found, strict=True)
-    return np.stack(voxels)[..., np.newaxis].astype(np.float32), np.array(labels, np.int64)
 
 
 def _mean_without_nan(rows: np.ndarray) -> list[float]:

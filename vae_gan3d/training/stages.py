@@ -9,8 +9,9 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.networks.growth import grow
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoints import DAMAGED, restore_newest
-from vae_gan3d.training.loop import AfterSave, build_state, train
+from vae_gan3d.training.loop import AfterSave, train
 from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix
+from vae_gan3d.training.run_parts import build_state
 from vae_gan3d.training.schedule import Schedule
 from vae_gan3d.training.state import TrainingState
 
