@@ -1,7 +1,9 @@
 """The phases, one function each: all that can be refused is refused before TensorFlow is imported."""
 
 import dataclasses
+import pathlib
 import sys
+from collections.abc import Sequence
 from typing import TypeVar
 
 from vae_gan3d.config import (
@@ -18,6 +20,7 @@ from vae_gan3d.config import (
 )
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.record_choice import choose_records
+from vae_gan3d.evaluation.shape_choice import ShapeChoice, choose_shape
 from vae_gan3d.files import make_folder
 from vae_gan3d.latent_phases import LatentConfig, run_latent_phase
 from vae_gan3d.records.manifest import check_names
@@ -155,8 +158,7 @@ def _train(config: TrainingConfig, verbose: bool) -> int:
 
 
 def _interpolate(config: TestConfig, verbose: bool) -> int:
-    from vae_gan3d.evaluation.model_labels import require_known_shapes, shape_labels
-    from vae_gan3d.evaluation.shape_choice import choose_shape
+    from vae_gan3d.evaluation.model_labels import shape_labels
     from vae_gan3d.evaluation.shape_files import require_writable
 
     require_writable(config.files)
@@ -165,14 +167,7 @@ def _interpolate(config: TestConfig, verbose: bool) -> int:
     run_folder.require_encoder(model, prefix)
     if not 0 <= config.alpha <= 1:
         print(f"warning: --alpha={config.alpha} lies outside [0, 1]: this extrapolates past a shape", file=sys.stderr)
-    records = find_records(config.records, config.split_name) if config.records else None
-    choices = [
-        choose_shape(shape, records, name, config.reading.at(model.resolution))
-        for shape, name in zip(config.chosen_shapes, config.given_classes, strict=True)
-    ]
-    if not model.conditional and any(config.given_classes):
-        raise UserError(f"{prefix} was trained without --conditional: leave out --class1 and --class2")
-    require_known_shapes(model, choices)
+    choices = _choose_shapes(config, config.chosen_shapes, prefix, model)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
@@ -211,22 +206,14 @@ def _sample(config: SampleConfig, verbose: bool) -> int:
 
 
 def _export(config: ExportConfig, verbose: bool) -> int:
-    from vae_gan3d.evaluation.model_labels import require_known_shapes, shape_labels
-    from vae_gan3d.evaluation.shape_choice import choose_shape
+    from vae_gan3d.evaluation.model_labels import shape_labels
     from vae_gan3d.evaluation.shape_files import require_writable
 
     require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_model_config(prefix.parent)
     run_folder.require_encoder(model, prefix)
-    records = find_records(config.records, config.split_name) if config.records else None
-    choices = [
-        choose_shape(shape, records, name, config.reading.at(model.resolution))
-        for shape, name in zip(config.shapes, config.given_classes, strict=True)
-    ]
-    if not model.conditional and any(config.given_classes):
-        raise UserError(f"{prefix} was trained without --conditional: leave out --class1 and --class2")
-    require_known_shapes(model, choices)
+    choices = _choose_shapes(config, config.shapes, prefix, model)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.export_phase import export_shapes
@@ -236,6 +223,27 @@ def _export(config: ExportConfig, verbose: bool) -> int:
         shapes, labels = [choice.load(model.resolution) for choice in choices], shape_labels(model, choices)
         export_shapes(config, load_model(prefix, model), shapes, labels)
     return 0
+
+
+def _choose_shapes(
+    config: TestConfig | ExportConfig, shapes: Sequence[str], prefix: pathlib.Path, model: ModelConfig
+) -> list[ShapeChoice]:
+    """The shapes of a command line, all found and of classes that the model knows.
+
+    Raises:
+        UserError: a shape or a class is at fault.
+    """
+    from vae_gan3d.evaluation.model_labels import require_known_shapes
+
+    records = find_records(config.records, config.split_name) if config.records else None
+    choices = [
+        choose_shape(shape, records, name, config.reading.at(model.resolution))
+        for shape, name in zip(shapes, config.given_classes, strict=True)
+    ]
+    if not model.conditional and any(config.given_classes):
+        raise UserError(f"{prefix} was trained without --conditional: leave out --class1 and --class2")
+    require_known_shapes(model, choices)
+    return choices
 
 
 def _without_refinement_of_a_gan(config: DrawingConfig, model: ModelConfig) -> DrawingConfig:
