@@ -4,7 +4,8 @@
 
 Each visitor has two shapes of its own and asks for one between them as soon as the last one has come, which is what
 the page does while the slider is dragged. The time of an answer is what a visitor waits; what the browser then takes to
-draw is not in it. Memory is the server's resident memory (Linux): after a first round of all visitors, and at the end.
+draw is not in it. Memory is the server's resident memory (Linux): after a first round of all visitors, and after each of
+six more, so that what grows can be told from what is taken once.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 
 _END_SECONDS = 60.0
+_ROUNDS = 6
 _MEBIBYTE_KB = 1024
 
 
@@ -92,7 +94,7 @@ def visit(visitors: list[Visitor], seconds: float) -> None:
 
 
 def main() -> None:
-    """Prints the times of one visitor alone, and of all, and the server's memory before and after."""
+    """Prints the times of one visitor alone, and of all, and the server's memory as it goes on."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--records", default="")
@@ -105,13 +107,14 @@ def main() -> None:
         visit(visitors[:1], min(5.0, flags.seconds))
         _report("one visitor", visitors[:1])
         visit(visitors, min(5.0, flags.seconds))
-        before = resident_mebibytes(server.pid)
+        memory = [resident_mebibytes(server.pid)]
         for visitor in visitors:
             visitor.seconds.clear()
-        visit(visitors, flags.seconds)
-        after = resident_mebibytes(server.pid)
+        for _ in range(_ROUNDS):
+            visit(visitors, flags.seconds / _ROUNDS)
+            memory.append(resident_mebibytes(server.pid))
         _report(f"{flags.clients} visitors, {flags.seconds:g} s", visitors)
-        print(f"memory of the server: {before:.0f} MiB before, {after:.0f} MiB after")
+        print(f"memory of the server: {', '.join(f'{mebibytes:.1f}' for mebibytes in memory)} MiB")
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(_END_SECONDS)

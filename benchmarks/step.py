@@ -1,80 +1,129 @@
-"""Times training steps at 16, 32 and 64 voxels a side, whole batches on this machine's processors.
+"""Times one training step of a VAE-GAN against the same networks, losses and batch in PyTorch.
 
-    python -m benchmarks.step --batch_size=64
+    pip install -e ".[benchmarks]"
+    python -m benchmarks.step
 
-Each row is one form of training: a VAE, a VAE-GAN with its discriminator, and a plain GAN. The forms take turns within
-one process, so that their ratios hold where the machine's speed drifts; figures are medians over the rounds.
+Each engine is a process of its own, so that their thread pools do not meet; they take turns, one working while the
+others wait, so that the ratios hold where the machine's speed drifts. Figures are medians over the rounds, each the
+mean of eight steps, of which one carries the R1 penalty. PyTorch counts by the better of its two layouts, and its own
+counter says how many floating-point operations the step has. The peak is the better one of the two engines' products of
+matrices of 2048 x 2048, in the same precision.
 """
 
 import argparse
+import json
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
 
-from vae_gan3d.tensorflow_start import start_tensorflow
+from benchmarks.step_worker import LATENT_SIZE
 
-start_tensorflow(verbose=False)
-
-import tensorflow as tf  # noqa: E402 (its messages are kept aside first)
-
-from vae_gan3d.config import ARCHITECTURE_DEFAULTS, LossConfig  # noqa: E402
-from vae_gan3d.training.gan_step import gan_step  # noqa: E402
-from vae_gan3d.training.precision import set_precision  # noqa: E402
-from vae_gan3d.training.state import TrainingState  # noqa: E402
-from vae_gan3d.training.step_options import StepOptions  # noqa: E402
-from vae_gan3d.training.train_step import train_step  # noqa: E402
-
-_ADVERSARIAL_WEIGHTS = {"vae": 0.0, "vae_gan": 0.3, "gan": 0.3}
+_ENGINES = ["tensorflow", "torch", "torch_channels_last"]
+_STEPS_A_ROUND = 8
+_BATCH_SIZES = {16: 64, 32: 16, 64: 4}
+_PAUSE_SECONDS = 0.5  # in which the threads of the engine before stop spinning
 
 
-def compiled_step(model: str, resolution: int, batch_size: int) -> Callable[[], tf.Tensor]:
-    """One training step of the default networks on random shapes, traced and run once."""
-    arguments = {"resolution": resolution, "architecture": "default", **ARCHITECTURE_DEFAULTS["default"]}
-    if model == "gan":
-        arguments["with_encoder"] = False
-    state = TrainingState(arguments, learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=0)
-    loss = LossConfig(1.0, "bce", _ADVERSARIAL_WEIGHTS[model], 0, 0.0, 1.0, adversarial_latents="interpolation")
-    options = StepOptions(**vars(loss), seed=0, global_batch=batch_size, ema_decay=0.999)
-    take_step = gan_step if model == "gan" else train_step
-    step = tf.function(lambda voxels: take_step(state, options, voxels, None), autograph=False)
-    noise = tf.random.stateless_uniform((batch_size, resolution, resolution, resolution, 1), (0, 0))
-    voxels = tf.cast(noise < 0.1, tf.float32)
-    step(voxels)
-    return lambda: step(voxels)
+class Engine:
+    """A worker process."""
+
+    def __init__(self, name: str, resolution: int, base_width: int, batch_size: int, precision: str) -> None:
+        """Starts it; it is ready when it answers."""
+        words = [sys.executable, "-m", "benchmarks.step_worker", f"--engine={name}", f"--resolution={resolution}"]
+        words += [f"--base_width={base_width}", f"--batch_size={batch_size}", f"--precision={precision}"]
+        self._process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def ask(self, order: str, number: int = 1) -> float:
+        """Gives an order, and waits for the answer.
+
+        Raises:
+            SystemExit: the worker ended, as it does without PyTorch.
+        """
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(f"{order} {number}\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SystemExit(
+                'error: an engine ended; PyTorch is the extra "benchmarks": pip install -e ".[benchmarks]"'
+            )
+        return json.loads(answer)
+
+    def end(self) -> None:
+        """Ends the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
 
 
-def seconds_of(step: Callable[[], tf.Tensor], steps: int) -> float:
-    """Mean seconds of one of so many steps."""
-    start = time.perf_counter()
-    for _ in range(steps):
-        step().numpy()
-    return (time.perf_counter() - start) / steps
+def floating_point_operations(resolution: int, base_width: int, batch_size: int) -> float:
+    """Of a mean step, in GFLOP: an eighth of them with R1. By PyTorch's counter; elementwise work is not in it."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from benchmarks.torch_step import TorchState, draw_noise, torch_step
+
+    state = TorchState(resolution, base_width, LATENT_SIZE, torch.contiguous_format)
+    voxels = (torch.rand(batch_size, 1, *(resolution,) * 3) < 0.1).float()
+    counted = []
+    for _ in range(2):  # the first carries R1
+        with FlopCounterMode(display=False) as counter:
+            torch_step(state, voxels, draw_noise(batch_size, LATENT_SIZE), bfloat16=False)
+        counted.append(counter.get_total_flops())
+    return (counted[0] + (_STEPS_A_ROUND - 1) * counted[1]) / _STEPS_A_ROUND / 1e9
+
+
+def measure(resolution: int, base_width: int, batch_size: int, precision: str, rounds: int) -> dict[str, list[float]]:
+    """Seconds a step of each engine, round by round, and the peak of each under `peak`."""
+    engines = {name: Engine(name, resolution, base_width, batch_size, precision) for name in _ENGINES}
+    times: dict[str, list[float]] = {name: [] for name in _ENGINES}
+    peaks = []
+    for engine in engines.values():
+        engine.ask("steps", _STEPS_A_ROUND)
+    for _ in range(rounds):
+        for name, engine in engines.items():
+            time.sleep(_PAUSE_SECONDS)
+            times[name].append(engine.ask("steps", _STEPS_A_ROUND))
+    for engine in engines.values():
+        time.sleep(_PAUSE_SECONDS)
+        peaks.append(engine.ask("peak"))
+        engine.end()
+    return {**times, "peak": peaks}
 
 
 def main() -> None:
-    """Prints a table of steps a second."""
+    """Prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch_size", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=8, help="a round; every eighth carries the R1 penalty")
-    parser.add_argument("--precision", default="auto", help="float32, bfloat16 or auto")
     parser.add_argument("--resolutions", type=int, nargs="+", default=[16, 32, 64])
+    parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--base_width", type=int, default=32)
+    parser.add_argument("--batch_size", type=int, help="64, 16 and 4 at 16, 32 and 64 voxels a side, unless given")
+    parser.add_argument("--rounds", type=int, default=5)
     flags = parser.parse_args()
-    print(f"batch {flags.batch_size}, {set_precision(flags.precision)}, {flags.rounds} rounds of {flags.steps} steps\n")
-    print("| resolution | model | seconds a step | steps a second | 200 steps take |\n| --- | --- | --- | --- | --- |")
+    print(f"width {flags.base_width}, {flags.rounds} rounds of {_STEPS_A_ROUND} steps, milliseconds a step\n")
+    print(
+        "| voxels, batch | precision | here | PyTorch | PyTorch, channels last | times as fast | GFLOP/s of the peak's |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for resolution in flags.resolutions:
-        steps = {model: compiled_step(model, resolution, flags.batch_size) for model in _ADVERSARIAL_WEIGHTS}
-        times: dict[str, list[float]] = {model: [] for model in steps}
-        for _ in range(flags.rounds):
-            for model, step in steps.items():
-                times[model].append(seconds_of(step, flags.steps))
-        for model, measured in times.items():
-            seconds = statistics.median(measured)
-            minutes = 200 * seconds / 60
-            print(
-                f"| {resolution}³ | {model} | {seconds:.3f} | {1 / seconds:.2f} | {minutes:.1f} min |",
-                flush=True,
-            )
+        batch_size = flags.batch_size or _BATCH_SIZES.get(resolution, 1)
+        work = floating_point_operations(resolution, flags.base_width, batch_size)
+        for precision in flags.precisions:
+            times = measure(resolution, flags.base_width, batch_size, precision, flags.rounds)
+            ours, *theirs = (statistics.median(times[name]) for name in _ENGINES)
+            cells = [
+                f"{resolution}³, {batch_size}",
+                precision,
+                *(f"{1e3 * seconds:.0f}" for seconds in (ours, *theirs)),
+            ]
+            cells += [f"{min(theirs) / ours:.2f}", f"{work / ours:.0f} of {max(times['peak']):.0f}"]
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

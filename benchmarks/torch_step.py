@@ -1,0 +1,131 @@
+"""The VAE-GAN training step of `vae_gan3d.training.train_step` in PyTorch: the same networks, losses and updates."""
+
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional
+
+from benchmarks.torch_networks import Discriminator, Encoder, Generator
+
+_ADVERSARIAL_WEIGHT = 0.3
+_EMA_DECAY = 0.999
+_R1_EVERY = 8
+
+
+class TorchState:
+    """Networks, averaged copies, optimizers and step.
+
+    Attributes:
+        encoder, generator, discriminator: the networks.
+        step: how many steps were taken.
+    """
+
+    def __init__(self, resolution: int, width: int, latent_size: int, memory_format: torch.memory_format) -> None:
+        """Makes everything, with kernels in the memory format that the voxels will have."""
+        stages = resolution.bit_length() - 3
+        self.encoder = Encoder(stages, width, latent_size).to(memory_format=memory_format)
+        self.generator = Generator(stages, width, latent_size).to(memory_format=memory_format)
+        self.discriminator = Discriminator(stages, width).to(memory_format=memory_format)
+        self.trained = [*self.encoder.parameters(), *self.generator.parameters()]
+        self.judging = list(self.discriminator.parameters())
+        self.average = [parameter.detach().clone() for parameter in self.trained]
+        self.optimizer = torch.optim.Adam(self.trained, lr=1e-3, betas=(0.5, 0.99), eps=1e-8, fused=True)
+        self.d_optimizer = torch.optim.Adam(self.judging, lr=1e-3, betas=(0.5, 0.99), eps=1e-8, fused=True)
+        self.step = 0
+
+
+class Noise(NamedTuple):
+    """The random numbers of a step.
+
+    Attributes:
+        posterior: `[B, L / 64, 4, 4, 4]` of N(0, 1).
+        places: `[B, 1, 1, 1, 1]` in [0, 1], on the lines between latents.
+    """
+
+    posterior: torch.Tensor
+    places: torch.Tensor
+
+
+def draw_noise(batch_size: int, latent_size: int) -> Noise:
+    """New random numbers."""
+    return Noise(torch.randn(batch_size, latent_size // 64, 4, 4, 4), torch.rand(batch_size, 1, 1, 1, 1))
+
+
+def torch_step(state: TorchState, voxels: torch.Tensor, noise: Noise, *, bfloat16: bool) -> tuple[float, float, float]:
+    """Trains every network by one batch.
+
+    Args:
+        state: changed.
+        voxels: `[B, 1, R, R, R]` float32 in {0, 1}.
+        noise: see `draw_noise`.
+        bfloat16: computes convolutions in bfloat16 by autocast, the rest as autocast has it.
+
+    Returns:
+        The reconstruction's, the generator's adversarial and the discriminator's loss, means over the batch.
+    """
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+        losses, gradients, by_discriminator = _gradients(state, voxels, noise)
+    _apply(state.optimizer, state.trained, gradients)
+    _apply(state.d_optimizer, state.judging, by_discriminator)
+    with torch.no_grad():
+        torch._foreach_lerp_(state.average, state.trained, 1.0 - min(_EMA_DECAY, (1 + state.step) / (10 + state.step)))
+    state.step += 1
+    return losses
+
+
+def _gradients(
+    state: TorchState, voxels: torch.Tensor, noise: Noise
+) -> tuple[tuple[float, float, float], list[torch.Tensor], list[torch.Tensor]]:
+    """Losses, and the gradients of both sides."""
+    batch = len(voxels)
+    mean, log_variance = state.encoder(voxels)
+    latents = mean + torch.exp(0.5 * log_variance) * noise.posterior
+    logits = state.generator(latents)
+    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum() / batch
+    seen = logits.detach().requires_grad_()
+    reconstruction = functional.binary_cross_entropy_with_logits(seen, voxels, reduction="sum") / batch
+    (by_logits,) = torch.autograd.grad(reconstruction, seen)
+
+    ends = latents.detach()
+    new_logits = state.generator(torch.lerp(ends.roll(1, dims=0), ends, noise.places))
+    game = torch.cat([seen.detach(), new_logits.detach()]).requires_grad_()
+    fake_answers = state.discriminator(torch.sigmoid(game))
+    real_answers = state.discriminator(voxels)
+    deceiving = 0.5 * functional.softplus(-fake_answers).sum() / batch
+    telling = (functional.softplus(-real_answers).sum() + 0.5 * functional.softplus(fake_answers).sum()) / batch
+    (by_game,) = torch.autograd.grad(deceiving, game, retain_graph=True)
+    by_discriminator = list(torch.autograd.grad(telling, state.judging))
+    by_old, by_new = by_game.split(batch)
+
+    last = state.generator.voxels.weight
+    (of_reconstruction,) = torch.autograd.grad(logits, last, by_logits, retain_graph=True)
+    (of_old,) = torch.autograd.grad(logits, last, by_old, retain_graph=True)
+    (of_new,) = torch.autograd.grad(new_logits, last, by_new, retain_graph=True)
+    ratio = of_reconstruction.norm() / ((of_old + of_new).norm() + 1e-6)
+    factor = _ADVERSARIAL_WEIGHT * ratio.clamp(0.0, 1e4)
+    gradients = list(torch.autograd.grad([logits, kl], state.trained, [by_logits + factor * by_old, torch.ones(())]))
+    of_prior = torch.autograd.grad(new_logits, list(state.generator.parameters()), factor * by_new)
+    torch._foreach_add_(gradients[-len(of_prior) :], list(of_prior))
+    if state.step % _R1_EVERY == 0:
+        torch._foreach_add_(by_discriminator, _r1_gradients(state, voxels))
+    return (reconstruction.item(), deceiving.item(), telling.item()), gradients, by_discriminator
+
+
+def _r1_gradients(state: TorchState, voxels: torch.Tensor) -> list[torch.Tensor]:
+    """The gradients of the lazy R1 penalty."""
+    voxels = voxels.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(state.discriminator(voxels).sum(), voxels, create_graph=True)
+    penalty = _R1_EVERY * 0.5 * slope.square().sum() / len(voxels)
+    found = torch.autograd.grad(penalty, state.judging, allow_unused=True)
+    return [
+        torch.zeros_like(parameter) if gradient is None else gradient
+        for parameter, gradient in zip(state.judging, found, strict=True)
+    ]
+
+
+def _apply(
+    optimizer: torch.optim.Optimizer, parameters: list[torch.nn.Parameter], gradients: list[torch.Tensor]
+) -> None:
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    optimizer.step()
