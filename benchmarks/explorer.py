@@ -4,8 +4,8 @@
 
 Each visitor has two shapes of its own and asks for one between them as soon as the last one has come, which is what
 the page does while the slider is dragged. The time of an answer is what a visitor waits; what the browser then takes to
-draw is not in it. Memory is the server's resident memory (Linux): after a first round of all visitors, and after each of
-six more, so that what grows can be told from what is taken once.
+draw is not in it. Memory is the server's resident memory (Linux): after a first round of all visitors, and after each
+of six more, so that what grows can be told from what is taken once.
 """
 
 import argparse

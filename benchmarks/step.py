@@ -107,9 +107,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     flags = parser.parse_args()
     print(f"width {flags.base_width}, {flags.rounds} rounds of {_STEPS_A_ROUND} steps, milliseconds a step\n")
-    print(
-        "| voxels, batch | precision | here | PyTorch | PyTorch, channels last | times as fast | GFLOP/s of the peak's |"
-    )
+    print("| voxels, batch | precision | here | PyTorch | PyTorch, channels last | times as fast | GFLOP/s, peak |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for resolution in flags.resolutions:
         batch_size = flags.batch_size or _BATCH_SIZES.get(resolution, 1)
@@ -122,7 +120,7 @@ def main() -> None:
                 precision,
                 *(f"{1e3 * seconds:.0f}" for seconds in (ours, *theirs)),
             ]
-            cells += [f"{min(theirs) / ours:.2f}", f"{work / ours:.0f} of {max(times['peak']):.0f}"]
+            cells += [f"{min(theirs) / ours:.2f}", f"{work / ours:.0f}, {max(times['peak']):.0f}"]
             print(f"| {' | '.join(cells)} |", flush=True)
 
 
