@@ -6,7 +6,7 @@
 Each engine is a process of its own, so that their thread pools do not meet; they take turns, one working while the
 others wait, so that the ratios hold where the machine's speed drifts. Figures are medians over the rounds, each the
 mean of eight steps, of which one carries the R1 penalty. PyTorch counts by the better of its two layouts, and its own
-counter says how many floating-point operations the step has. The peak is the better one of the two engines' products of
+formulas say how many floating-point operations the step has. The peak is the better one of the two engines' products of
 matrices of 2048 x 2048, in the same precision.
 """
 
@@ -63,19 +63,18 @@ class Engine:
 
 
 def floating_point_operations(resolution: int, base_width: int, batch_size: int) -> float:
-    """Of a mean step, in GFLOP: an eighth of them with R1. By PyTorch's counter; elementwise work is not in it."""
+    """Of a mean step, in GFLOP: an eighth of them with R1. Elementwise work is not in it."""
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
 
-    from benchmarks.torch_step import TorchState, draw_noise, torch_step
+    from benchmarks.torch_step import OperationCounter, TorchState, draw_noise, torch_step
 
     state = TorchState(resolution, base_width, LATENT_SIZE, torch.contiguous_format)
     voxels = (torch.rand(batch_size, 1, *(resolution,) * 3) < 0.1).float()
     counted = []
     for _ in range(2):  # the first carries R1
-        with FlopCounterMode(display=False) as counter:
+        with OperationCounter() as counter:
             torch_step(state, voxels, draw_noise(batch_size, LATENT_SIZE), bfloat16=False)
-        counted.append(counter.get_total_flops())
+        counted.append(counter.total)
     return (counted[0] + (_STEPS_A_ROUND - 1) * counted[1]) / _STEPS_A_ROUND / 1e9
 
 

@@ -1,9 +1,11 @@
 """The VAE-GAN training step of `vae_gan3d.training.train_step` in PyTorch: the same networks, losses and updates."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from benchmarks.torch_networks import Discriminator, Encoder, Generator
 
@@ -32,6 +34,28 @@ class TorchState:
         self.optimizer = torch.optim.Adam(self.trained, lr=1e-3, betas=(0.5, 0.99), eps=1e-8, fused=True)
         self.d_optimizer = torch.optim.Adam(self.judging, lr=1e-3, betas=(0.5, 0.99), eps=1e-8, fused=True)
         self.step = 0
+
+
+class OperationCounter(TorchDispatchMode):
+    """Counts the floating-point operations of convolutions and products within its block.
+
+    PyTorch's own `FlopCounterMode` follows modules by hooks that `autograd.grad` does not stand.
+
+    Attributes:
+        total: so far.
+    """
+
+    def __init__(self) -> None:
+        """Begins at 0."""
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        """Runs an operation and adds what it takes."""
+        found = function(*args, **(kwargs or {}))
+        count = flop_registry.get(function._overloadpacket)
+        self.total += count(*args, **(kwargs or {}), out_val=found) if count else 0
+        return found
 
 
 class Noise(NamedTuple):
