@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.solid_shapes import box_mesh, join_meshes
+from vae_gan3d.voxels import open_shells as module
 from vae_gan3d.voxels.open_shells import fill_inside
 from vae_gan3d.voxels.touched_voxels import touched_voxels
 
@@ -11,7 +12,7 @@ from vae_gan3d.voxels.touched_voxels import touched_voxels
 def filled(mesh, side=16):
     corners, faces = mesh
     triangles = corners[faces]
-    return fill_inside(triangles, *touched_voxels(triangles, side), side)
+    return fill_inside(triangles, *touched_voxels(triangles, side), side)[0]
 
 
 @pytest.mark.parametrize("without", [(), (10, 11), (2, 3)])
@@ -40,3 +41,21 @@ def test_what_two_opposite_openings_leave_is_filled_and_what_two_neighbours_leav
 def test_a_hollow_that_is_closed_on_all_sides_is_filled():
     grid = filled(join_meshes(box_mesh((1, 1, 1), (15, 15, 15)), box_mesh((5, 5, 5), (11, 11, 11))))
     assert grid.sum() == 14**3
+
+
+def test_every_hole_gets_a_lid_also_of_parts_that_have_no_inside():
+    # The side z = 8 of a box, and the open top of a tray that is lower than two voxels.
+    meshes = [box_mesh((2, 2, 2), (8, 8, 8), (10, 11)), box_mesh((10, 10, 2), (14, 14, 3.5), (10, 11))]
+    corners, faces = join_meshes(*meshes)
+    triangles = corners[faces]
+    lids = fill_inside(triangles, *touched_voxels(triangles, 16), 16)[1]
+    areas = np.linalg.norm(np.cross(lids[:, 1] - lids[:, 0], lids[:, 2] - lids[:, 0]), axis=1) / 2
+    heights = lids[:, :, 2].mean(axis=1)
+    assert (areas[heights == 8].sum(), areas[heights == 3.5].sum()) == pytest.approx((36, 16))
+
+
+def test_of_a_mesh_of_very_many_holes_only_those_that_matter_get_lids(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_LIDDED_EDGES", 0)
+    test_a_box_is_filled_with_and_without_a_side((10, 11))
+    triangles = np.array([[[10, 10, 2], [14, 10, 2.5], [10, 14, 3]]], float)
+    assert len(fill_inside(triangles, *touched_voxels(triangles, 16), 16)[1]) == 0

@@ -42,19 +42,34 @@ def test_a_cube_fills_the_grid_but_for_a_margin_of_one_voxel(resolution):
     assert voxelize(corners, faces, resolution, "surface").sum() == (resolution - 2) ** 3 - (resolution - 4) ** 3
 
 
+def test_a_larger_margin_leaves_as_much_empty_at_both_ends():
+    grid = voxelize(*box_mesh((0, 0, 0), (2, 2, 1)), 32, margin=4)
+    # The longest sides take 32 - 2 * 4 = 24 voxels, the height half of that.
+    assert grid.sum() == 24 * 24 * 12
+    assert grid[4:28, 4:28, 10:22].all()
+    with pytest.raises(ValueError, match="margin 9 is out of range at 32 voxels a side: give 1 to 8"):
+        voxelize(*box_mesh((0, 0, 0), (2, 2, 1)), 32, margin=9)
+
+
 @pytest.mark.parametrize("resolution", [32, 64])
-def test_a_sphere_has_the_volume_of_the_voxels_that_it_touches(resolution):
-    grid = voxelize(*sphere_mesh(), resolution)
+def test_a_sphere_has_its_volume(resolution):
+    grid = voxelize(*sphere_mesh(48, 96), resolution)
     r = resolution / 2 - 1
-    # A voxel is touched where its middle lies within the sum of the ball and a unit cube, whose volume is (Steiner)
-    # the cube's 1, its faces' 6 r, its edges' 3 π r², and the ball's 4/3 π r³: 7 % more than the ball at 64³.
-    expected = 1 + 6 * r + 3 * np.pi * r**2 + 4 / 3 * np.pi * r**3
-    assert grid.sum() == pytest.approx(expected, rel=0.015)
-    assert grid.sum() == pytest.approx(4 / 3 * np.pi * r**3, rel=2.4 / r)
+    assert grid.sum() == pytest.approx(4 / 3 * np.pi * r**3, rel=0.02)
     distance = np.linalg.norm(np.indices(grid.shape) + 0.5 - resolution / 2, axis=0)
-    assert grid[distance < r - 0.5].all()
-    assert not grid[distance > r + np.sqrt(3) / 2].any()
+    assert grid[distance < r - 0.1].all()
+    assert not grid[distance > r + 0.5].any()
     assert margin_is_empty(grid)
+
+
+@pytest.mark.parametrize("resolution", [32, 64])
+def test_the_surface_of_a_sphere_takes_every_voxel_that_it_touches(resolution):
+    shell = voxelize(*sphere_mesh(), resolution, "surface")
+    r = resolution / 2 - 1
+    # A voxel is touched where its middle lies within the sum of the ball and a unit cube, and not where a unit cube
+    # around it lies within the ball: by Steiner's formula the first has 1 + 6 r + 3 pi r^2 + 4/3 pi r^3, the second
+    # about 3 pi r^2 less than the ball.
+    assert shell.sum() == pytest.approx(6 * np.pi * r**2, rel=0.05)
 
 
 def test_the_longest_side_fills_the_grid_and_the_others_lie_in_the_middle():
@@ -62,6 +77,17 @@ def test_the_longest_side_fills_the_grid_and_the_others_lie_in_the_middle():
     # 14 voxels take 14 units: voxels 1 to 14, 6 to 9 and 7 to 8.
     assert grid.sum() == 14 * 4 * 2
     assert grid[1:15, 6:10, 7:9].all()
+
+
+def test_a_side_of_an_odd_number_of_voxels_lies_half_a_voxel_below_the_middle():
+    for height in (4.999, 5, 5.001):
+        grid = voxelize(*box_mesh(high=(14, height, 3)), 16)
+        assert grid.sum() == 14 * 5 * 3
+        assert grid[1:15, 5:10, 6:9].all()
+    # Also where 61 voxels and a little more, moved by half of one, reach into the last layer.
+    grid = voxelize(*box_mesh(high=(62, 61.2, 62)), 64)
+    assert grid.sum() == 62 * 61 * 62
+    assert margin_is_empty(grid)
 
 
 def test_a_box_of_sub_voxel_walls_keeps_every_wall():
@@ -83,9 +109,9 @@ def test_a_box_with_a_hole_or_without_a_lid_is_solid(without):
 
 def test_a_sphere_without_its_cap_is_solid():
     grid = voxelize(*sphere_mesh(top=6), 32)
-    # It is cut at the height cos(π/4) r; that and the rest of the ball is r (1 + cos(π/4)) high.
-    whole = voxelize(*sphere_mesh(), 32)
-    assert 0.9 < grid.sum() / (whole.sum() * (2 / 3 + np.sqrt(0.5) - np.sqrt(0.5) ** 3 / 3) / (4 / 3)) < 1.2
+    # It is cut at the height h = cos(π/4): of the unit ball's 4/3 π there is (2/3 + h - h³/3) π.
+    height = np.sqrt(0.5)
+    assert grid.sum() == pytest.approx(15**3 * np.pi * (2 / 3 + height - height**3 / 3), rel=0.03)
     assert grid[16, 16, 8:20].all()
 
 

@@ -11,9 +11,13 @@ from vae_gan3d.voxels.touched_voxels import touched_voxels
 
 # A part that is thinner than this along an axis, in voxels, has no inside.
 _LEAST_EXTENT = 3
+# Of a mesh with more edges on rims than this, only the holes that matter for what is inside get lids.
+_MOST_LIDDED_EDGES = 20_000
 
 
-def fill_inside(triangles: np.ndarray, owners: np.ndarray, voxels: np.ndarray, side: int) -> np.ndarray:
+def fill_inside(
+    triangles: np.ndarray, owners: np.ndarray, voxels: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Fills a surface.
 
     What a flood from the grid's border does not reach across the faces of empty voxels is inside. Where a connected
@@ -28,11 +32,11 @@ def fill_inside(triangles: np.ndarray, owners: np.ndarray, voxels: np.ndarray, s
         side: voxels along one side of the grid.
 
     Returns:
-        `[side, side, side]` bool, the surface and its inside.
+        `[side, side, side]` bool, the surface and its inside; and the lids over the mesh's holes, `[L, 3, 3]` float64.
     """
     surface = np.zeros((side,) * 3, bool)
     surface.reshape(-1)[voxels] = True
-    solid = ~_reached_from_outside(surface)
+    solid = fill_hollows(surface)
     parts = find_parts(triangles)
     held = np.zeros_like(solid)
     leaky = []
@@ -44,12 +48,21 @@ def fill_inside(triangles: np.ndarray, owners: np.ndarray, voxels: np.ndarray, s
         if inside.any():
             held[box] |= inside
             leaky.append(part)
-    if not leaky:
-        return solid
-    caps = cap_rims(parts.rims[np.isin(parts.of_rims, leaky)])
-    closed = surface.copy()
-    closed.reshape(-1)[touched_voxels(caps, side)[1]] = True
-    return solid | (held & ~_reached_from_outside(closed))
+    is_leaky = np.isin(parts.of_rims, leaky)
+    lids = cap_rims(parts.rims[is_leaky])
+    if leaky:
+        closed = surface.copy()
+        closed.reshape(-1)[touched_voxels(lids, side)[1]] = True
+        solid |= held & fill_hollows(closed)
+    if len(is_leaky) <= _MOST_LIDDED_EDGES:
+        lids = np.concatenate([lids, cap_rims(parts.rims[~is_leaky])])
+    return solid, lids
+
+
+def fill_hollows(surface: np.ndarray) -> np.ndarray:
+    """Takes in all that a flood from the grid's border does not reach, from face to face of empty voxels."""
+    regions, _ = scipy.ndimage.label(~surface)
+    return regions != regions[0, 0, 0]
 
 
 def _enclosed_by(
@@ -75,9 +88,3 @@ def _enclosed(shell: np.ndarray) -> np.ndarray:
         after = np.flip(np.logical_or.accumulate(np.flip(shell, axis), axis=axis), axis)
         votes += before & after
     return votes >= 2
-
-
-def _reached_from_outside(surface: np.ndarray) -> np.ndarray:
-    """The empty voxels that are connected with the outermost layer, from face to face."""
-    regions, _ = scipy.ndimage.label(~surface)
-    return regions == regions[0, 0, 0]

@@ -24,6 +24,8 @@ def cap_rims(rims: np.ndarray) -> np.ndarray:
     Returns:
         `[T, 3, 3]` float64, the corners of the lids' triangles.
     """
+    if not len(rims):
+        return np.empty((0, 3, 3))
     corners, numbers = np.unique(rims.reshape(-1, 3), axis=0, return_inverse=True)
     edges = _cut_edges(corners, np.sort(numbers.reshape(-1, 2), axis=1))
     edges, uses = np.unique(edges, axis=0, return_counts=True)

@@ -1,8 +1,8 @@
 """Which voxels a triangle touches (Schwarz and Seidel 2010, "Fast Parallel Surface and Solid Voxelization")."""
 
-import itertools
-
 import numpy as np
+
+from vae_gan3d.voxels.pair_runs import bounded_runs, count_up
 
 # Vertices are rounded to this part of a voxel: it takes away what scaling adds to even numbers, and leaves the sums
 # and products below without any rounding of their own.
@@ -40,8 +40,8 @@ def touched_voxels(triangles: np.ndarray, side: int) -> tuple[np.ndarray, np.nda
     for axis in range(3):
         order = [(axis + 1) % 3, (axis + 2) % 3, axis]
         chosen = np.flatnonzero(steepest == axis)
-        for part in _parts(corners[chosen][:, :, order[:2]]):
-            numbers = chosen[part]
+        for run in bounded_runs(_column_counts(corners[chosen][:, :, order[:2]]), _PAIRS_AT_ONCE):
+            numbers = chosen[run]
             owner, place = _touched_by(corners[numbers][:, :, order], normals[numbers][:, order])
             strides = side ** (2 - np.array(order))
             owners.append(numbers[owner])
@@ -59,14 +59,9 @@ def _beside_the_planes(corners: np.ndarray, normals: np.ndarray) -> np.ndarray:
     return corners + np.where(flat, shift, 0)[:, np.newaxis]
 
 
-def _parts(corners: np.ndarray) -> list[slice]:
-    """Cuts triangles `[T, 3, 2]` into runs that lie over a bounded number of columns in all."""
-    if not len(corners):
-        return []
-    spans = np.ceil(corners.max(axis=1)) - np.floor(corners.min(axis=1))
-    number = np.cumsum(spans.prod(axis=1)) // _PAIRS_AT_ONCE
-    starts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(corners)]
-    return [slice(start, stop) for start, stop in itertools.pairwise(starts)]
+def _column_counts(corners: np.ndarray) -> np.ndarray:
+    """How many columns of voxels lie under the box around each triangle `[T, 3, 2]`: `[T]` int64."""
+    return (np.ceil(corners.max(axis=1)) - np.floor(corners.min(axis=1))).astype(np.int64).prod(axis=1)
 
 
 def _touched_by(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,7 +77,7 @@ def _touched_by(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, n
     low, high = corners.min(axis=1), corners.max(axis=1)
     first = np.floor(low[:, :2]).astype(np.int64)
     spans = np.ceil(high[:, :2]).astype(np.int64) - first
-    owner, place = _count_up(spans.prod(axis=1))
+    owner, place = count_up(spans.prod(axis=1))
     u = first[owner, 0] + place // spans[owner, 1]
     v = first[owner, 1] + place % spans[owner, 1]
     inside = _overlap(corners[:, :, [0, 1]], owner, u, v)
@@ -94,17 +89,11 @@ def _touched_by(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, n
     reach = np.abs(slopes).sum(axis=1)[owner] / 2
     bottom = np.floor(np.maximum(middle - reach, low[owner, 2]) + _TINY).astype(np.int64)
     top = np.ceil(np.minimum(middle + reach, high[owner, 2]) - _TINY).astype(np.int64)
-    column, place = _count_up(np.maximum(top - bottom, 0))
+    column, place = count_up(np.maximum(top - bottom, 0))
     owner, u, v, w = owner[column], u[column], v[column], bottom[column] + place
     inside = _overlap(corners[:, :, [0, 2]], owner, u, w)
     inside &= _overlap(corners[:, :, [1, 2]], owner, v, w)
     return owner[inside], np.stack([u, v, w], axis=1)[inside]
-
-
-def _count_up(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For counts (2, 0, 3): whose turn it is, (0, 0, 2, 2, 2), and the number within it, (0, 1, 0, 1, 2)."""
-    owner = np.repeat(np.arange(len(counts)), counts)
-    return owner, np.arange(len(owner)) - (np.cumsum(counts) - counts)[owner]
 
 
 def _overlap(corners: np.ndarray, owner: np.ndarray, p: np.ndarray, q: np.ndarray) -> np.ndarray:

@@ -1,53 +1,58 @@
-"""Meshes as voxel grids: centred, scaled to fill the grid with a margin of one voxel, and solid."""
+"""Meshes as voxel grids: centred, scaled to fill the grid but for a margin, and solid."""
 
 import numpy as np
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.grids import RESOLUTIONS
-from vae_gan3d.voxels.inside_voxels import inside_voxels
-from vae_gan3d.voxels.open_shells import fill_inside
-from vae_gan3d.voxels.read_options import FILLS
-from vae_gan3d.voxels.touched_voxels import touched_voxels
+from vae_gan3d.voxels.read_options import DEFAULT_MARGIN, FILLS
+from vae_gan3d.voxels.solid_voxels import solid_voxels
+from vae_gan3d.voxels.touched_voxels import snap, touched_voxels
 
-MARGIN = 1
 MOST_TRIANGLES = 5_000_000
 
 
-def voxelize(vertices: np.ndarray, triangles: np.ndarray, resolution: int, fill: str = "solid") -> np.ndarray:
+def voxelize(
+    vertices: np.ndarray,
+    triangles: np.ndarray,
+    resolution: int,
+    fill: str = "solid",
+    margin: int = DEFAULT_MARGIN,
+) -> np.ndarray:
     """Turns a mesh into a grid of exactly N³ voxels.
 
-    The box around the mesh is centred, and its longest side takes N - 2 voxels. Every voxel is occupied that a triangle
-    touches, so that nothing thin is lost; and with `solid` every voxel within (`open_shells.fill_inside`). With
-    `inside` those voxels alone whose middles lie within, and the box lies half a voxel off the middle where a side
-    takes an odd number of voxels: so the surface of a grid becomes that grid again.
+    The box around the mesh is centred, and its longest side takes N - 2 margin voxels. With `surface` every voxel is
+    occupied that a triangle touches. With `solid` those are whose middles lie inside, and one for whatever is thinner,
+    so that nothing is lost (`solid_voxels`); and the box lies half a voxel off the middle where a side takes an odd
+    number of voxels: so the surface of a grid becomes that grid again.
 
     Args:
         vertices: `[V, 3]` numbers, the last axis up.
         triangles: `[T, 3]` integers, numbers of vertices.
         resolution: N, one of 16, 32, 64 and 128.
-        fill: `solid` or `surface`, or for closed meshes `inside`.
+        fill: `solid` or `surface`.
+        margin: voxels that stay empty at both ends of the longest side, 1 to N / 4.
 
     Returns:
         `[N, N, N]` uint8 in {0, 1}, its outermost layer empty.
 
     Raises:
-        ValueError: the resolution or the fill is not known, or an array has a wrong shape.
+        ValueError: the resolution or the fill is not known, the margin is out of its range, or an array has a wrong
+            shape.
         UserError: the mesh has no surface, a vertex is not finite, or it has too many triangles; the message does not
             name the file.
     """
     if resolution not in RESOLUTIONS or fill not in FILLS:
         raise ValueError(f"resolution {resolution}, fill {fill!r}: give one of {RESOLUTIONS}, and of {FILLS}")
-    corners = _fit(_corners(vertices, triangles), resolution)
-    if fill == "inside":
-        grid = inside_voxels(_between_planes(corners), resolution)
-        if not grid.any():
-            raise UserError("holds no voxel's middle, thin or open as it is: fill it as solid")
-        return _centred(grid.view(np.uint8))
+    if not 1 <= margin <= resolution // 4:
+        raise ValueError(f"margin {margin} is out of range at {resolution} voxels a side: give 1 to {resolution // 4}")
+    corners = _fit(_corners(vertices, triangles), resolution, margin)
+    if fill == "solid":
+        corners = _between_planes(corners)
     owners, voxels = touched_voxels(corners, resolution)
     if not len(voxels):
         raise UserError("holds no triangle with an area: it is no surface")
     if fill == "solid":
-        return fill_inside(corners, owners, voxels, resolution).view(np.uint8)
+        return _centred(solid_voxels(corners, owners, voxels, resolution).view(np.uint8))
     grid = np.zeros((resolution,) * 3, np.uint8)
     grid.reshape(-1)[voxels] = 1
     return grid
@@ -70,7 +75,7 @@ def _corners(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return corners
 
 
-def _fit(corners: np.ndarray, resolution: int) -> np.ndarray:
+def _fit(corners: np.ndarray, resolution: int, margin: int) -> np.ndarray:
     """Scales and moves `[T, 3, 3]` so that its box has its middle in the grid's, and the margin on its longest side."""
     # First to at most 1, as the difference of two huge coordinates would not be a finite number.
     corners = corners / max(np.abs(corners).max(), np.finfo(np.float64).tiny)
@@ -78,8 +83,8 @@ def _fit(corners: np.ndarray, resolution: int) -> np.ndarray:
     extent = (high - low).max()
     if not extent > 0:
         raise UserError("holds no triangle with an area: it is no surface")
-    fitted = (corners - (low + high) / 2) * ((resolution - 2 * MARGIN) / extent) + resolution / 2
-    return np.clip(fitted, MARGIN, resolution - MARGIN)
+    fitted = (corners - (low + high) / 2) * ((resolution - 2 * margin) / extent) + resolution / 2
+    return snap(np.clip(fitted, margin, resolution - margin))
 
 
 def _centred(grid: np.ndarray) -> np.ndarray:
