@@ -3,9 +3,10 @@
 
 PYTHON ?= python3
 RUN := .venv/bin/python
+BEAM := .venv-beam/bin/python
 DEMO := demo_output
 
-.PHONY: demo test lint install clean-demo
+.PHONY: demo test test-beam lint install clean-demo
 
 install: .venv/installed
 
@@ -30,6 +31,16 @@ demo: install
 
 test: install
 	$(RUN) -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
+
+# Apache Beam wants older packages than requirements.lock has, so its tests have an environment of their own.
+.venv-beam/installed: pyproject.toml requirements-beam.lock
+	@$(PYTHON) -m venv .venv-beam
+	@echo "setting up .venv-beam: TensorFlow and Apache Beam, about a minute"
+	$(BEAM) -m pip install --quiet --disable-pip-version-check -c requirements-beam.lock -e ".[beam]" pytest
+	@touch $@
+
+test-beam: .venv-beam/installed
+	$(BEAM) -m pytest tests/records/test_beam_writer.py
 
 lint: install
 	$(RUN) -m ruff check .

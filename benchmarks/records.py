@@ -82,7 +82,8 @@ def compare(data_dir: pathlib.Path, one: pathlib.Path, rounds: int, words: Seque
             runs[workers].append(run_once(data_dir, workers, words))
     start = statistics.median(run.seconds for run in starts)
     start_processor = statistics.median(run.processor for run in starts)
-    print(f"{files:,} files; start {start:.1f} s\n")
+    start_memory = max(run.memory for run in starts) / 1e6
+    print(f"{files:,} files; the start, with one file: {start:.1f} s, largest process {start_memory:,.0f} MB\n")
     print("| reading processes | files/s | seconds | cores | records, bytes | largest process, MB |")
     print("| --- | --- | --- | --- | --- | --- |")
     for workers, measured in runs.items():

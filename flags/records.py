@@ -2,12 +2,13 @@
 
 import os
 import pathlib
+import shlex
 import sys
 
 from absl import flags as absl_flags
 
 from flags import common, reading
-from vae_gan3d.config import RecordsConfig
+from vae_gan3d.config import RUNNERS, RecordsConfig
 from vae_gan3d.errors import UserError
 
 FLAGS = absl_flags.FLAGS
@@ -21,6 +22,19 @@ absl_flags.DEFINE_boolean("if_train", True, "Reads the training shapes; with --i
 absl_flags.DEFINE_integer("shards", 1, "Number of record files.")
 absl_flags.DEFINE_boolean("skip_bad", False, "Leaves out files that cannot be read, instead of stopping.")
 absl_flags.DEFINE_integer("workers", os.cpu_count() or 1, "Processes that read files.")
+absl_flags.DEFINE_enum(
+    "runner",
+    "local",
+    RUNNERS,
+    "What writes the shards: this process, or Apache Beam, on this machine or on many (docs/SHAPES.md).",
+)
+absl_flags.DEFINE_string(
+    "beam_options",
+    "",
+    "Options of Beam and its runner in one text, such as "
+    '--beam_options="--direct_num_workers=2 --direct_running_mode=multi_processing" '
+    "[default: one shard after the other, on this machine].",
+)
 absl_flags.DEFINE_integer("max_epoch", None, "Accepted from older command lines; has no effect.")
 
 
@@ -32,7 +46,7 @@ def records_config() -> RecordsConfig:
     """
     for flag in ("data_dir", "output_dir"):
         if not getattr(FLAGS, flag):
-            raise UserError(f"--{flag} is missing: see create_tf_record.py --help")
+            raise UserError(f"--{flag} is missing: python create_tf_record.py --data_dir=DATA --output_dir=RECORDS")
     if FLAGS.max_epoch is not None:
         print(
             "note: --max_epoch has no effect: shuffling belongs to reading, each shape is stored once", file=sys.stderr
@@ -49,4 +63,14 @@ def records_config() -> RecordsConfig:
         skip_bad=FLAGS.skip_bad,
         workers=FLAGS.workers,
         reading=reading.read_options(),
+        runner=FLAGS.runner,
+        beam_options=_beam_options(),
     )
+
+
+def _beam_options() -> tuple[str, ...]:
+    """The words of `--beam_options`, parted as a shell does."""
+    try:
+        return tuple(shlex.split(FLAGS.beam_options))
+    except ValueError as error:
+        raise UserError(f"--beam_options={FLAGS.beam_options} ends within quotation marks: close them") from error

@@ -45,6 +45,16 @@ def test_batches_are_full_and_of_the_stated_shape_and_values(stored):
         assert np.array_equal(voxels[..., 0], grids[labels].astype(np.float32))
 
 
+def test_parts_of_a_batch_make_up_the_whole(stored):
+    options = {"batch_size": 4, "stop_step": 3, "mirror_axes": (0, 2)}
+    whole = list(batches(stored[0], **options).as_numpy_iterator())
+    parts = [list(batches(stored[0], part=(number, 2), **options).as_numpy_iterator()) for number in (0, 1)]
+    for (voxels, labels), *halves in zip(whole, *parts, strict=True):
+        assert halves[0][0].shape == (2, 16, 16, 16, 1)
+        np.testing.assert_array_equal(np.concatenate([half[0] for half in halves]), voxels)
+        np.testing.assert_array_equal(np.concatenate([half[1] for half in halves]), labels)
+
+
 def test_every_epoch_is_a_permutation_and_epochs_differ(stored):
     # 14 batches of 3 are 42 samples, six epochs of 7; batches straddle their edges.
     order = np.concatenate(labels_of(batches(stored[0], stop_step=14))).reshape(6, COUNT)

@@ -1,48 +1,21 @@
 import numpy as np
 import pytest
 
-from tests.fakes import box_grid, random_grids, write_legacy_records, write_mat, write_shape_tree
+from tests.fakes import box_grid, random_grids, write_legacy_records, write_mat
+from tests.record_writing import names, write
 from tests.solid_shapes import box_mesh, write_off
 from vae_gan3d.errors import UserError
-from vae_gan3d.records import writer
+from vae_gan3d.records import shard_writer, writer
 from vae_gan3d.records.manifest import read_manifest
 from vae_gan3d.records.packed import load_packed
 from vae_gan3d.records.pipeline import read_record
 from vae_gan3d.records.record_set import find_records
-from vae_gan3d.records.writer import create_records, fit_grid
+from vae_gan3d.records.writer import create_records
 from vae_gan3d.voxels.grids import pad_grid
 from vae_gan3d.voxels.read_options import ReadOptions
 from vae_gan3d.voxels.reader_process import GridResult
 from vae_gan3d.voxels.readers import read_grid
 from vae_gan3d.voxels.shape_folders import find_shapes
-
-
-@pytest.fixture
-def tree(tmp_path):
-    return write_shape_tree(tmp_path / "data")
-
-
-@pytest.fixture
-def readers_in_this_process(monkeypatch):
-    """Reads without child processes, which have tests of their own."""
-
-    def read_grids(paths, *, workers, options):
-        del workers
-        for path in paths:
-            try:
-                yield GridResult(path, read_grid(path, options=options), None)
-            except UserError as error:
-                yield GridResult(path, None, str(error))
-
-    monkeypatch.setattr(writer, "read_grids", read_grids)
-
-
-def write(listing, folder, **options):
-    return create_records(listing, folder, split_name="train", progress=False, **options)
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_shapes_reach_the_records_padded_with_their_labels(tmp_path, tree):
@@ -77,14 +50,6 @@ def test_the_stored_resolution_is_capped_but_never_zoomed_up(tmp_path, tree, res
     assert write(listing, tmp_path / "out", resolution=resolution).resolution == stored
 
 
-def test_a_smaller_grid_is_zoomed_and_a_larger_one_pooled_only_on_request():
-    # A 16³ grid with its lowest voxel set becomes a 32³ grid with the lowest 2³ block set: 8 voxels.
-    assert fit_grid(box_grid(16, 0, 1), 32, may_shrink=False).sum() == 8
-    assert fit_grid(box_grid(64, 0, 2), 32, may_shrink=True).sum() == 1
-    with pytest.raises(UserError, match="is 64³ in a set of 32³: give --resolution=32 or make two sets"):
-        fit_grid(box_grid(64, 0, 2), 32, may_shrink=False)
-
-
 @pytest.mark.usefixtures("readers_in_this_process")
 def test_a_larger_grid_in_a_set_is_an_error_that_resolution_mends(tmp_path, tree):
     write_mat(tree / "chair/30/train/chair_000000001_9.mat", random_grids(1, 60)[0])
@@ -108,7 +73,8 @@ def test_a_bad_file_publishes_nothing_and_keeps_the_old_set(tmp_path, tree):
     assert "chair/30/train/chair_000000001_2.mat: the file is damaged" in str(caught.value)
     assert "leave them out with --skip_bad" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert {name: (tmp_path / "out" / name).read_bytes() for name in names(tmp_path / "out")} == before
+    assert names(tmp_path / "out") == [".train.shards", *before]
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in before} == before
 
 
 @pytest.mark.usefixtures("readers_in_this_process")
@@ -127,7 +93,10 @@ def test_empty_grids_are_left_out_with_a_note_and_do_not_stop_the_run(tmp_path, 
     manifest = create_records(listing, tmp_path / "out", split_name="train", progress=True)
     assert manifest.records == 2
     assert [skipped.path for skipped in manifest.skipped] == ["chair/30/train/chair_000000001_1.mat"]
-    assert "note: 1 grids hold no occupied voxel and are left out" in capsys.readouterr().err
+    assert (
+        "note: 1 grid without an occupied voxel left out (first chair/30/train/chair_000000001_1.mat)"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.usefixtures("readers_in_this_process")
@@ -159,7 +128,7 @@ def test_stale_shards_of_the_old_set_are_removed(tmp_path, tree):
     write(listing, tmp_path / "out", shards=3)
     (tmp_path / "out" / "test.tfrecords").write_bytes(b"of another set")
     write(listing, tmp_path / "out")
-    assert names(tmp_path / "out") == ["test.tfrecords", "train.json", "train.tfrecords"]
+    assert names(tmp_path / "out") == ["test.tfrecords", "train.json", "train.tfrecords"]  # and no .train.shards
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, RuntimeError])
@@ -168,7 +137,8 @@ def test_an_interruption_publishes_nothing_and_leaves_no_temporary_file(tmp_path
         yield GridResult(paths[0], box_grid(30, 0, 3), None)
         raise fault
 
-    monkeypatch.setattr(writer, "read_grids", read_grids)
+    for module in (writer, shard_writer):
+        monkeypatch.setattr(module, "read_grids", read_grids)
     with pytest.raises(fault):
         write(find_shapes(tree, ("chair",), "train"), tmp_path / "out")
     assert names(tmp_path / "out") == []

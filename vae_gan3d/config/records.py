@@ -3,9 +3,11 @@
 import dataclasses
 import pathlib
 
-from vae_gan3d.checks import require, require_at_least
+from vae_gan3d.checks import require, require_at_least, require_choice
 from vae_gan3d.config.model import require_resolution
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
+
+RUNNERS = ("local", "beam")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +25,8 @@ class RecordsConfig:
         skip_bad: leaves out files that cannot be read, instead of stopping.
         workers: processes that read files, 1 or more.
         reading: how meshes are read, at `resolution` where that is given.
+        runner: what writes the shards, one of `RUNNERS`.
+        beam_options: of Apache Beam and its runner, with the runner `beam` alone.
     """
 
     data_dir: pathlib.Path
@@ -35,10 +39,14 @@ class RecordsConfig:
     skip_bad: bool
     workers: int
     reading: ReadOptions = DEFAULT_READING
+    runner: str = "local"
+    beam_options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_at_least("shards", self.shards, 1)
         require_at_least("workers", self.workers, 1)
+        require_choice("runner", self.runner, RUNNERS)
+        require(self.runner == "beam" or not self.beam_options, "--beam_options needs --runner=beam: give both")
         require(bool(self.classes), "--classes is empty: give a class, a comma list, or all")
         if self.resolution is not None:
             require_resolution(self.resolution)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from vae_gan3d import files
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.grids import RESOLUTIONS
+from vae_gan3d.wording import counted
 
 FORMAT = "vae_gan3d.records"
 SCHEMA = 1
@@ -99,7 +100,7 @@ def check_names(split: str, shards: int, shapes: int) -> None:
     if not plain or _SHARD_TAIL.search(split):
         raise UserError(f"split name {split!r} is no plain file name: use letters, digits, '-' and '_'")
     if not 1 <= shards <= min(_MOST_SHARDS, shapes):
-        raise UserError(f"{shards} shards for {shapes} shapes are not possible: choose 1 to that number")
+        raise UserError(f"{shards} shards for {counted(shapes, 'shape')} are not possible: choose 1 to that number")
 
 
 def write_manifest(path: pathlib.Path, manifest: Manifest) -> None:

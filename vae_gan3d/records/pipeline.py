@@ -31,6 +31,7 @@ def training_batches(
     stop_step: int | None = None,
     cache_bytes: int = CACHE_BYTES,
     mirror_axes: Collection[int] = (),
+    part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Full, shuffled batches for training, one a step.
 
@@ -47,9 +48,10 @@ def training_batches(
         stop_step: the step before which the dataset ends; None for an endless one.
         cache_bytes: sets whose packed grids take more are read from their files for each batch, in the same order.
         mirror_axes: axes of the grid, of 0, 1 and 2, along each of which a sample is flipped with probability one half.
+        part: (k, n): of each batch only the k-th of n equal parts, from 0, which is one process's of several.
 
     Returns:
-        A dataset of (voxels `[B, R, R, R, 1]` float32 in {0, 1}, labels `[B]` int64).
+        A dataset of (voxels `[B / n, R, R, R, 1]` float32 in {0, 1}, labels `[B / n]` int64).
 
     Raises:
         UserError: a number is out of range, the resolution cannot be reached, or (for a cached set) a record is
@@ -58,15 +60,17 @@ def training_batches(
     _check_batch_size(batch_size)
     _check_order(seed, start_step, stop_step)
     _check_axes(mirror_axes)
+    number, parts = part
+    rows_of_part = slice(number * batch_size // parts, (number + 1) * batch_size // parts)
     with tf.device("/CPU:0"):
         fetch = _row_source(record_set, resolution, cache_bytes)
         side = row_resolution(record_set, resolution)
 
         def make_batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            rows, labels = fetch(sample_indices(step, record_set.count, batch_size, seed))
+            rows, labels = fetch(sample_indices(step, record_set.count, batch_size, seed)[rows_of_part])
             if mirror_axes:
-                rows = mirror_rows(rows, side, mirror_coins(step, batch_size, seed), mirror_axes)
-            return unpack_rows(rows, side, resolution, batch_size), labels
+                rows = mirror_rows(rows, side, mirror_coins(step, batch_size, seed)[rows_of_part], mirror_axes)
+            return unpack_rows(rows, side, resolution, rows_of_part.stop - rows_of_part.start), labels
 
         steps = tf.data.Dataset.range(start_step, tf.int64.max if stop_step is None else stop_step)
         return _map_and_prefetch(steps, make_batch)

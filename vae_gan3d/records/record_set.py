@@ -11,6 +11,7 @@ from vae_gan3d.records.frames import FrameIndex, begins_as_records, scan_frames
 from vae_gan3d.records.manifest import RECORD_SUFFIX, Manifest, Shard, manifest_path, read_manifest, set_name
 from vae_gan3d.records.wrong_records import describe_absent, describe_folder, describe_wrong_file
 from vae_gan3d.voxels.grids import RESOLUTIONS
+from vae_gan3d.wording import counted
 
 LEGACY_CLASSES = ("shape",)
 _AGAIN = "run create_tf_record.py again"
@@ -112,7 +113,7 @@ def _check_shard(path: pathlib.Path, shard: Shard, verify: bool) -> FrameIndex:
         raise UserError(f"{path} has {size} bytes, but {shard.bytes} in its manifest: {_AGAIN}")
     frames = scan_frames(path)
     if frames.count != shard.records:
-        raise UserError(f"{path} has {frames.count} records, but {shard.records} in its manifest: {_AGAIN}")
+        raise UserError(f"{path} has {counted(frames.count, 'record')}, but {shard.records} in its manifest: {_AGAIN}")
     if verify and file_sha256(path) != shard.sha256:
         raise UserError(f"{path} is not the file that its manifest describes (sha256 differs): {_AGAIN}")
     return frames

@@ -1,23 +1,19 @@
-"""Writing a set of records: all of it under temporary names first, so that a set is either whole or as it was."""
+"""Writing a set of records: shard by shard beside the set, which is replaced at the end, so that it is always whole."""
 
 import contextlib
-import dataclasses
-import os
 import pathlib
+import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-import tensorflow as tf
 import tqdm
 
 import vae_gan3d
 from vae_gan3d.errors import UserError
-from vae_gan3d.files import flush_to_disk, make_folder
-from vae_gan3d.progress import progress_bar
+from vae_gan3d.files import make_folder
 from vae_gan3d.records.manifest import (
     Manifest,
-    Shard,
     SkippedFile,
     check_names,
     manifest_path,
@@ -25,12 +21,21 @@ from vae_gan3d.records.manifest import (
     shard_names,
     write_manifest,
 )
-from vae_gan3d.records.record_set import file_sha256, is_legacy
-from vae_gan3d.records.schema import encode_example
-from vae_gan3d.voxels.grids import EMPTY_REASON, check_resolution, pack_grid, pad_grid, padded_resolution, resize_grid
+from vae_gan3d.records.record_set import is_legacy
+from vae_gan3d.records.shard_plan import ShardPlan, plan_shards, source_of
+from vae_gan3d.records.shard_writer import (
+    WrittenShard,
+    find_shard,
+    keep_notes,
+    reason_of,
+    write_errors_in_one_line,
+    write_shards,
+)
+from vae_gan3d.voxels.grids import EMPTY_REASON, check_resolution, padded_resolution
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
-from vae_gan3d.voxels.reader_process import GridResult, read_grids
-from vae_gan3d.voxels.shape_folders import ShapeFile, ShapeListing
+from vae_gan3d.voxels.reader_process import read_grids
+from vae_gan3d.voxels.shape_folders import ShapeListing
+from vae_gan3d.wording import counted
 
 _LISTED_FILES = 20
 
@@ -45,13 +50,16 @@ def create_records(
     skip_bad: bool = False,
     workers: int = 2,
     reading: ReadOptions = DEFAULT_READING,
+    beam_options: Sequence[str] | None = None,
     progress: bool = True,
 ) -> Manifest:
     """Reads every file of a listing and writes one set of records with its manifest.
 
     The first good grid, padded to 16, 32, 64 or 128 and capped by `resolution`, gives the stored resolution. Smaller
     grids are zoomed to it; larger ones are max-pooled where `resolution` asks for it, and an error otherwise. File i
-    goes to shard i % shards. Until everything is written, an existing set of the name stays as it is.
+    goes to shard i % shards. Until everything is written, an existing set of the name stays as it is. A set of several
+    shards is written beside it in the folder `.SPLIT_NAME.shards`, where whole shards stay after an error: those that
+    would become the same again are not written again.
 
     Args:
         listing: the files.
@@ -61,8 +69,9 @@ def create_records(
         shards: the number of files, from 1 to the number of shapes.
         skip_bad: leave out files that cannot be used, and name them in the manifest; empty grids are left out and
             named in any case.
-        workers: processes that read.
+        workers: processes that read, with Beam for each shard that is being written.
         reading: how meshes are read.
+        beam_options: Apache Beam's own options, with which it writes the shards; None to write them here.
         progress: show a bar on standard error, and below it the files that cannot be used.
 
     Returns:
@@ -70,64 +79,35 @@ def create_records(
 
     Raises:
         UserError: an argument is out of range, a file cannot be used (without `skip_bad`), no file can, a file that
-            this program did not write is in the way, or the system refuses to write.
+            this program did not write is in the way, Beam fails, or the system refuses to write.
     """
-    _check_arguments(listing, split_name, resolution, shards)
+    if resolution is not None:
+        check_resolution(resolution)
+    check_names(split_name, shards, len(listing.files))
     make_folder(output_dir)
     targets = [output_dir / name for name in shard_names(split_name, shards)]
     _check_targets(targets)
-    with _temporary_names(targets) as temporaries:
-        with _results(listing, workers, reading, progress) as results:
-            stored, counts, skipped = _write_shards(listing, temporaries, resolution, results)
+    stored = _stored_resolution(listing, resolution, reading)
+    names = [target.name for target in targets]
+    plans = plan_shards(listing, names, resolution=stored, may_shrink=resolution == stored, reading=reading)
+    with _shard_folder(output_dir, split_name, shards) as folder:
+        found = [find_shard(plan, folder, output_dir) for plan in plans]
+        if not skip_bad:
+            # What could not be read may be readable now, as where a busy machine took too long.
+            found = [None if shard and any(map(_is_bad, shard.skipped)) else shard for shard in found]
+        written = _write_missing(plans, found, folder, workers, beam_options, progress)
+        skipped = _skipped_files(plans, written)
         _report_skipped(listing, skipped, skip_bad, progress)
         manifest = Manifest(
             split=split_name,
             resolution=stored,
             classes=listing.classes,
-            shards=_describe_shards(temporaries, targets, counts),
+            shards=tuple(item.shard for item in written),
             skipped=tuple(skipped),
             version=vae_gan3d.__version__,
         )
-        _publish(temporaries, targets, manifest)
+        _publish(folder, targets, manifest)
     return manifest
-
-
-def _describe_shards(
-    temporaries: Sequence[pathlib.Path], targets: Sequence[pathlib.Path], counts: Sequence[int]
-) -> tuple[Shard, ...]:
-    """The manifest's entries of the written files."""
-    return tuple(
-        Shard(target.name, count, temporary.stat().st_size, file_sha256(temporary))
-        for target, temporary, count in zip(targets, temporaries, counts, strict=True)
-    )
-
-
-def fit_grid(grid: np.ndarray, stored: int, may_shrink: bool) -> np.ndarray:
-    """Brings a grid to the stored resolution of its set.
-
-    Args:
-        grid: `[N, N, N]` uint8 in {0, 1}.
-        stored: the side S of the set's grids.
-        may_shrink: whether a larger grid is max-pooled.
-
-    Returns:
-        `[S, S, S]` uint8 in {0, 1}.
-
-    Raises:
-        UserError: the grid is larger than S and may not shrink.
-    """
-    padded = pad_grid(grid)
-    side = padded.shape[0]
-    if side > stored and not may_shrink:
-        raise UserError(f"is {side}³ in a set of {stored}³: give --resolution={stored} or make two sets")
-    return resize_grid(padded, stored)
-
-
-def _check_arguments(listing: ShapeListing, split_name: str, resolution: int | None, shards: int) -> None:
-    """Refuses arguments before anything is read."""
-    if resolution is not None:
-        check_resolution(resolution)
-    check_names(split_name, shards, len(listing.files))
 
 
 def _check_targets(targets: Sequence[pathlib.Path]) -> None:
@@ -143,114 +123,82 @@ def _check_targets(targets: Sequence[pathlib.Path]) -> None:
             raise UserError(f"{target} holds legacy records: choose another output folder or split name, or move it")
 
 
-@contextlib.contextmanager
-def _temporary_names(targets: Sequence[pathlib.Path]) -> Iterator[list[pathlib.Path]]:
-    """Gives a temporary name beside each target, and removes what is left of them at the end."""
-    names = [target.with_name(f".{target.stem}.{os.getpid()}.tmp{target.suffix}") for target in targets]
-    try:
-        yield names
-    except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise UserError(
-            f"cannot write records to {targets[0].parent}: {reason}; free some space or choose another place"
-        ) from error
-    finally:
-        for name in names:
-            name.unlink(missing_ok=True)
-
-
-@dataclasses.dataclass
-class _Fitter:
-    """Turns results into serialised records; the first good grid sets the stored resolution."""
-
-    listing: ShapeListing
-    resolution: int | None
-    stored: int | None = None
-
-    def encode(self, shape: ShapeFile, grid: np.ndarray) -> bytes:
-        """One record.
-
-        Raises:
-            UserError: the grid does not fit into the set.
-        """
-        if self.stored is None:
-            side = padded_resolution(grid.shape[0])
-            self.stored = side if self.resolution is None else min(side, self.resolution)
-        fitted = fit_grid(grid, self.stored, may_shrink=self.resolution == self.stored)
-        return encode_example(
-            pack_grid(fitted),
-            resolution=self.stored,
-            label=shape.label,
-            class_name=shape.class_name,
-            source=_source(self.listing, shape),
-        )
-
-
-def _source(listing: ShapeListing, shape: ShapeFile) -> str:
-    """The file's path relative to the data folder, with forward slashes."""
-    return shape.path.relative_to(listing.root).as_posix()
-
-
-def _write_shards(
-    listing: ShapeListing,
-    temporaries: Sequence[pathlib.Path],
-    resolution: int | None,
-    results: Iterable[tuple[ShapeFile, GridResult]],
-) -> tuple[int, list[int], list[SkippedFile]]:
-    """Writes all records.
-
-    Returns:
-        The stored resolution, the records of each shard, and the files that cannot be used.
+def _stored_resolution(listing: ShapeListing, resolution: int | None, reading: ReadOptions) -> int:
+    """The resolution that the first good grid gives to its set.
 
     Raises:
         UserError: no file can be used.
     """
-    fitter = _Fitter(listing, resolution)
-    counts = [0] * len(temporaries)
-    skipped: list[SkippedFile] = []
-    with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(tf.io.TFRecordWriter(str(path))) for path in temporaries]
-        for number, (shape, result) in enumerate(results):
-            try:
-                record = _encode_result(fitter, shape, result)
-            except UserError as error:
-                reason = str(error).removeprefix(f"{shape.path}: ")
-                skipped.append(SkippedFile(_source(listing, shape), reason))
-                continue
-            shard = number % len(writers)
-            writers[shard].write(record)
-            counts[shard] += 1
-    if fitter.stored is None:
-        raise UserError(
-            f"none of the {len(listing.files)} files can be used ({skipped[0].path}: "
-            f"{skipped[0].reason}); give other files"
-        )
-    for path in temporaries:
-        flush_to_disk(path)
-    return fitter.stored, counts, skipped
+    first_reason = ""
+    paths = [shape.path for shape in listing.files]
+    with contextlib.closing(read_grids(paths, workers=1, options=reading)) as results:
+        for result in results:
+            if result.grid is not None:
+                side = padded_resolution(result.grid.shape[0])
+                return side if resolution is None else min(side, resolution)
+            first_reason = first_reason or reason_of(result.path, str(result.error))
+    first = source_of(listing, listing.files[0])
+    raise UserError(f"none of the {len(listing.files)} files can be used ({first}: {first_reason}); give other files")
 
 
 @contextlib.contextmanager
-def _results(
-    listing: ShapeListing, workers: int, reading: ReadOptions, progress: bool
-) -> Iterator[Iterable[tuple[ShapeFile, GridResult]]]:
-    """Gives every shape with what reading it gave, under a progress bar; the reading processes end with the block."""
-    paths = [shape.path for shape in listing.files]
-    with contextlib.closing(read_grids(paths, workers=workers, options=reading)) as results:
-        yield progress_bar(
-            zip(listing.files, results, strict=True),
-            total=len(paths),
-            desc="shapes to records",
-            unit="shape",
-            disable=not progress,
-        )
+def _shard_folder(output_dir: pathlib.Path, split_name: str, shards: int) -> Iterator[pathlib.Path]:
+    """The folder in which shards are written; of a set of one file nothing is kept in it."""
+    if shards > 1:
+        yield make_folder(_kept_folder(output_dir, split_name))
+        return
+    with write_errors_in_one_line(output_dir):
+        folder = tempfile.TemporaryDirectory(dir=output_dir, prefix=f".{split_name}.", ignore_cleanup_errors=True)
+    with folder as name:
+        yield pathlib.Path(name)
 
 
-def _encode_result(fitter: _Fitter, shape: ShapeFile, result: GridResult) -> bytes:
-    """One record of one result, or the error that it carries."""
-    if result.grid is None:
-        raise UserError(result.error)
-    return fitter.encode(shape, result.grid)
+def _kept_folder(output_dir: pathlib.Path, split_name: str) -> pathlib.Path:
+    return output_dir / f".{split_name}.shards"
+
+
+def _write_missing(
+    plans: Sequence[ShardPlan],
+    found: Sequence[WrittenShard | None],
+    folder: pathlib.Path,
+    workers: int,
+    beam_options: Sequence[str] | None,
+    progress: bool,
+) -> list[WrittenShard]:
+    """Writes the shards that were not found; returns all."""
+    missing = [plan for plan, shard in zip(plans, found, strict=True) if shard is None]
+    if progress and len(missing) < len(plans):
+        kept = f"{len(plans) - len(missing)} of {len(plans)} shards"
+        tqdm.tqdm.write(f"note: kept {kept}, which are whole and made of the same files", file=sys.stderr)
+    if missing and beam_options is None:
+        write_shards(missing, folder, workers=workers, progress=progress)
+    elif missing:
+        from vae_gan3d.records.beam_writer import write_shards_with_beam  # an extra
+
+        write_shards_with_beam(missing, folder, workers=workers, options=beam_options or (), progress=progress)
+    return [shard or _just_written(plan, folder) for plan, shard in zip(plans, found, strict=True)]
+
+
+def _just_written(plan: ShardPlan, folder: pathlib.Path) -> WrittenShard:
+    """A shard that was written a moment ago.
+
+    Raises:
+        UserError: it is not there, as where a runner's machines do not share the folder.
+    """
+    written = find_shard(plan, folder, folder)
+    if written is None:
+        raise UserError(f"{folder / plan.name} was not written: data and output folder must be shared by all machines")
+    return written
+
+
+def _skipped_files(plans: Sequence[ShardPlan], written: Sequence[WrittenShard]) -> list[SkippedFile]:
+    """The files that were left out, in the order of the listing."""
+    places = {file.source: (row, shard) for shard, plan in enumerate(plans) for row, file in enumerate(plan.files)}
+    return sorted((file for item in written for file in item.skipped), key=lambda file: places[file.path])
+
+
+def _is_bad(file: SkippedFile) -> bool:
+    return file.reason != EMPTY_REASON
 
 
 def _report_skipped(listing: ShapeListing, skipped: Sequence[SkippedFile], skip_bad: bool, progress: bool) -> None:
@@ -258,8 +206,8 @@ def _report_skipped(listing: ShapeListing, skipped: Sequence[SkippedFile], skip_
 
     Empty grids are no damage (ModelNet10's public voxel grids hold some), but they would teach blank shapes.
     """
-    bad = [file for file in skipped if file.reason != EMPTY_REASON]
-    empty = [file for file in skipped if file.reason == EMPTY_REASON]
+    bad = [file for file in skipped if _is_bad(file)]
+    empty = [file for file in skipped if not _is_bad(file)]
     if progress:
         # A single file that stops the run is named by the error already.
         for file in bad[:_LISTED_FILES] if skip_bad or len(bad) > 1 else []:
@@ -267,7 +215,7 @@ def _report_skipped(listing: ShapeListing, skipped: Sequence[SkippedFile], skip_
         if len(bad) > _LISTED_FILES:
             tqdm.tqdm.write(f"and {len(bad) - _LISTED_FILES} more", file=sys.stderr)
         if empty:
-            note = f"note: {len(empty)} grids hold no occupied voxel and are left out (first {empty[0].path})"
+            note = f"note: {counted(len(empty), 'grid')} without an occupied voxel left out (first {empty[0].path})"
             tqdm.tqdm.write(note, file=sys.stderr)
     if bad and not skip_bad:
         raise UserError(
@@ -276,15 +224,20 @@ def _report_skipped(listing: ShapeListing, skipped: Sequence[SkippedFile], skip_
         )
 
 
-def _publish(temporaries: Sequence[pathlib.Path], targets: Sequence[pathlib.Path], manifest: Manifest) -> None:
+def _publish(folder: pathlib.Path, targets: Sequence[pathlib.Path], manifest: Manifest) -> None:
     """Puts the written shards in the place of an older set; between the two there is no manifest, so no set."""
     path = manifest_path(targets[0])
     stale = _old_shards(path)
-    path.unlink(missing_ok=True)
-    for temporary, target in zip(temporaries, targets, strict=True):
-        temporary.replace(target)
-    for name in stale.difference(target.name for target in targets):
-        path.with_name(name).unlink(missing_ok=True)
+    with write_errors_in_one_line(path.parent):
+        path.unlink(missing_ok=True)
+        for target in targets:
+            if (folder / target.name).exists():
+                (folder / target.name).replace(target)
+        for name in stale.difference(target.name for target in targets):
+            path.with_name(name).unlink(missing_ok=True)
+        keep_notes(folder, [target.name for target in targets])
+        if len(targets) == 1 and (kept := _kept_folder(path.parent, manifest.split)).is_dir():
+            shutil.rmtree(kept)
     write_manifest(path, manifest)
 
 

@@ -1,0 +1,188 @@
+"""Writing shards by their plans: each is a whole file with a note of what it was made of, or is not there."""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.files import flush_to_disk
+from vae_gan3d.progress import progress_bar
+from vae_gan3d.records.manifest import Shard, SkippedFile
+from vae_gan3d.records.record_set import file_sha256
+from vae_gan3d.records.schema import encode_example
+from vae_gan3d.records.shard_plan import PlannedFile, ShardPlan
+from vae_gan3d.voxels.grids import pack_grid, pad_grid, resize_grid
+from vae_gan3d.voxels.reader_process import GridResult, read_grids
+
+
+@dataclasses.dataclass(frozen=True)
+class WrittenShard:
+    """What became of one shard.
+
+    Attributes:
+        shard: its entry in the manifest.
+        skipped: the source files that cannot be used.
+        plan: the digest of the plan that it was written by.
+    """
+
+    shard: Shard
+    skipped: tuple[SkippedFile, ...]
+    plan: str
+
+
+def write_shards(plans: Sequence[ShardPlan], folder: pathlib.Path, *, workers: int, progress: bool) -> None:
+    """Writes shards one after the other, each with its note (`find_shard`); those before an error stay.
+
+    Args:
+        plans: of the shards, at least one, all read alike.
+        folder: where the files and notes go; it exists.
+        workers: processes that read.
+        progress: show a bar on standard error.
+
+    Raises:
+        UserError: the system refuses to write.
+    """
+    paths = [path for plan in plans for path in plan.paths]
+    with contextlib.closing(read_grids(paths, workers=workers, options=plans[0].reading)) as results:
+        bar = progress_bar(results, total=len(paths), desc="shapes to records", unit="shape", disable=not progress)
+        stream = iter(bar)
+        for plan in plans:
+            with write_errors_in_one_line(folder.parent):
+                _write_shard(plan, folder, itertools.islice(stream, len(plan.files)))
+
+
+def find_shard(plan: ShardPlan, folder: pathlib.Path, published: pathlib.Path) -> WrittenShard | None:
+    """The shard that was written by a plan, where it is whole.
+
+    Args:
+        plan: what it is to be made of.
+        folder: where its note is, and the file itself until it is published.
+        published: where the file goes then.
+
+    Returns:
+        The shard; None where there is none, it was written by another plan, or its bytes are not those of its note.
+    """
+    try:
+        fields = json.loads(note_path(folder, plan.name).read_text(encoding="ascii"))
+        found = WrittenShard(
+            Shard(**fields["shard"]), tuple(SkippedFile(**file) for file in fields["skipped"]), fields["plan"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if found.plan != plan.digest:
+        return None
+    unpublished = folder / plan.name
+    path = unpublished if unpublished.exists() else published / plan.name
+    return found if _is_whole(path, found.shard) else None
+
+
+def note_path(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """Where the note of a shard is."""
+    return folder / f"{name}.json"
+
+
+def keep_notes(folder: pathlib.Path, names: Sequence[str]) -> None:
+    """Removes everything from the folder of shards but the notes of these."""
+    kept = {note_path(folder, name) for name in names}
+    for path in set(folder.iterdir()) - kept:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def write_errors_in_one_line(output_dir: pathlib.Path) -> Iterator[None]:
+    """Tells a user that records cannot be written to a folder, and why.
+
+    Raises:
+        UserError: in place of the error of the system or of TensorFlow.
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise UserError(
+            f"cannot write records to {output_dir}: {reason}; free some space or choose another place"
+        ) from error
+
+
+def fit_grid(grid: np.ndarray, stored: int, may_shrink: bool) -> np.ndarray:
+    """Brings a grid to the stored resolution of its set.
+
+    Args:
+        grid: `[N, N, N]` uint8 in {0, 1}.
+        stored: the side S of the set's grids.
+        may_shrink: whether a larger grid is max-pooled.
+
+    Returns:
+        `[S, S, S]` uint8 in {0, 1}.
+
+    Raises:
+        UserError: the grid is larger than S and may not shrink.
+    """
+    padded = pad_grid(grid)
+    side = padded.shape[0]
+    if side > stored and not may_shrink:
+        raise UserError(f"is {side}³ in a set of {stored}³: give --resolution={stored} or make two sets")
+    return resize_grid(padded, stored)
+
+
+def reason_of(path: pathlib.Path, error: str) -> str:
+    """Why a file cannot be used, without its name."""
+    return error.removeprefix(f"{path}: ")
+
+
+def _write_shard(plan: ShardPlan, folder: pathlib.Path, results: Iterable[GridResult]) -> None:
+    """Writes one shard, then its note."""
+    count, skipped = 0, []
+    # A name of chance: the machines of a cluster may write the same shard at the same time.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".", ignore_cleanup_errors=True) as scratch:
+        temporary = pathlib.Path(scratch, plan.name)
+        with tf.io.TFRecordWriter(str(temporary)) as writer:
+            for file, result in zip(plan.files, results, strict=True):
+                try:
+                    writer.write(_encode(plan, file, result))
+                    count += 1
+                except UserError as error:
+                    skipped.append(SkippedFile(file.source, reason_of(result.path, str(error))))
+        shard = Shard(plan.name, count, temporary.stat().st_size, file_sha256(temporary))
+        note = pathlib.Path(scratch, "note.json")
+        written = WrittenShard(shard, tuple(skipped), plan.digest)
+        note.write_text(json.dumps(dataclasses.asdict(written), indent=2) + "\n", encoding="ascii")
+        for path, target in ((temporary, folder / plan.name), (note, note_path(folder, plan.name))):
+            flush_to_disk(path)
+            path.replace(target)
+
+
+def _encode(plan: ShardPlan, file: PlannedFile, result: GridResult) -> bytes:
+    """One record of one result.
+
+    Raises:
+        UserError: the file cannot be used.
+    """
+    if result.grid is None:
+        raise UserError(result.error)
+    return encode_example(
+        pack_grid(fit_grid(result.grid, plan.resolution, plan.may_shrink)),
+        resolution=plan.resolution,
+        label=file.label,
+        class_name=file.class_name,
+        source=file.source,
+    )
+
+
+def _is_whole(path: pathlib.Path, shard: Shard) -> bool:
+    """Whether a file has the bytes of its note."""
+    try:
+        return path.stat().st_size == shard.bytes and file_sha256(path) == shard.sha256
+    except OSError:
+        return False
