@@ -93,14 +93,33 @@ def test_wasserstein_by_hand():
     np.testing.assert_allclose(losses.generator_loss(logits, "wgan-gp"), [3, -2])
 
 
+def test_relativistic_by_hand():
+    # Real shapes with logits 1 and 4, generated ones with 1 and 1: differences 0 and 3. Both sides of the
+    # discriminator cost half of ln(1 + e^-d), ln 2 at 0 and 0.0486 at 3; the generator wants the difference turned.
+    real, fake = tf.constant([[1.0], [4.0]]), tf.constant([[1.0], [1.0]])
+    on_real = losses.relative_logits(real, fake, "relativistic")
+    on_fake = losses.relative_logits(fake, real, "relativistic")
+    np.testing.assert_allclose(on_real, [[0], [3]])
+    halves = [LN2 / 2, 0.04858735 / 2]
+    np.testing.assert_allclose(losses.discriminator_loss(on_real, "relativistic", real=True), halves, rtol=1e-5)
+    np.testing.assert_allclose(losses.discriminator_loss(on_fake, "relativistic", real=False), halves, rtol=1e-5)
+    np.testing.assert_allclose(losses.generator_loss(on_fake, "relativistic"), [LN2, 3.04858735], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["bce", "hinge", "wgan-gp"])
+def test_other_losses_take_the_logits_as_they_are(kind):
+    logits = tf.constant([[1.0], [4.0]])
+    assert losses.relative_logits(logits, -logits, kind) is logits
+
+
 def test_unknown_adversarial_losses_are_refused():
-    with pytest.raises(ValueError, match="'lsgan' is not known: give bce, hinge or wgan-gp"):
+    with pytest.raises(ValueError, match="'lsgan' is not known: give bce, relativistic, hinge or wgan-gp"):
         losses.generator_loss(tf.zeros([1, 1]), "lsgan")
     with pytest.raises(ValueError, match="'lsgan'"):
         losses.discriminator_loss(tf.zeros([1, 1]), "lsgan", real=True)
 
 
-@pytest.mark.parametrize("kind", ["hinge", "wgan-gp"])
+@pytest.mark.parametrize("kind", ["relativistic", "hinge", "wgan-gp"])
 def test_only_bce_has_labels_to_smooth(kind):
     with pytest.raises(ValueError, match=f"label_smoothing=0.1 needs labels, which {kind} has not"):
         losses.discriminator_loss(tf.zeros([1, 1]), kind, real=True, label_smoothing=0.1)

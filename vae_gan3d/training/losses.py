@@ -78,8 +78,8 @@ def generator_loss(fake_logits: tf.Tensor, kind: str) -> tf.Tensor:
 
     Args:
         fake_logits: `[B, 1]` float32, the discriminator's for generated shapes.
-        kind: `bce`, the non-saturating -log D(fake) (Goodfellow et al. 2014, section 3); `hinge` (Lim and Ye 2017)
-            and `wgan-gp` (Gulrajani et al. 2017), minus the logit.
+        kind: `bce`, the non-saturating -log D(fake) (Goodfellow et al. 2014, section 3); `relativistic`, the same of
+            `relative_logits`; `hinge` (Lim and Ye 2017) and `wgan-gp` (Gulrajani et al. 2017), minus the logit.
 
     Returns:
         `[B]` float32.
@@ -87,7 +87,7 @@ def generator_loss(fake_logits: tf.Tensor, kind: str) -> tf.Tensor:
     Raises:
         ValueError: the kind is not known.
     """
-    if kind == "bce":
+    if kind in ("bce", "relativistic"):
         return tf.nn.softplus(-fake_logits)[:, 0]
     if kind in ("hinge", "wgan-gp"):
         return -fake_logits[:, 0]
@@ -101,7 +101,8 @@ def discriminator_loss(logits: tf.Tensor, kind: str, *, real: bool, label_smooth
         logits: `[B, 1]` float32.
         kind: `bce`, the binary cross-entropy (Goodfellow et al. 2014, equation 1); `hinge`, max(0, 1 - logit) for
             real and max(0, 1 + logit) for generated shapes (Lim and Ye 2017; Miyato et al. 2018, equation 16);
-            `wgan-gp`, minus the logit and the logit (Gulrajani et al. 2017, equation 3, without its penalty).
+            `relativistic`, half the cross-entropy of `relative_logits` for each side, which are one statement said
+            twice; `wgan-gp`, minus the logit and the logit (Gulrajani et al. 2017, equation 3, without its penalty).
         real: whether the shapes are real.
         label_smoothing: of `bce` alone: the target for real shapes is `1 - label_smoothing`; that for generated ones
             stays 0, the one-sided form of Salimans et al. 2016, section 3.4.
@@ -118,11 +119,31 @@ def discriminator_loss(logits: tf.Tensor, kind: str, *, real: bool, label_smooth
     if kind == "bce":
         targets = tf.fill(tf.shape(answers), 1.0 - label_smoothing if real else 0.0)
         return tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=answers)
+    if kind == "relativistic":
+        return 0.5 * tf.nn.softplus(-answers if real else answers)
     if kind == "hinge":
         return tf.nn.relu(1.0 - answers if real else 1.0 + answers)
     if kind == "wgan-gp":
         return -answers if real else answers
     raise _unknown_adversarial_loss(kind)
+
+
+def relative_logits(logits: tf.Tensor, others: tf.Tensor, kind: str) -> tf.Tensor:
+    """What the losses of a kind take for the discriminator's logits.
+
+    A relativistic discriminator says of a pair which shape is the real one, by the difference of its logits
+    (Jolicoeur-Martineau 2019; with gradient penalties on both sides Huang et al. 2024, "The GAN is dead; long live the
+    GAN!", equations 2 and 3). So every generated shape is measured by real ones, and none can be left behind.
+
+    Args:
+        logits: `[B, 1]` float32, of real or of generated shapes.
+        others: `[B, 1]` float32, of the other side's, each the partner of one.
+        kind: see `generator_loss`.
+
+    Returns:
+        `[B, 1]` float32: the differences for `relativistic`, else the logits.
+    """
+    return logits - others if kind == "relativistic" else logits
 
 
 def r1_penalty(discriminator: Callable[[tf.Tensor], tf.Tensor], voxels: tf.Tensor) -> tf.Tensor:
@@ -178,4 +199,4 @@ def _squared_slope(discriminator: Callable[[tf.Tensor], tf.Tensor], voxels: tf.T
 
 
 def _unknown_adversarial_loss(kind: str) -> ValueError:
-    return ValueError(f"adversarial loss {kind!r} is not known: give bce, hinge or wgan-gp")
+    return ValueError(f"adversarial loss {kind!r} is not known: give bce, relativistic, hinge or wgan-gp")
