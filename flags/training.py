@@ -6,7 +6,7 @@ import sys
 
 from absl import flags as absl_flags
 
-from flags import common, model, places
+from flags import common, devices, model, places
 from vae_gan3d.config import (
     ADVERSARIAL_LATENTS,
     ADVERSARIAL_LOSSES,
@@ -23,6 +23,7 @@ from vae_gan3d.errors import UserError
 FLAGS = absl_flags.FLAGS
 TITLE = "Training"
 _NETWORKS = ("encoder", "generator", "discriminator")
+_R1_WEIGHTS = {"bce": 1.0, "relativistic": 10.0}
 # What --model=gan, without an encoder and from its first step a GAN, has no use for.
 _NOT_FOR_A_GAN = (
     "kl_weight",
@@ -76,8 +77,8 @@ absl_flags.DEFINE_enum(
     "adversarial_loss",
     "bce",
     ADVERSARIAL_LOSSES,
-    "bce: non-saturating, with the R1 penalty; hinge: with a spectrally normalised discriminator; wgan-gp: with its "
-    "own gradient penalty.",
+    "bce: non-saturating, with the R1 penalty; relativistic: of pairs, with R1 and R2, for --model=gan; hinge: with a "
+    "spectrally normalised discriminator; wgan-gp: with its own gradient penalty.",
 )
 absl_flags.DEFINE_float(
     "adversarial_weight",
@@ -104,12 +105,13 @@ absl_flags.DEFINE_float(
 absl_flags.DEFINE_float(
     "r1_weight",
     None,
-    "γ of the discriminator's R1 gradient penalty on every 8th step, weighted by 8; 0 leaves it out [default: 1 with "
-    "--adversarial_loss=bce, else 0].",
+    "γ of the discriminator's R1 gradient penalty, with --adversarial_loss=relativistic of R2 too; 0 leaves it out "
+    "[default: 1 with bce, 10 with relativistic, else 0].",
 )
-absl_flags.DEFINE_float(
-    "gradient_penalty_weight", 10.0, "λ of the gradient penalty of wgan-gp on every 8th step, weighted by 8."
+absl_flags.DEFINE_integer(
+    "r1_every", 8, "Steps from one gradient penalty of the discriminator to the next, each weighted by that number."
 )
+absl_flags.DEFINE_float("gradient_penalty_weight", 10.0, "λ of the gradient penalty of wgan-gp.")
 
 absl_flags.DEFINE_enum(
     "optimizer",
@@ -181,6 +183,7 @@ def training_config() -> TrainingConfig:
         expected_count=FLAGS.len_data,
         mirror=tuple(axis.strip() for axis in FLAGS.mirror.split(",") if axis.strip()),
         report=FLAGS.report,
+        devices=devices.devices_config(),
         weights={name: pathlib.Path(path) for name in _NETWORKS if (path := FLAGS[f"{name}_weights"].value)},
     )
 
@@ -199,7 +202,7 @@ def loss_config() -> LossConfig:
     """
     r1_weight = FLAGS.r1_weight
     if r1_weight is None:
-        r1_weight = 1.0 if FLAGS.adversarial_loss == "bce" else 0.0
+        r1_weight = _R1_WEIGHTS.get(FLAGS.adversarial_loss, 0.0)
     return LossConfig(
         kl_weight=FLAGS.kl_weight,
         reconstruction_loss=FLAGS.reconstruction_loss,
@@ -213,6 +216,7 @@ def loss_config() -> LossConfig:
         gradient_penalty_weight=FLAGS.gradient_penalty_weight,
         dice_weight=FLAGS.dice_weight,
         kl_warmup=FLAGS.kl_warmup,
+        r1_every=FLAGS.r1_every,
     )
 
 

@@ -48,7 +48,8 @@ class _WeighedBar(tqdm.tqdm):
 
     def update(self, n: float | None = 1) -> bool | None:
         """Moves the bar by n steps."""
-        self._time_left.note(int(self.n + (n or 0)), time.monotonic())
+        if not self.disable:  # a bar that is not shown stays where it is
+            self._time_left.note(int(self.n + (n or 0)), time.monotonic())
         return super().update(n)
 
     @property

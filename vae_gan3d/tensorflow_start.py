@@ -2,11 +2,16 @@
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from vae_gan3d.errors import UserError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def start_tensorflow(*, verbose: bool) -> None:
@@ -15,18 +20,62 @@ def start_tensorflow(*, verbose: bool) -> None:
     Args:
         verbose: leaves the messages on the terminal.
     """
+    _start(verbose=verbose)
+
+
+def start_in_cluster(*, verbose: bool) -> "tf.distribute.Strategy":
+    """Imports TensorFlow, opens the port that `TF_CONFIG` names for this process, and waits for the other processes.
+
+    Ctrl-C ends the process at once while it waits.
+
+    Args:
+        verbose: as in `start_tensorflow`.
+
+    Returns:
+        The strategy over the devices of all processes, which can be made only before TensorFlow has found its devices.
+
+    Raises:
+        UserError: the port cannot be opened, or the others did not come.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # TensorFlow waits where Python's own answer is not heard
+    try:
+        return _start(verbose=verbose, in_cluster=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _start(*, verbose: bool, in_cluster: bool = False) -> "tf.distribute.Strategy | None":
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with contextlib.nullcontext() if verbose else _error_stream_aside():
         import tensorflow as tf  # takes seconds: flags and paths are checked before
 
+        strategy = _join(tf.distribute.MultiWorkerMirroredStrategy) if in_cluster else None
         tf.config.list_logical_devices()
         if tuple(map(int, tf.__version__.split(".")[:2])) < (2, 21):
             # This pass fails on the training step and is then left out; these versions say so whatever their log level.
             tf.config.optimizer.set_experimental_options({"remapping": False})
         if not verbose:
             tf.get_logger().setLevel("ERROR")
+    return strategy
+
+
+def _join(make_strategy: "type[tf.distribute.MultiWorkerMirroredStrategy]") -> "tf.distribute.Strategy":
+    """Makes the strategy of a cluster.
+
+    Raises:
+        UserError: see `start_in_cluster`.
+    """
+    import tensorflow as tf  # as above
+
+    try:
+        return make_strategy()
+    except (tf.errors.OpError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"this process cannot join those that TF_CONFIG names ({reason}): is its port free, and do the others run?"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -42,7 +91,8 @@ def memory_errors_in_one_line() -> Iterator[None]:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise UserError(
-            "the memory does not suffice: give a smaller --batch_size, --resolution, --base_width or --samples"
+            "the memory does not suffice: give a smaller --batch_size, --resolution, --base_width or --samples, "
+            "or in training --accumulate=4"
         ) from error
 
 
@@ -55,6 +105,8 @@ def _error_stream_aside() -> Iterator[None]:
         os.dup2(aside.fileno(), 2)
         try:
             yield
+        except UserError:  # which says it all
+            raise
         except Exception:
             aside.seek(0)
             os.write(terminal, aside.read())

@@ -1,4 +1,4 @@
-"""Group normalisation: by hand, and against Keras's."""
+"""Normalisation: by hand, and against Keras's."""
 
 import keras
 import numpy as np
@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from vae_gan3d.networks.normalization import GroupNormalization, normalization_layer
+from vae_gan3d.replicas import Replica, acting_as
 
 
 def test_values_by_hand():
@@ -44,6 +45,18 @@ def test_statistics_stay_float32_under_bfloat16():
     assert outputs.dtype == tf.bfloat16
     np.testing.assert_allclose(tf.reshape(tf.cast(outputs, tf.float32), [-1]), [-1, 1], atol=0.05)
     assert layer.scale.dtype == "float32"
+
+
+def test_batch_normalization_takes_the_statistics_of_all_replicas():
+    # This replica's values 0 and 2 have mean 1 and variance 1, the other's 5 and 1, which are those of 4 and 6. Of all
+    # four the mean is 3 and the variance 5.
+    layer = normalization_layer("batch", "name")
+    inputs = tf.reshape(tf.constant([0.0, 2.0]), [2, 1, 1, 1, 1])
+    layer.build(inputs.shape)
+    with acting_as(Replica(0, 2, lambda values: values + tf.constant([0.0, 0.0, 5.0, 1.0]))):
+        outputs = layer(inputs, training=True)
+    np.testing.assert_allclose(tf.reshape(outputs, [-1]), np.array([-3, -1]) / np.sqrt(5), rtol=1e-5)
+    np.testing.assert_allclose([layer.moving_mean[0], layer.moving_variance[0]], [0.3, 0.9 + 0.5], rtol=1e-5)
 
 
 def test_refusals():

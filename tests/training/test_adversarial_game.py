@@ -5,8 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.fakes import random_grids
-from vae_gan3d.training import adversarial_game
-from vae_gan3d.training.adversarial_game import Reconstruction, adversarial_part, summed
+from vae_gan3d.training.adversarial_game import Reconstruction, adversarial_part, latents_of_new_shapes, summed
 from vae_gan3d.training.interpolates import random_interpolates
 from vae_gan3d.training.losses import discriminator_loss, gradient_penalty, r1_penalty
 from vae_gan3d.training.noise import PRIOR_STREAM, latent_noise
@@ -141,7 +140,7 @@ def test_latents_between_shapes_lie_on_the_lines_between_neighbours_of_the_batch
     state = make_state()
     corners = tf.constant(np.eye(4), tf.float32)
     # Between corner i and corner i - 1 of the unit simplex only those two coordinates differ from 0, and they add to 1.
-    between = adversarial_game._new_latents(state, options, corners).numpy()
+    between = latents_of_new_shapes(state, options, corners).numpy()
     np.testing.assert_allclose(between.sum(axis=1), 1, rtol=1e-6)
     pairs = np.eye(4) + np.roll(np.eye(4), 1, axis=0) > 0
     assert (between[pairs] > 0).all()
@@ -152,5 +151,5 @@ def test_latents_between_shapes_lie_on_the_lines_between_neighbours_of_the_batch
 def test_latents_of_the_prior_do_not_depend_on_the_shapes():
     options = options_of("bce", adversarial_latents="prior")
     state = make_state()
-    drawn = [adversarial_game._new_latents(state, options, tf.fill([4, 4], value)) for value in (0.0, 1.0)]
+    drawn = [latents_of_new_shapes(state, options, tf.fill([4, 4], value)) for value in (0.0, 1.0)]
     np.testing.assert_array_equal(*drawn)

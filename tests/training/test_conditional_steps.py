@@ -60,5 +60,5 @@ def test_each_turn_generates_shapes_of_the_batchs_classes(monkeypatch):
 
         monkeypatch.setattr(network, "call", noted)
     train_discriminator(state, gan.OPTIONS._replace(r1_weight=0.0), gan.voxels(), 0, labels)
-    train_generator(state, gan.OPTIONS, 4, 0, labels)
+    train_generator(state, gan.OPTIONS, gan.voxels(), 0, labels)
     assert given == {"generator": [[0, 1, 1, 0]] * 2, "discriminator": [[0, 1, 1, 0]] * 3}

@@ -15,7 +15,7 @@ from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.step_metrics import STEP_METRICS
 from vae_gan3d.training.step_options import StepOptions
 
-KINDS = ("bce", "hinge", "wgan-gp")
+KINDS = ("bce", "relativistic", "hinge", "wgan-gp")
 OPTIONS = StepOptions(
     1.0,
     "bce",
@@ -34,7 +34,9 @@ LACKING = {"reconstruction_loss", "kl", "iou", "adversarial_factor"}
 
 
 def options_of(kind, **changed):
-    return OPTIONS._replace(**{"adversarial_loss": kind, "r1_weight": float(kind == "bce"), **changed})
+    return OPTIONS._replace(
+        **{"adversarial_loss": kind, "r1_weight": float(kind in ("bce", "relativistic")), **changed}
+    )
 
 
 def make_state(**changed):
@@ -95,7 +97,7 @@ def test_a_turn_of_one_network_leaves_the_other_bit_for_bit(trained, other, make
     def turn():
         if trained == "discriminator":
             return train_discriminator(state, OPTIONS, voxels(), 0)
-        return train_generator(state, OPTIONS, 4, 0)
+        return train_generator(state, OPTIONS, voxels(), 0)
 
     turn()
     for old, new in zip(before[other], values(state, other), strict=True):
@@ -124,8 +126,8 @@ def test_one_trace_moves_every_weight_and_counts(kind):
             assert left_out or not np.array_equal(old, variable.numpy()), variable.path
             assert np.isfinite(variable.numpy()).all(), variable.path
     unknown = {name for name, value in metrics.items() if np.isnan(value)}
-    expected = {"bce": {"gradient_penalty"}, "hinge": {"gradient_penalty", "r1_penalty"}, "wgan-gp": {"r1_penalty"}}
-    assert unknown == LACKING | expected[kind]
+    expected = {"hinge": {"gradient_penalty", "r1_penalty"}, "wgan-gp": {"r1_penalty"}}
+    assert unknown == LACKING | expected.get(kind, {"gradient_penalty"})
     assert 0 <= metrics["discriminator_accuracy"] <= 1
 
 
@@ -142,14 +144,17 @@ def test_the_discriminators_gradient_is_that_of_the_written_out_loss(kind, monke
     variables = [variable.value for variable in discriminator.trainable_variables]
     with tf.GradientTape() as tape:
         real_logits, fake_logits = discriminator(voxels()), discriminator(fakes)
+        if kind == "relativistic":
+            real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
         told = tf.reduce_mean(
             discriminator_loss(real_logits, kind, real=True, label_smoothing=options.label_smoothing)
         ) + tf.reduce_mean(discriminator_loss(fake_logits, kind, real=False))
         # It is the first update of all, so the penalty is due: twice, for the update that will go without.
         penalty = float("nan")
         whole = told
-        if kind == "bce":
-            penalty = tf.reduce_mean(r1_penalty(discriminator, voxels()))
+        if kind in ("bce", "relativistic"):
+            points = [voxels()] if kind == "bce" else [voxels(), fakes]
+            penalty = tf.add_n([tf.reduce_mean(r1_penalty(discriminator, where)) for where in points])
             whole = told + 2.0 * penalty
         elif kind == "wgan-gp":
             points = random_interpolates(voxels(), fakes, seed=7, step=tf.constant(0, tf.int64))
@@ -158,7 +163,7 @@ def test_the_discriminators_gradient_is_that_of_the_written_out_loss(kind, monke
     expected = tape.gradient(whole, variables, unconnected_gradients="zero")
     assert loss == pytest.approx(float(told), rel=1e-4, abs=1e-5)
     assert accuracy == (np.mean(real_logits.numpy() > 0) + np.mean(fake_logits.numpy() <= 0)) / 2
-    measured = {"bce": [penalty, np.nan], "wgan-gp": [np.nan, penalty]}.get(kind, [np.nan, np.nan])
+    measured = {"hinge": [np.nan, np.nan], "wgan-gp": [np.nan, penalty]}.get(kind, [penalty, np.nan])
     np.testing.assert_allclose(penalties, measured, rtol=1e-4)
     for mine, theirs, variable in zip(applied, expected, discriminator.trainable_variables, strict=True):
         scale = float(tf.reduce_max(tf.abs(theirs)))
@@ -172,11 +177,14 @@ def test_the_generators_gradient_is_that_of_the_written_out_loss(kind, monkeypat
     _, generator, discriminator = state.networks
     applied = []
     monkeypatch.setattr(state.optimizer, "apply", lambda gradients, _: applied.extend(gradients))
-    loss, norm = train_generator(state, options_of(kind, d_steps=3), 4, 1)
+    loss, norm = train_generator(state, options_of(kind, d_steps=3), voxels(), 1)
     with tf.GradientTape() as tape:
         # The fifth turn of the step: after three of the discriminator and one of the generator.
         fakes = tf.sigmoid(generator(latents_of(4), training=True))
-        deceiving = tf.reduce_mean(generator_loss(discriminator(fakes, training=True), kind))
+        judged = discriminator(fakes, training=True)
+        if kind == "relativistic":
+            judged -= discriminator(voxels())
+        deceiving = tf.reduce_mean(generator_loss(judged, kind))
     assert float(loss) == pytest.approx(float(deceiving), rel=1e-5)
     expected = tape.gradient(deceiving, generator.trainable_variables)
     assert float(norm) == pytest.approx(norm_of(expected), rel=1e-3)

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from tests.small_runs import WITHOUT_GAME, make_config, restored_weights, small_records, train_to_step
-from vae_gan3d.training import loop, run_parts, run_report
+from vae_gan3d.training import loop, run_parts, run_recorder, run_report
 from vae_gan3d.training.health import Watch
 from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, index_file, read_model_config
 
@@ -139,7 +139,7 @@ def test_warnings_are_shown_once(tmp_path, records, capsys, monkeypatch):
             assert values["reconstruction_loss"] > 0
             return "something is wrong: mend it" if step > 2 else None
 
-    monkeypatch.setattr(loop, "all_watches", lambda **_: [Alarm()])
+    monkeypatch.setattr(run_recorder, "all_watches", lambda **_: [Alarm()])
     assert loop.train(make_config(tmp_path, loss=WITHOUT_GAME), records) == 0
     assert capsys.readouterr().err.count("warning: at step 4 something is wrong: mend it") == 1
 
@@ -166,7 +166,7 @@ def test_the_page_is_left_out_on_request(tmp_path, records, capsys):
 
 def test_means_leave_out_what_is_not_known():
     rows = np.array([[1.0, np.nan, np.nan], [3.0, 5.0, np.nan]])
-    first, second, third = loop._mean_without_nan(rows)
+    first, second, third = run_recorder.mean_without_nan(rows)
     assert (first, second) == (2.0, 5.0)
     assert np.isnan(third)
 

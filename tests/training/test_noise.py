@@ -1,8 +1,9 @@
-"""Noise is a pure function of seed, stream, step and replica."""
+"""Noise is a pure function of seed, stream, step and sample."""
 
 import numpy as np
 import tensorflow as tf
 
+from vae_gan3d.replicas import Replica, acting_as
 from vae_gan3d.training.noise import POSTERIOR_STREAM, PRIOR_STREAM, interpolated, latent_noise, reparameterize, uniform
 
 
@@ -15,6 +16,16 @@ def test_same_arguments_same_noise_and_any_other_gives_other_noise():
     for other in (draw(seed=2), draw(stream=PRIOR_STREAM), draw(step=4)):
         # Independent draws of 2000 numbers correlate by 1 / sqrt(2000) = 0.02; 0.1 is more than four times that.
         assert abs(np.corrcoef(draw().ravel(), other.ravel())[0, 1]) < 0.1
+
+
+def test_replicas_draw_the_rows_of_their_samples():
+    whole = draw()
+    for index in (0, 1):
+        with acting_as(Replica(index, 2, tf.identity)):
+            for _ in range(2):
+                mine = latent_noise((250, 4), seed=1, stream=POSTERIOR_STREAM, step=tf.constant(3, tf.int64)).numpy()
+                np.testing.assert_array_equal(mine, whole[250 * index : 250 * (index + 1)])
+    assert not np.array_equal(whole[:250], whole[250:])
 
 
 def test_noise_is_standard_normal():

@@ -5,7 +5,33 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vae_gan3d.training.updates import apply_where, statistics_kept
+from vae_gan3d.config import OPTIMIZERS
+from vae_gan3d.replicas import Replica, acting_as
+from vae_gan3d.training.optimizers import make_optimizer
+from vae_gan3d.training.updates import apply_gradients, apply_where, statistics_kept
+
+
+def moved(kind, replica):
+    """Weights, of which the second is not decayed, and slots after three steps of a replica."""
+    weights = [keras.Variable([1.0, 2.0], name="kernel"), keras.Variable([3.0], name="bias")]
+    optimizer = make_optimizer(kind, 0.1, beta1=0.5, name=kind)
+    optimizer.build(weights)
+
+    @tf.function(autograph=False)
+    def update(first, second):
+        with acting_as(replica):
+            apply_gradients(optimizer, [first, second], weights)
+
+    for step in range(3):
+        update(tf.constant([0.5, -step]), tf.constant([1.0]))
+    return [variable.numpy() for variable in [*weights, *optimizer.variables]]
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_a_replica_moves_its_weights_as_keras_does(kind):
+    replica = Replica(0, 2, lambda values: 2 * values)
+    for shared, alone in zip(moved(kind, replica), moved(kind, Replica()), strict=True):
+        np.testing.assert_allclose(shared, alone, rtol=1e-6)
 
 
 @pytest.mark.parametrize("moves", [True, False])

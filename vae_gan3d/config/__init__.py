@@ -1,6 +1,7 @@
 """What each phase needs, as frozen dataclasses that refuse bad values when they are built."""
 
 from vae_gan3d.config.checkpoint_phases import INTERPOLATIONS, PRIORS, EvaluateConfig, SampleConfig, TestConfig
+from vae_gan3d.config.devices import STRATEGIES, DevicesConfig
 from vae_gan3d.config.explore import ExploreConfig
 from vae_gan3d.config.export import COMPONENTS, FORMATS, GRID_FORMATS, MESH_FORMATS, ExportConfig, ShapeFilesConfig
 from vae_gan3d.config.latent_tools import MAPS, ArithmeticConfig, MapConfig, NeighborsConfig
@@ -15,7 +16,7 @@ from vae_gan3d.config.model import (
     require_resolution,
 )
 from vae_gan3d.config.progressive import ProgressiveConfig
-from vae_gan3d.config.records import RecordsConfig
+from vae_gan3d.config.records import RUNNERS, RecordsConfig
 from vae_gan3d.config.training import (
     ADVERSARIAL_LATENTS,
     ADVERSARIAL_LOSSES,
@@ -52,8 +53,11 @@ __all__ = [
     "PRECISIONS",
     "PRIORS",
     "RECONSTRUCTION_LOSSES",
+    "RUNNERS",
     "SEARCHABLE",
+    "STRATEGIES",
     "ArithmeticConfig",
+    "DevicesConfig",
     "EvaluateConfig",
     "ExploreConfig",
     "ExportConfig",

@@ -78,6 +78,11 @@ class TestConfig:
     def _check_shapes(self) -> None:
         """Refuses shapes that are missing, or named in two ways."""
         if not self.shapes:
+            require(
+                bool(self.shape1 or self.shape2),
+                "--shape1 is missing: python test.py --checkpoint=RUN --shape1=A.mat --shape2=B.mat mixes two shapes, "
+                "each a file of voxels or a mesh, or a record's index; --phase=sample --checkpoint=RUN needs none",
+            )
             for flag in ("shape1", "shape2"):
                 given = bool(getattr(self, flag))
                 require(given, f"--{flag} is missing: give a file of voxels or a mesh, or a record's index")

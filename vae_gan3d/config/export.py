@@ -4,13 +4,12 @@ import dataclasses
 import pathlib
 
 from vae_gan3d.checks import require, require_at_least, require_between, require_choice, require_finite
+from vae_gan3d.voxels.mesh_options import COMPONENTS, SIZES_MM
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 
 MESH_FORMATS = ("stl", "obj", "ply", "glb")
 GRID_FORMATS = ("binvox", "npy", "mat")
 FORMATS = MESH_FORMATS + GRID_FORMATS
-COMPONENTS = ("largest", "all")
-_SIZES_MM = (0.001, 1e6)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +33,7 @@ class ShapeFilesConfig:
             require_choice("formats", name, FORMATS)
         require_choice("components", self.components, COMPONENTS)
         require_finite("size_mm", self.size_mm)
-        require_between("size_mm", self.size_mm, *_SIZES_MM)
+        require_between("size_mm", self.size_mm, *SIZES_MM)
 
     @property
     def mesh_formats(self) -> tuple[str, ...]:

@@ -5,10 +5,11 @@ import pathlib
 from collections.abc import Mapping
 
 from vae_gan3d.checks import LARGEST_SEED, require, require_at_least, require_between, require_choice, require_finite
+from vae_gan3d.config.devices import DevicesConfig
 from vae_gan3d.config.model import ModelConfig
 
 RECONSTRUCTION_LOSSES = ("bce", "mse")
-ADVERSARIAL_LOSSES = ("bce", "hinge", "wgan-gp")
+ADVERSARIAL_LOSSES = ("bce", "relativistic", "hinge", "wgan-gp")
 ADVERSARIAL_LATENTS = ("prior", "interpolation")
 LEARNING_RATE_DECAYS = ("none", "cosine", "linear")
 MIRROR_AXES = ("x", "y", "z")  # the grid's axes 0, 1, 2
@@ -28,9 +29,10 @@ class LossConfig:
         adversarial_warmup: steps of reconstruction alone before the adversarial term enters.
         label_smoothing: one-sided: real targets are `1 - label_smoothing`.
         d_accuracy_threshold: the discriminator rests while its accuracy is above this; 1 never rests it.
-        r1_weight: γ of the R1 penalty (Mescheder et al. 2018); 0 leaves it out. It has no place beside wgan-gp's own.
+        r1_weight: γ of the R1 penalty (Mescheder et al. 2018), and with `relativistic` of R2; 0 leaves it out. It has
+            no place beside wgan-gp's own.
         r1_every: steps between gradient penalties, R1 or that of wgan-gp, each weighted by that number.
-        adversarial_loss: `bce`, `hinge` or `wgan-gp`, see `training.losses`.
+        adversarial_loss: `bce`, `relativistic`, `hinge` or `wgan-gp`, see `training.losses`.
         adversarial_latents: where the generated shapes beside the reconstructions come from: `prior`, N(0, I), or
             `interpolation`, between the latents of a batch.
         gradient_penalty_weight: λ of the penalty of `wgan-gp` (Gulrajani et al. 2017); 0 leaves it out.
@@ -136,6 +138,7 @@ class TrainingConfig:
         mirror: axes of `MIRROR_AXES` along which each training sample is flipped with probability one half.
         weights: files of weights that a new run begins with, by the names of the networks.
         report: renews the page of the run at each checkpoint.
+        devices: what it trains on.
     """
 
     model: ModelConfig
@@ -159,6 +162,7 @@ class TrainingConfig:
     mirror: tuple[str, ...] = ()
     weights: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
     report: bool = True
+    devices: DevicesConfig = dataclasses.field(default_factory=DevicesConfig)
 
     def __post_init__(self) -> None:
         require_choice("precision", self.precision, PRECISIONS)
@@ -168,6 +172,20 @@ class TrainingConfig:
         for axis in self.mirror:
             require_choice("mirror", axis, MIRROR_AXES)
         self._check_model()
+        self._check_accumulation()
+
+    def _check_accumulation(self) -> None:
+        """Refuses parts of a batch that are not equal, or that would not be what the whole batch is."""
+        parts = self.devices.accumulate
+        require(
+            self.batch_size % parts == 0,
+            f"--batch_size={self.batch_size} has no {parts} equal parts: give a multiple of --accumulate={parts}",
+        )
+        require(
+            parts == 1 or self.model.normalization != "batch",
+            f"--accumulate={parts}: the statistics of BatchNorm would be those of a part of the batch: give "
+            "--normalization=group or none",
+        )
 
     def _check_model(self) -> None:
         """Refuses what the chosen model has no use for, where leaving it aside would hide a mistake."""
@@ -177,6 +195,11 @@ class TrainingConfig:
                 f"--{flag}={getattr(self.optimizer, flag)} is for --model=gan: one backward pass trains encoder, "
                 "generator and discriminator together; leave it out, or change --d_learning_rate",
             )
+        require(
+            self.model.kind == "gan" or self.loss.adversarial_loss != "relativistic",
+            f"--adversarial_loss=relativistic pairs generated shapes with real ones, which --model={self.model.kind} "
+            "has not: give bce, or --model=gan",
+        )
         require(
             self.model.kind != "gan" or "encoder" not in self.weights,
             f"--encoder_weights={self.weights.get('encoder')}: --model=gan has no encoder: leave it out",

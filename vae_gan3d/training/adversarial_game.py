@@ -5,6 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from vae_gan3d.networks.discriminator import Discriminator
+from vae_gan3d.replicas import this_replica
 from vae_gan3d.training.losses import adaptive_weight, discriminator_loss, generator_loss
 from vae_gan3d.training.metrics import discriminator_accuracy
 from vae_gan3d.training.noise import PRIOR_STREAM, interpolated, latent_noise, uniform
@@ -40,8 +41,9 @@ class Adversarial(NamedTuple):
     Attributes:
         by_logits: `[B, R, R, R, 1]`, the weighted adversarial gradient at the reconstruction's logits.
         by_generator: the same at the generator's variables, by way of the generated shapes that are no reconstructions.
-        by_discriminator: the discriminator's gradients.
-        metrics: `[7]` float32, in the order of `ADVERSARIAL_METRICS`; NaN while the game has not begun.
+        by_discriminator: the discriminator's gradients, of the whole batch.
+        metrics: `[7]` float32, of the whole batch, in the order of `ADVERSARIAL_METRICS`; NaN while the game has not
+            begun.
     """
 
     by_logits: tf.Tensor
@@ -81,51 +83,87 @@ def _play(state: TrainingState, options: StepOptions, reconstruction: Reconstruc
     _, generator, discriminator = state.networks
     tape, voxels, latents, logits, by_logits, labels = reconstruction
     last_kernel = generator.voxels.kernel
-    new_latents = _new_latents(state, options, latents)
+    new_latents = latents_of_new_shapes(state, options, latents)
     with tf.GradientTape(persistent=True) as prior_tape:
         prior_logits = generator(new_latents, labels, training=True)
     with tf.GradientTape(persistent=True) as game_tape:
         game_tape.watch([logits, prior_logits])
         fakes = tf.sigmoid(tf.concat([logits, prior_logits], axis=0))  # [2B, R, R, R, 1]
-        deceiving, telling, accuracy = _game_losses(discriminator, options, voxels, fakes, labels)
+        deceiving, telling, accuracy = game_losses(discriminator, options, voxels, fakes, labels)
     by_reconstruction, by_prior = game_tape.gradient(deceiving, [logits, prior_logits])
-    factor = adaptive_weight(
-        tape.gradient(logits, last_kernel, output_gradients=by_logits),
-        tape.gradient(logits, last_kernel, output_gradients=by_reconstruction)
-        + prior_tape.gradient(prior_logits, last_kernel, output_gradients=by_prior),
-        options.adversarial_weight,
+    reconstructing, playing = this_replica().totals(
+        [
+            tape.gradient(logits, last_kernel, output_gradients=by_logits),
+            tape.gradient(logits, last_kernel, output_gradients=by_reconstruction)
+            + prior_tape.gradient(prior_logits, last_kernel, output_gradients=by_prior),
+        ]
     )
+    factor = adaptive_weight(reconstructing, playing, options.adversarial_weight)
     by_generator = prior_tape.gradient(prior_logits, generator.trainable_variables, output_gradients=factor * by_prior)
     by_discriminator = game_tape.gradient(telling, discriminator.trainable_variables)
-    penalties, by_penalty = penalty_term(discriminator, options, voxels, fakes, tf.identity(state.step), labels)
-    by_discriminator = summed(by_discriminator, by_penalty)
-    norm = tf.linalg.global_norm(by_discriminator)
-    metrics = tf.concat([tf.stack([deceiving, telling, accuracy, factor]), penalties, norm[tf.newaxis]], axis=0)
+    penalties, by_penalty = penalty_term(discriminator, options, voxels, lambda: fakes, tf.identity(state.step), labels)
+    *by_discriminator, told, penalties = this_replica().totals(
+        [*summed(by_discriminator, by_penalty), tf.stack([deceiving, telling, accuracy]), penalties]
+    )
+    metrics = game_metrics(told, factor, penalties, by_discriminator)
     return Adversarial(factor * by_reconstruction, by_generator, by_discriminator, metrics)
 
 
-def _new_latents(state: TrainingState, options: StepOptions, latents: tf.Tensor) -> tf.Tensor:
+def game_metrics(
+    told: tf.Tensor, factor: tf.Tensor, penalties: tf.Tensor, by_discriminator: list[tf.Tensor]
+) -> tf.Tensor:
+    """The numbers of a step's game, in the order of `ADVERSARIAL_METRICS`.
+
+    Args:
+        told: `[3]`, what `game_losses` gives, of the whole batch; likewise all below.
+        factor: the adversarial gradient's.
+        penalties: `[2]`.
+        by_discriminator: its gradients.
+    """
+    norm = tf.linalg.global_norm(by_discriminator)
+    return tf.concat([told, factor[tf.newaxis], penalties, norm[tf.newaxis]], axis=0)
+
+
+def latents_of_new_shapes(state: TrainingState, options: StepOptions, latents: tf.Tensor) -> tf.Tensor:
     """The latents `[B, L]` of the generated shapes that are no reconstructions.
 
     Samples of N(0, I), or points on the lines from each latent of the batch to the next one's, at random places
     (Berthelot et al. 2019, "Understanding and Improving Interpolation in Autoencoders via an Adversarial
     Regularizer"): what lies between shapes is where a mixture fitted to the posterior draws. The caller generates both
     under the labels of the batch, which on a line between two classes is that of the first.
+
+    Args:
+        state: generator and step; not changed.
+        options: the constants.
+        latents: `[B, L]` float32, of all samples of this replica; the first one's neighbour is another replica's.
     """
     noise = latent_noise(tuple(latents.shape), seed=options.seed, stream=PRIOR_STREAM, step=state.step)
     if options.adversarial_latents == "prior":
         return noise
-    return tf.stop_gradient(interpolated(latents, tf.roll(latents, 1, axis=0), uniform(noise[:, :1])))
+    replica = this_replica()
+    neighbours = replica.own_rows(tf.roll(replica.whole_batch(latents), 1, axis=0))
+    return tf.stop_gradient(interpolated(latents, neighbours, uniform(noise[:, :1])))
 
 
-def _game_losses(
+def game_losses(
     discriminator: Discriminator,
     options: StepOptions,
     voxels: tf.Tensor,
     fakes: tf.Tensor,
     labels: tf.Tensor | None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """What the generator and the discriminator are to lower, and the discriminator's accuracy."""
+    """What the generator and the discriminator are to lower, and the discriminator's accuracy.
+
+    Args:
+        discriminator: the network.
+        options: the constants.
+        voxels: `[b, R, R, R, 1]` float32, real.
+        fakes: `[2b, R, R, R, 1]` float32: their reconstructions, then as many new shapes.
+        labels: `[b]` int64, or None.
+
+    Returns:
+        Three float32 scalars, this part's shares of those of the global batch.
+    """
     kind = options.adversarial_loss
     fake_labels = None if labels is None else tf.tile(labels, [2])  # of reconstructions, then of new shapes
     fake_logits = discriminator(fakes, fake_labels, training=True)
@@ -134,7 +172,7 @@ def _game_losses(
     on_real = discriminator_loss(real_logits, kind, real=True, label_smoothing=options.label_smoothing)
     on_fake = discriminator_loss(fake_logits, kind, real=False)
     telling = options.batch_mean(on_real) + 0.5 * options.batch_mean(on_fake)
-    return deceiving, telling, discriminator_accuracy(real_logits, fake_logits)
+    return deceiving, telling, options.share_of_mean(discriminator_accuracy(real_logits, fake_logits))
 
 
 def _rest(state: TrainingState, logits: tf.Tensor) -> Adversarial:

@@ -2,14 +2,16 @@
 
 import tensorflow as tf
 
-from vae_gan3d.training.losses import discriminator_loss, generator_loss
+from vae_gan3d.replicas import this_replica
+from vae_gan3d.training.losses import discriminator_loss, generator_loss, relative_logits
 from vae_gan3d.training.metrics import discriminator_accuracy
+from vae_gan3d.training.micro_batches import joined_over_parts, summed_over_parts
 from vae_gan3d.training.noise import TURN_STREAM, latent_noise
 from vae_gan3d.training.penalties import penalty_term
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.step_metrics import STEP_METRICS
 from vae_gan3d.training.step_options import StepOptions
-from vae_gan3d.training.updates import apply_where, set_learning_rates, statistics_kept, update_average
+from vae_gan3d.training.updates import apply_gradients, apply_where, set_learning_rates, statistics_kept, update_average
 
 _DISCRIMINATOR_METRICS = (
     "discriminator_loss",
@@ -43,7 +45,7 @@ def gan_step(
     with tf.name_scope("discriminator_turns"):
         told = [train_discriminator(state, options, voxels, turn, labels) for turn in range(options.d_steps)]
     with tf.name_scope("generator_turns"):
-        deceived = [train_generator(state, options, voxels.shape[0], turn, labels) for turn in range(options.g_steps)]
+        deceived = [train_generator(state, options, voxels, turn, labels) for turn in range(options.g_steps)]
     with tf.name_scope("average"):
         update_average(state, options.ema_decay)
     state.step.assign_add(1)
@@ -69,19 +71,29 @@ def train_discriminator(
         they are not measured.
     """
     _, generator, discriminator = state.networks
-    kind = options.adversarial_loss
+    latents = _latents(state, options, voxels.shape[0], turn)
+
+    def make_fakes(latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        return tf.sigmoid(generator(latents, labels, training=True))
+
+    def tell(voxels: tf.Tensor, fakes: tf.Tensor, labels: tf.Tensor | None) -> list[tf.Tensor]:
+        kind = options.adversarial_loss
+        with tf.GradientTape() as tape:
+            by_real, by_fake = (discriminator(shapes, labels, training=True) for shapes in (voxels, fakes))
+            real_logits = relative_logits(by_real, by_fake, kind)
+            fake_logits = relative_logits(by_fake, by_real, kind)
+            on_real = discriminator_loss(real_logits, kind, real=True, label_smoothing=options.label_smoothing)
+            loss = options.batch_mean(on_real) + options.batch_mean(discriminator_loss(fake_logits, kind, real=False))
+        accuracy = options.share_of_mean(discriminator_accuracy(real_logits, fake_logits))
+        return [loss, accuracy, *tape.gradient(loss, discriminator.trainable_variables)]
+
     with statistics_kept(generator):
-        fakes = tf.sigmoid(generator(_latents(state, options, voxels.shape[0], turn), labels, training=True))
-    with tf.GradientTape() as tape:
-        real_logits = discriminator(voxels, labels, training=True)
-        fake_logits = discriminator(fakes, labels, training=True)
-        on_real = discriminator_loss(real_logits, kind, real=True, label_smoothing=options.label_smoothing)
-        loss = options.batch_mean(on_real) + options.batch_mean(discriminator_loss(fake_logits, kind, real=False))
-    gradients = tape.gradient(loss, discriminator.trainable_variables)
+        fakes = joined_over_parts(options.accumulate, make_fakes, (latents, labels))
+    loss, accuracy, *gradients = summed_over_parts(options.accumulate, tell, (voxels, fakes, labels))
     update = state.step * options.d_steps + turn
-    penalties, by_penalty = penalty_term(discriminator, options, voxels, fakes, update, labels)
+    penalties, by_penalty = penalty_term(discriminator, options, voxels, lambda: fakes, update, labels)
     gradients = [mine + other for mine, other in zip(gradients, by_penalty, strict=True)]
-    accuracy = discriminator_accuracy(real_logits, fake_logits)
+    loss, accuracy, penalties, *gradients = this_replica().totals([loss, accuracy, penalties, *gradients])
     discriminator.advance_spectral_norms()
     apply_where(
         accuracy <= options.d_accuracy_threshold,
@@ -93,14 +105,15 @@ def train_discriminator(
 
 
 def train_generator(
-    state: TrainingState, options: StepOptions, count: int, turn: int, labels: tf.Tensor | None = None
+    state: TrainingState, options: StepOptions, voxels: tf.Tensor, turn: int, labels: tf.Tensor | None = None
 ) -> tf.Tensor:
     """Trains the generator once; the discriminator stays as it is, bit for bit.
 
     Args:
         state: the generator and its optimizer are changed.
         options: the constants.
-        count: how many shapes to generate, B.
+        voxels: `[B, R, R, R, 1]` float32 in {0, 1}; as many are generated, and of a relativistic discriminator each has
+            one of these for its partner.
         turn: which of the step's `g_steps`, from 0.
         labels: `[B]` int64, the classes of the shapes to generate; None without classes.
 
@@ -108,13 +121,21 @@ def train_generator(
         `[2]` float32: the loss, and the norm of all gradients.
     """
     _, generator, discriminator = state.networks
-    latents = _latents(state, options, count, options.d_steps + turn)
-    with statistics_kept(discriminator), tf.GradientTape() as tape:
-        fakes = tf.sigmoid(generator(latents, labels, training=True))
-        judged = discriminator(fakes, labels, training=True)
-        loss = options.batch_mean(generator_loss(judged, options.adversarial_loss))
-    gradients = tape.gradient(loss, generator.trainable_variables)
-    state.optimizer.apply(gradients, generator.trainable_variables)
+    latents = _latents(state, options, voxels.shape[0], options.d_steps + turn)
+    kind = options.adversarial_loss
+
+    def deceive(latents: tf.Tensor, voxels: tf.Tensor, labels: tf.Tensor | None) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            fakes = tf.sigmoid(generator(latents, labels, training=True))
+            judged = discriminator(fakes, labels, training=True)
+            partners = discriminator(voxels, labels, training=True) if kind == "relativistic" else judged
+            loss = options.batch_mean(generator_loss(relative_logits(judged, partners, kind), kind))
+        return [loss, *tape.gradient(loss, generator.trainable_variables)]
+
+    with statistics_kept(discriminator):
+        loss, *gradients = summed_over_parts(options.accumulate, deceive, (latents, voxels, labels))
+    loss, *gradients = this_replica().totals([loss, *gradients])
+    apply_gradients(state.optimizer, gradients, generator.trainable_variables)
     return tf.stack([loss, tf.linalg.global_norm(gradients)])
 
 

@@ -1,8 +1,13 @@
-"""Random numbers that are a pure function of seed, step and replica, so that a resumed run draws the same ones."""
+"""Random numbers that are a pure function of seed, step and sample, so that a resumed run draws the same ones.
+
+Replicas draw those of the whole batch, and each takes the rows of its samples.
+"""
 
 import math
 
 import tensorflow as tf
+
+from vae_gan3d.replicas import this_replica
 
 POSTERIOR_STREAM = 0
 PRIOR_STREAM = 1  # 2 is that of interpolates.py
@@ -13,18 +18,20 @@ def latent_noise(shape: tuple[int, int], *, seed: int, stream: int, step: tf.Ten
     """Draws from N(0, I).
 
     Args:
-        shape: (B, L).
+        shape: (B, L), B the samples of this replica.
         seed: the run's.
         stream: tells draws of one step apart, one of the streams above.
         step: int64 scalar.
 
     Returns:
-        `[B, L]` float32; the same for the same arguments on the same replica, and another on every other replica.
+        `[B, L]` float32; the same for the same arguments on the same replica, and another on every other replica:
+        replicas together draw what one with all samples draws.
     """
-    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    replica = this_replica()
     key = tf.random.fold_in(tf.constant([seed, stream], tf.int64), step)
-    key = tf.random.fold_in(key, replica)
-    return tf.random.stateless_normal(shape, seed=key)
+    key = tf.random.fold_in(key, 0)  # so that runs of older versions go on with the same noise
+    of_all = shape if replica.count == 1 else (replica.count * shape[0], shape[1])
+    return replica.own_rows(tf.random.stateless_normal(of_all, seed=key))
 
 
 def reparameterize(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:

@@ -14,7 +14,7 @@ from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import write_text
 from vae_gan3d.training.run_search import name_runs_near
-from vae_gan3d.wording import name_some
+from vae_gan3d.wording import counted, name_some
 
 CHECKPOINT_STEM = "model.ckpt"
 CONFIG_NAME = "config.json"
@@ -234,9 +234,10 @@ def changed_records_note(folder: pathlib.Path, model: ModelConfig, *, record_cou
     classes = read_model_config(folder).classes
     if (before, classes) == (record_count, model.classes):
         return None
+    shapes = counted(before, "shape") if isinstance(before, int) else "shapes"
     return (
-        f"note: {folder} was trained on {before} shapes of {', '.join(classes)}, and goes on with {record_count} of "
-        f"{', '.join(model.classes)}: epochs count by these from now on"
+        f"note: {folder} was trained on {shapes} of {', '.join(classes)}, and goes on with "
+        f"{record_count} of {', '.join(model.classes)}: epochs count by these from now on"
     )
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from vae_gan3d.config import MIRROR_AXES, TrainingConfig
 from vae_gan3d.records.pipeline import read_labeled_record, training_batches
 from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.training.distribution import ONE_DEVICE, Distribution
 from vae_gan3d.training.gan_step import gan_step
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.step_options import StepOptions
@@ -43,11 +44,18 @@ def step_options(config: TrainingConfig, total_steps: int) -> StepOptions:
         learning_rate_decay=config.optimizer.learning_rate_decay,
         learning_rate_warmup=config.optimizer.learning_rate_warmup,
         total_steps=total_steps,
+        accumulate=config.devices.accumulate,
     )
 
 
-def run_batches(config: TrainingConfig, records: RecordSet, start_step: int, stop_step: int) -> tf.data.Dataset:
-    """The batches of a run from one step up to another, see `training_batches`."""
+def run_batches(
+    config: TrainingConfig,
+    records: RecordSet,
+    start_step: int,
+    stop_step: int,
+    distribution: Distribution = ONE_DEVICE,
+) -> tf.data.Dataset:
+    """The batches of a run from one step up to another, or this process's part of each, see `training_batches`."""
     return training_batches(
         records,
         resolution=config.model.resolution,
@@ -56,18 +64,21 @@ def run_batches(config: TrainingConfig, records: RecordSet, start_step: int, sto
         start_step=start_step,
         stop_step=stop_step,
         mirror_axes=[MIRROR_AXES.index(axis) for axis in config.mirror],
+        part=(distribution.process, len(distribution.processes)),
     )
 
 
-def compiled_step(state: TrainingState, options: StepOptions, kind: str) -> tf.types.experimental.PolymorphicFunction:
-    """The step of a kind of model, `vae_gan`, `gan` or `vae`, traced at its first call."""
+def compiled_step(
+    state: TrainingState, options: StepOptions, kind: str, distribution: Distribution = ONE_DEVICE
+) -> tf.types.experimental.PolymorphicFunction:
+    """The step of a kind of model, `vae_gan`, `gan` or `vae`, on all replicas; traced at its first call."""
     step_of_kind = gan_step if kind == "gan" else train_step
 
     def take_step(voxels: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         set_fade(state, options)
         return step_of_kind(state, options, voxels, labels)
 
-    return tf.function(take_step, autograph=False)
+    return distribution.compiled(take_step)
 
 
 def spread_shapes(records: RecordSet, resolution: int) -> tuple[np.ndarray, np.ndarray]:

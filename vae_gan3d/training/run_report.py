@@ -14,6 +14,7 @@ from vae_gan3d.training.run_log import read_metrics
 from vae_gan3d.viewing.measures import Measure, measures
 from vae_gan3d.viewing.report import ReportData, ShownPairs, ShownPath, ShownSamples, save_report
 from vae_gan3d.viewing.training_plots import Curve
+from vae_gan3d.wording import counted
 
 PATH_STEPS = 11
 PATH_TITLE = "Between two shapes"
@@ -52,17 +53,28 @@ class RunReport:
         Returns:
             A warning in one line where it could not be written.
         """
-        return save_or_warn(self.path, lambda: self._data(epoch, step))
+        return save_or_warn(self.path, lambda: self.data(epoch, step))
 
-    def _data(self, epoch: int, step: int) -> ReportData:
+    def data(self, epoch: int, step: int, samples: ShownSamples | None = None) -> ReportData:
+        """What stands on the page.
+
+        Args:
+            epoch: epochs completed.
+            step: steps taken.
+            samples: generated shapes; None for those that the monitor makes.
+
+        Raises:
+            UserError: `metrics.csv` cannot be read.
+        """
         monitor, folder = self._monitor, self._save_path
         found, note = known_measures(folder)
-        samples = monitor.shapes() > _THRESHOLD
+        if samples is None:
+            samples = ShownSamples(f"Generated {monitor.title}", monitor.shapes() > _THRESHOLD, ())
         return ReportData(
             title=run_title(folder),
             summary=f"epoch {epoch}, step {step:,}; {self._summary}",
             curves=read_curves(folder),
-            samples=ShownSamples(f"Generated {monitor.title}", samples, ()),
+            samples=samples,
             pairs=self._pairs(),
             path=self._path(),
             measures=found,
@@ -157,4 +169,5 @@ def measures_note(metrics: Mapping[str, Any]) -> str:
         KeyError: it does not say so.
     """
     name = pathlib.Path(str(metrics["checkpoint"])).name
-    return f"Of {name}: {metrics['samples']} samples of the {metrics['prior']} prior, seed {metrics['seed']}."
+    samples = counted(metrics["samples"], "sample")
+    return f"Of {name}: {samples} of the {metrics['prior']} prior, seed {metrics['seed']}."

@@ -9,6 +9,7 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.networks.growth import grow
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoints import DAMAGED, restore_newest
+from vae_gan3d.training.distribution import ONE_DEVICE, Distribution
 from vae_gan3d.training.loop import AfterSave, train
 from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix
 from vae_gan3d.training.run_parts import build_state
@@ -19,7 +20,11 @@ _STEP_NAME = "step/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def train_stage(
-    stages: Sequence[TrainingConfig], number: int, records: RecordSet, after_save: AfterSave | None = None
+    stages: Sequence[TrainingConfig],
+    number: int,
+    records: RecordSet,
+    after_save: AfterSave | None = None,
+    distribution: Distribution = ONE_DEVICE,
 ) -> int:
     """Trains one stage to its end, or until Ctrl-C or SIGTERM; resumes what its run folder holds.
 
@@ -27,7 +32,7 @@ def train_stage(
         stages: see `stage_plan.plan_stages`.
         number: of the stage, from 0. A new stage begins with what the one before has learnt.
         records: the checked records.
-        after_save: see `loop.train`.
+        after_save, distribution: see `loop.train`.
 
     Returns:
         0, or 128 plus the signal's number where a signal stopped the run.
@@ -38,8 +43,8 @@ def train_stage(
     stage = stages[number]
     print(f"stage {number + 1} of {len(stages)}: {stage.model.resolution}^3 in {stage.save_path}")
     if number == 0:
-        return train(stage, records, after_save)
-    return train(stage, records, after_save, lambda state: begin_with_stage(state, stages[number - 1]))
+        return train(stage, records, after_save, distribution=distribution)
+    return train(stage, records, after_save, lambda state: begin_with_stage(state, stages[number - 1]), distribution)
 
 
 def begin_with_stage(state: TrainingState, before: TrainingConfig) -> None:

@@ -55,6 +55,11 @@ class TrainingState:
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
 
     @property
+    def steps_taken(self) -> int:
+        """The value of `step`, outside of a compiled step."""
+        return int(self.step.numpy())
+
+    @property
     def trained_variables(self) -> list[keras.Variable]:
         """The encoder's, if there is one, and the generator's trainable variables, in this order."""
         encoder, generator, _ = self.networks

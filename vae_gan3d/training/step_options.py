@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from vae_gan3d.replicas import this_replica
+
 
 class StepOptions(NamedTuple):
     """The constants of a step; `config.LossConfig` and `config.OptimizerConfig` say what the others mean.
@@ -14,6 +16,7 @@ class StepOptions(NamedTuple):
         total_steps: of the whole run, by which the learning rates fall.
         latent_deviation: the standard deviation of a plain GAN's prior.
         fade_samples: over which networks that have grown fade to their own ends; 0 for others.
+        accumulate: parts in which a replica goes through its samples.
     """
 
     kl_weight: float
@@ -39,7 +42,13 @@ class StepOptions(NamedTuple):
     g_steps: int = 1
     latent_deviation: float = 1.0
     fade_samples: int = 0
+    accumulate: int = 1
 
     def batch_mean(self, values: tf.Tensor) -> tf.Tensor:
-        """The sum of this replica's `[B]` values over the global batch."""
+        """The sum of the `[b]` values of this part of the batch over the global batch."""
         return tf.reduce_sum(values) / self.global_batch
+
+    def share_of_mean(self, value: tf.Tensor) -> tf.Tensor:
+        """What the mean over this part of the batch adds to that over the global batch."""
+        parts = self.accumulate * this_replica().count
+        return value if parts == 1 else value / parts

@@ -1,9 +1,12 @@
 """Ctrl-C and SIGTERM as a wish to stop, which training grants between two steps."""
 
 import contextlib
+import os
 import signal
 import types
 from collections.abc import Iterator
+
+_STANDARD_ERROR = 2
 
 
 class StopRequest:
@@ -26,8 +29,11 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def stop_request() -> Iterator[StopRequest]:
-    """Catches the first Ctrl-C or SIGTERM within the block; a second one acts as if nothing caught it.
+def stop_request(answer: str) -> Iterator[StopRequest]:
+    """Catches the first Ctrl-C or SIGTERM within the block, and says so; a second one acts as if nothing caught it.
+
+    Args:
+        answer: what the user is told then, such as `stopping after this step`.
 
     Yields:
         A `StopRequest`, true once a signal came.
@@ -43,6 +49,9 @@ def stop_request() -> Iterator[StopRequest]:
     def remember(number: int, _: types.FrameType | None) -> None:
         request.signal_number = number
         restore()
+        # Not by print, which must not be entered again where the signal came while it was at work.
+        with contextlib.suppress(OSError):
+            os.write(_STANDARD_ERROR, f"\n{answer}; again to leave at once\n".encode())
 
     for number in numbers:
         signal.signal(number, remember)

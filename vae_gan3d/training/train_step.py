@@ -2,14 +2,16 @@
 
 import tensorflow as tf
 
-from vae_gan3d.training.adversarial_game import Adversarial, Reconstruction, adversarial_part, summed
+from vae_gan3d.replicas import this_replica
+from vae_gan3d.training.accumulated_step import StepGradients, gradients_by_parts
+from vae_gan3d.training.adversarial_game import Reconstruction, adversarial_part, summed
 from vae_gan3d.training.losses import dice_loss, kl_divergence, kl_weight_at, reconstruction_loss
 from vae_gan3d.training.metrics import intersection_over_union
 from vae_gan3d.training.noise import POSTERIOR_STREAM, latent_noise, reparameterize
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.step_metrics import ADVERSARIAL_METRICS
 from vae_gan3d.training.step_options import StepOptions
-from vae_gan3d.training.updates import apply_where, set_learning_rates, update_average
+from vae_gan3d.training.updates import apply_gradients, apply_where, set_learning_rates, update_average
 
 
 def train_step(
@@ -17,17 +19,31 @@ def train_step(
 ) -> tf.Tensor:
     """Trains every network of a VAE-GAN, or of a VAE, by one batch.
 
-    Reconstruction and adversarial gradients meet at the generator's logits, so that generator and encoder need one
-    backward pass for both.
-
     Args:
         state: networks, optimizers and step; changed.
         options: the constants.
-        voxels: `[B, R, R, R, 1]` float32 in {0, 1}.
+        voxels: `[B, R, R, R, 1]` float32 in {0, 1}, this replica's samples.
         labels: `[B]` int64, their classes; None where the networks are not conditional.
 
     Returns:
-        `[11]` float32, means over the batch in the order of `STEP_METRICS`.
+        `[11]` float32, means over the whole batch in the order of `STEP_METRICS`.
+    """
+    find = _gradients_at_once if options.accumulate == 1 else gradients_by_parts
+    found = find(state, options, voxels, labels)
+    with tf.name_scope("update"):
+        _update(state, options, found)
+    with tf.name_scope("metrics"):
+        norm = tf.linalg.global_norm(found.of_model)
+        return tf.concat([found.measured, norm[tf.newaxis], found.game_metrics], axis=0)
+
+
+def _gradients_at_once(
+    state: TrainingState, options: StepOptions, voxels: tf.Tensor, labels: tf.Tensor | None
+) -> StepGradients:
+    """All gradients of a batch from one pass.
+
+    Reconstruction and adversarial gradients meet at the generator's logits, so that generator and encoder need one
+    backward pass for both.
     """
     encoder, generator = state.networks.require_encoder(), state.networks.generator
     noise_shape = (voxels.shape[0], encoder.latent_size)
@@ -55,25 +71,23 @@ def train_step(
         )
         first = len(encoder.trainable_variables)
         gradients[first:] = summed(gradients[first:], adversarial.by_generator)
-    with tf.name_scope("update"):
-        _update(state, options, gradients, adversarial)
     with tf.name_scope("metrics"):
         iou = options.batch_mean(intersection_over_union(tf.sigmoid(logits), voxels))
-        norm = tf.linalg.global_norm(gradients)
-        return tf.concat([tf.stack([reconstruction, kl, iou, norm]), adversarial.metrics], axis=0)
+    *gradients, measured = this_replica().totals([*gradients, tf.stack([reconstruction, kl, iou])])
+    return StepGradients(gradients, measured, adversarial.by_discriminator, adversarial.metrics)
 
 
-def _update(state: TrainingState, options: StepOptions, gradients: list[tf.Tensor], adversarial: Adversarial) -> None:
+def _update(state: TrainingState, options: StepOptions, found: StepGradients) -> None:
     """Moves the weights of every network, their averages and the step."""
     set_learning_rates(state, options, discriminator_enters=options.adversarial_warmup)
-    state.optimizer.apply(gradients, state.trained_variables)
+    apply_gradients(state.optimizer, found.of_model, state.trained_variables)
     discriminator = state.networks.discriminator
     discriminator.advance_spectral_norms()
-    accuracy = adversarial.metrics[ADVERSARIAL_METRICS.index("discriminator_accuracy")]
+    accuracy = found.game_metrics[ADVERSARIAL_METRICS.index("discriminator_accuracy")]
     apply_where(
         accuracy <= options.d_accuracy_threshold,  # false while the accuracy is NaN
         state.d_optimizer,
-        adversarial.by_discriminator,
+        found.by_discriminator,
         discriminator.trainable_variables,
     )
     update_average(state, options.ema_decay)

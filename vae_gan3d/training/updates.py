@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
+from vae_gan3d.replicas import this_replica
 from vae_gan3d.training.learning_rate import learning_rate_scale
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.step_options import StepOptions
@@ -47,6 +48,29 @@ def set_fade(state: TrainingState, options: StepOptions) -> None:
             fade.assign(share)
 
 
+def apply_gradients(
+    optimizer: keras.optimizers.Optimizer, gradients: list[tf.Tensor], variables: list[keras.Variable]
+) -> None:
+    """Moves variables by gradients of the whole batch.
+
+    With several replicas each of them moves its own copy, all alike: Keras's `apply` would add the gradients up again.
+
+    Args:
+        optimizer: built for the variables.
+        gradients: one for each variable, the same on every replica.
+        variables: trainable ones.
+    """
+    if this_replica().count == 1:
+        optimizer.apply(gradients, variables)
+        return
+    rate = tf.convert_to_tensor(optimizer.learning_rate)
+    for gradient, variable in zip(gradients, variables, strict=True):
+        if optimizer.weight_decay and optimizer._use_weight_decay(variable.value):
+            variable.assign_sub(tf.convert_to_tensor(variable) * (optimizer.weight_decay * rate))
+        optimizer.update_step(gradient, variable.value, rate)
+    optimizer.iterations.assign_add(1)
+
+
 def apply_where(
     condition: tf.Tensor,
     optimizer: keras.optimizers.Optimizer,
@@ -55,17 +79,17 @@ def apply_where(
 ) -> None:
     """Applies gradients, then puts weights and slots back as they were unless the condition holds.
 
-    A zeroed gradient would still move Adam, and `apply` inside `tf.cond` fails under a distribution strategy.
+    A zeroed gradient would still move Adam.
 
     Args:
         condition: bool scalar, the same on every replica.
         optimizer: of the variables.
-        gradients: one for each variable.
+        gradients: one for each variable, of the whole batch.
         variables: trainable ones.
     """
     changing = [*variables, *optimizer.variables]
     before = [tf.identity(tf.convert_to_tensor(variable)) for variable in changing]
-    optimizer.apply(gradients, variables)
+    apply_gradients(optimizer, gradients, variables)
     for variable, old in zip(changing, before, strict=True):
         variable.assign(tf.where(condition, tf.convert_to_tensor(variable), old))
 

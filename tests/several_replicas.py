@@ -1,0 +1,143 @@
+"""Steps on one device and on two virtual ones, side by side: `python -m tests.several_replicas FOLDER`.
+
+Virtual devices are made when TensorFlow starts, so this is a process of its own.
+"""
+
+import dataclasses
+import pathlib
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from tests.fakes import random_grids, write_records
+from tests.small_runs import WITHOUT_GAME, make_config, restored_weights
+from vae_gan3d.config import OptimizerConfig
+from vae_gan3d.records.record_set import find_records
+from vae_gan3d.training import loop
+from vae_gan3d.training.distribution import ONE_DEVICE, SeveralReplicas
+from vae_gan3d.training.gan_step import gan_step
+from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.step_metrics import STEP_METRICS
+from vae_gan3d.training.step_options import StepOptions
+from vae_gan3d.training.train_step import train_step
+
+STEPS = 5
+BATCH = 4
+NETWORKS = {
+    "resolution": 16,
+    "latent_size": 4,
+    "base_width": 8,
+    "normalization": "group",
+    "activation": "relu",
+    "architecture": "default",
+}
+PUBLISHED = {"architecture": "3dgan", "normalization": "batch"}
+OPTIONS = StepOptions(
+    kl_weight=0.5,
+    reconstruction_loss="bce",
+    adversarial_weight=0.3,
+    adversarial_warmup=1,
+    label_smoothing=0.0,
+    d_accuracy_threshold=1.0,
+    r1_weight=1.0,
+    r1_every=2,
+    seed=7,
+    global_batch=BATCH,
+    ema_decay=0.999,
+    adversarial_latents="interpolation",
+    latent_deviation=0.5,
+)
+WASSERSTEIN = {"adversarial_loss": "wgan-gp", "r1_weight": 0.0}
+# What is trained, with which networks and which options.
+CASES = {
+    "vae_gan": (train_step, {"classes": 2, "spectral_normalization": True}, {"dice_weight": 100.0}),
+    "vae_gan_wasserstein": (train_step, {"normalization": "none"}, {**WASSERSTEIN, "adversarial_latents": "prior"}),
+    "vae_gan_batch": (train_step, PUBLISHED, {"d_accuracy_threshold": 0.6}),
+    "gan_wasserstein": (gan_step, {"with_encoder": False, "classes": 2}, {**WASSERSTEIN, "d_steps": 2}),
+}
+SHARED = ("vae_gan", "vae_gan_batch", "gan_wasserstein")
+IN_PARTS = ("vae_gan", "vae_gan_wasserstein", "gan_wasserstein")
+
+
+def take_steps(case, distribution, steps=STEPS, optimizer="sgd", learning_rate=1e-4, **changed):
+    """Metrics `[steps, 11]` of a case, and all its variables after the last step by their paths."""
+    take_step, networks, options = CASES[case]
+    with distribution.scope():
+        state = TrainingState(
+            {**NETWORKS, **networks},
+            learning_rate=learning_rate,
+            d_learning_rate=learning_rate,
+            beta1=0.5,
+            seed=3,
+            optimizer=optimizer,
+        )
+    options = OPTIONS._replace(**options, **changed)
+    step = distribution.compiled(lambda voxels, labels: take_step(state, options, voxels, labels))
+    labels = tf.constant([0, 1, 1, 0], tf.int64) if "classes" in networks else None
+    metrics = [step(voxels_of(number), labels).numpy() for number in range(steps)]
+    assert step.experimental_get_tracing_count() == 1
+    return {"metrics": np.stack(metrics), **values_of(state)}
+
+
+def values_of(state):
+    networks = [*state.networks.by_name().values(), *state.average.by_name().values()]
+    return {
+        f"{number} {variable.path}": variable.numpy()
+        for number, network in enumerate(networks)
+        for variable in network.variables
+    }
+
+
+def require_equal(found, expected):
+    """Metrics to five digits, and weights within 1e-5; learning moved them by thousands of times as much."""
+    assert found.keys() == expected.keys()
+    metrics = zip(found["metrics"].T, expected["metrics"].T, STEP_METRICS, strict=True)
+    for mine, theirs, name in metrics:
+        tolerance = 1e-4 if name.endswith("gradient_norm") else 1e-5  # sums of squares feel R1's second derivatives
+        np.testing.assert_allclose(mine, theirs, rtol=tolerance, atol=1e-7, err_msg=name)
+    for name in expected.keys() - {"metrics"}:
+        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-5, err_msg=name)
+
+
+def voxels_of(step):
+    return tf.constant(random_grids(BATCH, 16, seed=step)[..., np.newaxis], tf.float32)
+
+
+def two_devices():
+    """Two virtual ones of the processor, before TensorFlow has started."""
+    processor = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+    return SeveralReplicas(tf.distribute.MirroredStrategy(["/CPU:0", "/CPU:1"]))
+
+
+def weights_after_a_change_of_devices(folder, first, second):
+    """The weights of a run of five steps on some devices, and three further ones on others."""
+    write_records(folder / "records", random_grids(10, 16))
+    records = find_records(str(folder / "records"))
+    optimizer = OptimizerConfig(1e-4, 1e-4, 0.5, kind="sgd")
+    config = make_config(
+        folder, loss=WITHOUT_GAME, optimizer=optimizer, epochs=2, report=False, image_every=100, log_every=5
+    )
+    assert loop.train(config, records, distribution=first) == 0
+    config = dataclasses.replace(config, epochs=3)
+    assert loop.train(config, records, distribution=second) == 0
+    weights, step = restored_weights(config)
+    assert step == 8
+    return {str(number): weight for number, weight in enumerate(weights)}
+
+
+def main(folder):
+    """Writes what was found of each case: of one device, and of two."""
+    two = two_devices()
+    found = {}
+    for where, distribution in (("one", ONE_DEVICE), ("two", two)):
+        for name in SHARED:
+            found |= {f"{name}|{where}|{key}": value for key, value in take_steps(name, distribution).items()}
+        weights = weights_after_a_change_of_devices(folder / where, distribution, ONE_DEVICE)
+        found |= {f"run|{where}|{key}": value for key, value in weights.items()}
+    np.savez(folder / "found.npz", **found)
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))

@@ -1,0 +1,113 @@
+"""The replicas that share a step of training: each takes an equal part of its batch, and what they find is added up.
+
+On one device there is one replica, and nothing here adds an operation to its step.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import tensorflow as tf
+
+
+class Replica:
+    """One of the equal copies of the networks, or the only one.
+
+    Attributes:
+        index: its number, from 0; it takes the index-th of the equal parts of each batch.
+        count: of all replicas.
+    """
+
+    def __init__(self, index: int = 0, count: int = 1, reduce: Callable[[tf.Tensor], tf.Tensor] | None = None) -> None:
+        """Says which it is.
+
+        Args:
+            index: from 0.
+            count: of all replicas.
+            reduce: maps a vector of this replica to the sum over all of them; not needed by the only one.
+
+        Raises:
+            ValueError: there is no such replica, or no way to the others.
+        """
+        if not 0 <= index < count:
+            raise ValueError(f"index={index} is not of count={count} replicas: give 0 to {count - 1}")
+        if count > 1 and reduce is None:
+            raise ValueError(f"count={count} replicas need reduce, which adds up over them: give it")
+        self.index = index
+        self.count = count
+        self._reduce = reduce or tf.identity
+
+    def totals(self, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Adds each value up over all replicas, at one go; gradients pass, second ones too.
+
+        Args:
+            values: of one type, each of the same known shape on every replica.
+
+        Returns:
+            The sums, the same on every replica.
+        """
+        if self.count == 1:
+            return list(values)
+        flat = tf.concat([tf.reshape(value, [-1]) for value in values], axis=0)
+        parts = tf.split(self._total(flat), [value.shape.num_elements() for value in values])
+        return [tf.reshape(part, value.shape) for part, value in zip(parts, values, strict=True)]
+
+    def gathered(self, values: tf.Tensor) -> tf.Tensor:
+        """What every replica has of a value `[...]`: `[count, ...]`, the same on every replica."""
+        if self.count == 1:
+            return values[tf.newaxis]
+        others = [[self.index, self.count - 1 - self.index], *([0, 0] for _ in values.shape)]
+        return self.totals([tf.pad(values[tf.newaxis], others)])[0]
+
+    def whole_batch(self, values: tf.Tensor, groups: int = 1) -> tf.Tensor:
+        """The values of all samples of the batch, in its order.
+
+        Args:
+            values: `[groups B, ...]`, of this replica's B samples, several times one after the other.
+            groups: how many times.
+
+        Returns:
+            `[groups count B, ...]`.
+        """
+        if self.count == 1:
+            return values
+        samples, *rest = values.shape
+        parts = tf.reshape(values, [groups, samples // groups, *rest])
+        gathered = self.gathered(parts)  # [count, groups, B, ...]
+        ordered = tf.transpose(gathered, [1, 0, *range(2, gathered.shape.rank)])  # [groups, count, B, ...]
+        return tf.reshape(ordered, [self.count * samples, *rest])
+
+    def own_rows(self, values: tf.Tensor) -> tf.Tensor:
+        """This replica's part `[B, ...]` of values `[count B, ...]` of all samples of the batch."""
+        if self.count == 1:
+            return values
+        rows = values.shape[0] // self.count
+        return values[self.index * rows : (self.index + 1) * rows]
+
+    def _total(self, values: tf.Tensor) -> tf.Tensor:
+        @tf.custom_gradient
+        def total(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+            # Every replica's loss is its share of the whole one, so that of the sums is felt by all.
+            return self._reduce(values), self._total
+
+        return total(values)
+
+
+_THE_ONLY_ONE = Replica()
+_traced = threading.local()
+
+
+def this_replica() -> Replica:
+    """The replica whose step is being traced in this thread; the only one, unless `acting_as` says another."""
+    return getattr(_traced, "replica", _THE_ONLY_ONE)
+
+
+@contextlib.contextmanager
+def acting_as(replica: Replica) -> Iterator[None]:
+    """Makes a replica the one of this thread within the block."""
+    before = this_replica()
+    _traced.replica = replica
+    try:
+        yield
+    finally:
+        _traced.replica = before

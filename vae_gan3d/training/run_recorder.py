@@ -1,0 +1,152 @@
+"""What the one process that writes the run folder makes of a run: rows, pictures, checkpoints, the page."""
+
+import math
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from vae_gan3d.config import TrainingConfig
+from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.training.checkpoints import save_checkpoint
+from vae_gan3d.training.health import all_watches
+from vae_gan3d.training.hyperparameters import final_metrics, run_hyperparameters
+from vae_gan3d.training.looks import Looks
+from vae_gan3d.training.monitor import make_monitor
+from vae_gan3d.training.run_log import RunLog
+from vae_gan3d.training.run_parts import spread_shapes
+from vae_gan3d.training.run_report import RunReport
+from vae_gan3d.training.schedule import Schedule
+from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.step_metrics import STEP_METRICS
+from vae_gan3d.training.weight_files import save_weight_files
+
+_COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "steps_per_second")
+# What stands beside the bar, where it is known, and its form.
+_SHOWN = {
+    "reconstruction": ("reconstruction_loss", ".0f"),
+    "kl": ("kl", ".1f"),
+    "iou": ("iou", ".3f"),
+    "d_accuracy": ("discriminator_accuracy", ".2f"),
+    "occupancy": ("occupancy_ratio", ".2f"),
+}
+
+
+class RunRecorder:
+    """Writes the files of a run, and says on the terminal what there is to say."""
+
+    def __init__(self, config: TrainingConfig, records: RecordSet, state: TrainingState, schedule: Schedule) -> None:
+        """Opens the logs.
+
+        Args:
+            config: the run.
+            records: of which some shapes are looked at.
+            state: as restored; read, never changed.
+            schedule: of the run.
+
+        Raises:
+            UserError: a file cannot be read or written; likewise everywhere below.
+        """
+        self._config = config
+        self._state = state
+        self._schedule = schedule
+        conditional = config.model.conditional
+        shapes, labels = spread_shapes(records, config.model.resolution)
+        self._monitor = make_monitor(
+            state.average, shapes, config.seed, config.model.latent_deviation, labels if conditional else None
+        )
+        self._watches = all_watches(
+            encoded=state.networks.encoder is not None,
+            kl_warmup=config.loss.kl_warmup,
+            adversarial_loss=config.loss.adversarial_loss,
+        )
+        columns = (*_COLUMNS, "fade") if state.networks.fades else _COLUMNS
+        self._log = RunLog(config.save_path, config.logdir, columns, state.steps_taken)
+        board = self._log.tensorboard
+        board.write_hyperparameters(str(config.save_path), run_hyperparameters(config))
+        self._looks = Looks(
+            self._monitor,
+            board,
+            config.save_path,
+            image_every=config.image_every,
+            total_steps=schedule.total_steps,
+        )
+        names = [records.classes[label] for label in labels]
+        self._report = RunReport(config.save_path, config.model.describe(), self._monitor, names)
+        self._window_start = time.monotonic()
+
+    def show_graph(self, graph: tf.Graph) -> None:
+        """Shows the graph of a step in TensorBoard."""
+        self._log.tensorboard.write_graph(graph)
+
+    def look(self, step: int) -> None:
+        """Writes pictures after a step."""
+        self._looks.look(self._schedule.epochs_completed(step), step)
+
+    def save(self, epoch: int, step: int, bar: tqdm, *, last: bool) -> None:
+        """Writes a checkpoint and all that is renewed with it.
+
+        Args:
+            epoch: N of `model.ckpt-N`.
+            step: steps taken.
+            bar: says what is worth a line.
+            last: whether the run ends here.
+        """
+        prefix = save_checkpoint(self._state.checkpoint(), self._config.save_path, epoch, self._config.keep_checkpoints)
+        save_weight_files(self._state, self._config.save_path)
+        self._log.draw_plots()
+        lines = [f"saved {prefix}"] if last else []
+        if self._config.report:
+            warning = self._report.renew(epoch, step)
+            if warning or last:
+                lines.append(warning or f"look at {self._report.path}")
+        for line in lines:
+            bar.write(line, file=sys.stderr)
+
+    def write_log(self, step: int, window: Sequence[tf.Tensor], bar: tqdm) -> None:
+        """Writes a row.
+
+        Args:
+            step: steps taken.
+            window: the metrics `[11]` of each step since the last row.
+            bar: shows some of them.
+        """
+        values = dict(zip(STEP_METRICS, mean_without_nan(tf.stack(window).numpy()), strict=True))
+        values["steps_per_second"] = len(window) / (time.monotonic() - self._window_start)
+        values.update(self._learning_rates(playing=not math.isnan(values["discriminator_loss"])))
+        values["occupancy_ratio"] = self._monitor.occupancy_ratio()
+        for fade in self._state.networks.fades[:1]:  # all are the same
+            values["fade"] = float(tf.convert_to_tensor(fade))
+        self._log.write(self._schedule.epochs_completed(step), step, values)
+        if step == self._schedule.total_steps:
+            self._log.tensorboard.write_scalars(step, final_metrics(values))
+        known = {label: form for label, form in _SHOWN.items() if not math.isnan(values[form[0]])}
+        bar.set_postfix({label: format(values[name], form) for label, (name, form) in known.items()}, refresh=False)
+        for watch in self._watches:
+            warning = watch.warning(values, step)
+            if warning:
+                bar.write(warning, file=sys.stderr)
+        self._window_start = time.monotonic()
+
+    def close(self) -> None:
+        """Flushes and closes the logs."""
+        self._log.close()
+
+    def _learning_rates(self, *, playing: bool) -> dict[str, float]:
+        """Both optimizers' rates of the step just taken; the discriminator's is NaN while it is not trained."""
+        ours, theirs = (
+            float(tf.convert_to_tensor(optimizer.learning_rate))
+            for optimizer in (self._state.optimizer, self._state.d_optimizer)
+        )
+        return {"learning_rate": ours, "d_learning_rate": theirs if playing else math.nan}
+
+
+def mean_without_nan(rows: np.ndarray) -> list[float]:
+    """Means of the columns of `[K, M]` over the rows where they are not NaN; NaN where all are."""
+    known = ~np.isnan(rows)
+    counts = known.sum(axis=0)
+    sums = np.where(known, rows, 0.0).sum(axis=0)
+    return [float(total / count) if count else float("nan") for total, count in zip(sums, counts, strict=True)]
