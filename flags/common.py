@@ -10,7 +10,8 @@ TITLE = "Common"
 absl_flags.DEFINE_string(
     "output_dir",
     None,
-    "Folder for records, or for the results of a phase [default, for results: a folder beside the checkpoint].",
+    "Folder for records, or for the results of a phase [default, for results: a folder beside the "
+    "checkpoint; of pretrained/ in runs/pretrained/].",
 )
 absl_flags.DEFINE_alias("TFRECORD_DIR", "output_dir")
 absl_flags.DEFINE_alias("save_dir", "output_dir")

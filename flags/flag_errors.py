@@ -7,6 +7,7 @@ import re
 from absl import flags as absl_flags
 
 from flags.help import flag_aliases
+from vae_gan3d.wording import choices_text
 
 FLAGS = absl_flags.FLAGS
 _BAD_VALUE = re.compile(r"flag --(\w+)=(.*?): ", re.DOTALL)
@@ -34,7 +35,7 @@ def describe_flag_error(error: absl_flags.Error) -> str:
         name, value = match.groups()
         flag = FLAGS[name]
         if isinstance(flag.parser, absl_flags.EnumParser):
-            return f"--{name}={value} is not known: give one of {', '.join(flag.parser.enum_values)}"
+            return f"--{name}={value} is not known: {choices_text(value, flag.parser.enum_values)}"
         if flag.flag_type() in _KINDS:
             return f"--{name}={value} is not possible: give {_KINDS[flag.flag_type()]}"
     return str(error).removeprefix("ERROR:: ")

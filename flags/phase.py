@@ -7,6 +7,7 @@ from absl import flags as absl_flags
 
 from flags import (
     common,
+    devices,
     evaluation,
     explore,
     latent_tools,
@@ -65,7 +66,7 @@ _CONFIGURATIONS: dict[str, Callable[[], PhaseConfig]] = {
 # What --help shows, by the phase that is the script's own.
 HELP_PAGES = {
     "train": HelpPage(
-        (sys.modules[__name__], common, places, model, training, progressive, tuning),
+        (sys.modules[__name__], common, places, model, training, devices, progressive, tuning),
         hidden=frozenset({"classes"}),
         closing="Every other phase runs here too, with the flags that python test.py --help shows.",
     ),

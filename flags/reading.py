@@ -11,8 +11,7 @@ absl_flags.DEFINE_enum(
     "fill",
     "solid",
     FILLS,
-    "Whether a mesh becomes a solid grid, only the voxels that its faces touch, or, for closed meshes such as this "
-    "project writes, those whose middles lie inside.",
+    "Whether a mesh becomes a solid grid, or only the voxels that its faces touch.",
 )
 absl_flags.DEFINE_enum(
     "up_axis",
@@ -20,8 +19,15 @@ absl_flags.DEFINE_enum(
     UP_AXES,
     "The axis that points up in meshes and .binvox files [default: z; y of .glb and in ShapeNetCore's folders].",
 )
+absl_flags.DEFINE_integer(
+    "margin",
+    1,
+    "Voxels that stay empty at both ends of a mesh's longest side. 4 at 32 voxels a side makes meshes as large as "
+    "the shapes of 3D ShapeNets.",
+    lower_bound=1,
+)
 
 
 def read_options() -> ReadOptions:
     """How the flags ask shapes to be read; meshes at the usual resolution."""
-    return ReadOptions(fill=FLAGS.fill, up_axis=FLAGS.up_axis)
+    return ReadOptions(fill=FLAGS.fill, up_axis=FLAGS.up_axis, margin=FLAGS.margin)

@@ -10,12 +10,16 @@ from vae_gan3d.config import INTERPOLATIONS, PRIORS, ExportConfig, SampleConfig,
 FLAGS = absl_flags.FLAGS
 TITLE = "Using a checkpoint"
 _STEPS_OF_A_STRETCH = 5
+_SHIPPED = pathlib.Path(__file__).resolve().parents[1] / "pretrained"
+_RESULTS_OF_SHIPPED = pathlib.Path("runs/pretrained")
 
 absl_flags.DEFINE_string(
     "checkpoint", None, "Prefix RUN/model.ckpt-N, or a run folder (its newest) [default: SAVE_PATH]."
 )
 absl_flags.DEFINE_alias("load_path", "checkpoint")
-absl_flags.DEFINE_string("shape1", None, "First shape v0: a file of voxels or a mesh, or the index of a record.")
+absl_flags.DEFINE_string(
+    "shape1", None, "First shape v0: a file of voxels or a mesh, samples.npy:3, or the index of a record."
+)
 absl_flags.DEFINE_alias("im1_dir", "shape1")
 absl_flags.DEFINE_string("shape2", None, "Second shape v1, likewise.")
 absl_flags.DEFINE_alias("im2_dir", "shape2")
@@ -156,8 +160,11 @@ def checkpoint_places(name: str) -> tuple[pathlib.Path, pathlib.Path]:
     """The checkpoint that the flags give, and where its results go.
 
     Args:
-        name: of the folder beside the checkpoint that takes the results where `--output_dir` gives none.
+        name: of the folder beside the checkpoint that takes the results where `--output_dir` gives none; those of the
+            small weights that come with the repository go to `runs/pretrained`.
     """
     checkpoint = common.given_path(FLAGS.checkpoint, places.save_path())
     run = checkpoint if checkpoint.is_dir() else checkpoint.parent
-    return checkpoint, common.given_path(FLAGS.output_dir, run / name)
+    # What comes with the repository stays as it came.
+    folder = _RESULTS_OF_SHIPPED if run.resolve() == _SHIPPED else run
+    return checkpoint, common.given_path(FLAGS.output_dir, folder / name)

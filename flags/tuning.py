@@ -2,14 +2,15 @@
 
 from absl import flags as absl_flags
 
-from flags import common, model, places, progressive, training
+from flags import common, devices, model, places, progressive, training
 from flags.help import flag_aliases
+from vae_gan3d.checks import require
 from vae_gan3d.config import OBJECTIVES, SEARCHABLE, TuneConfig
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Tuning"
 # Of a trial they are its own, or nobody's.
-_NOT_OF_A_RUN = ("save_path", "logdir", "restart", "yes", "len_data")
+_NOT_OF_A_RUN = ("save_path", "logdir", "restart", "yes", "len_data", "strategy", "listen")
 _OF_OTHER_GROUPS = ("resolution", "split_name", "seed")
 
 absl_flags.DEFINE_integer("trials", 20, "How many more trials are made.")
@@ -39,6 +40,7 @@ def tune_config() -> TuneConfig:
         UserError: a flag is missing or holds a bad value.
     """
     progressive.refuse_stages("tune")
+    _refuse_what_a_trial_cannot()
     return TuneConfig(
         training=training.training_config(),
         base_flags=tuple(_given_flags()),
@@ -53,9 +55,25 @@ def tune_config() -> TuneConfig:
     )
 
 
+def _refuse_what_a_trial_cannot() -> None:
+    """Refuses several devices, and parts of a batch whose size is searched.
+
+    Raises:
+        UserError: one was asked for.
+    """
+    require(
+        FLAGS.strategy in ("auto", "single"),
+        f"--strategy={FLAGS.strategy} is not for --phase=tune, where each trial trains on one device: leave it out",
+    )
+    require(
+        FLAGS.accumulate == 1 or "batch_size" not in common.comma_list(FLAGS.search),
+        f"--accumulate={FLAGS.accumulate} needs a batch of a known size: leave batch_size out of --search",
+    )
+
+
 def _given_flags() -> list[str]:
     """The flags of a run that are not as they are by themselves, as lines of a file of flags."""
     by_module, aliases = FLAGS.flags_by_module_dict(), flag_aliases()
-    names = [flag.name for group in (model, places, training) for flag in by_module[group.__name__]]
+    names = [flag.name for group in (model, places, training, devices) for flag in by_module[group.__name__]]
     chosen = [FLAGS[name] for name in (*names, *_OF_OTHER_GROUPS) if name not in aliases and name not in _NOT_OF_A_RUN]
     return [flag.serialize() for flag in chosen if flag.value != flag.default]

@@ -2,7 +2,8 @@
 
 import os
 
-BROWSER_FOLDER = "tests/browser/"
+# What else the tests under a path need, and are skipped without.
+OPTIONAL_TESTS = {"tests/browser/": "browser tests", "tests/records/test_beam_writer": "tests of Apache Beam"}
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -12,10 +13,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Says in one line that the browser tests were skipped, and why."""
-    skipped = [
-        report for report in terminalreporter.stats.get("skipped", []) if report.nodeid.startswith(BROWSER_FOLDER)
-    ]
-    reasons = {report.longrepr[2].removeprefix("Skipped: ") for report in skipped}
-    if skipped:
-        terminalreporter.write_line(f"{len(skipped)} browser tests were skipped: {'; '.join(sorted(reasons))}")
+    """Says in a line each that tests of what is not installed were skipped, and why."""
+    for path, name in OPTIONAL_TESTS.items():
+        skipped = [report for report in terminalreporter.stats.get("skipped", []) if report.nodeid.startswith(path)]
+        reasons = {report.longrepr[2].removeprefix("Skipped: ") for report in skipped}
+        if skipped:
+            terminalreporter.write_line(f"{len(skipped)} {name} were skipped: {'; '.join(sorted(reasons))}")

@@ -35,6 +35,8 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
         (RECORDS, "shards", 0, "--shards=0 is too small: give 1 or more"),
         (RECORDS, "workers", 0, "--workers=0 is too small: give 1 or more"),
         (RECORDS, "classes", (), "--classes is empty: give a class, a comma list, or all"),
+        (RECORDS, "runner", "spark", "--runner=spark is not known: give one of local, beam"),
+        (RECORDS, "beam_options", ("--x",), "--beam_options needs --runner=beam: give both"),
         (RECORDS, "resolution", 20, "--resolution=20 is not offered: give one of 16, 32, 64, 128"),
         (MODEL, "resolution", 256, "--resolution=256 is not offered: give one of 16, 32, 64, 128"),
         (MODEL, "architecture", "unet", "--architecture=unet is not known: give one of default, 3dgan"),
@@ -45,7 +47,7 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
         (MODEL, "base_width", 0, "--base_width=0 is too small: give 1 or more"),
         (MODEL, "depth", -1, "--depth=-1 is out of range: give a value from 0 to 32"),
         (MODEL, "depth", 0.5, "--depth=0.5 is not a whole number: give one"),
-        (MODEL, "kind", "wgan", "--model=wgan is not known: give one of vae_gan, gan, vae"),
+        (MODEL, "kind", "wgan", "--model=wgan is not known: did you mean gan? Give one of vae_gan, gan, vae"),
         (MODEL, "leaky_slope", -0.1, "--leaky_slope=-0.1 is out of range: give a value from 0 to 1"),
         (MODEL, "latent_deviation", 0.0, "--latent_deviation=0.0 must be above 0"),
         (MODEL, "latent_deviation", float("nan"), "--latent_deviation=nan is not a finite number: give one"),
@@ -57,7 +59,12 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
         (LOSS, "adversarial_weight", float("nan"), "--adversarial_weight=nan is not a finite number: give one"),
         (LOSS, "adversarial_warmup", -1, "--adversarial_warmup=-1 is too small: give 0 or more"),
         (LOSS, "r1_weight", -1.0, "--r1_weight=-1.0 is too small: give 0 or more"),
-        (LOSS, "adversarial_loss", "lsgan", "--adversarial_loss=lsgan is not known: give one of bce, hinge, wgan-gp"),
+        (
+            LOSS,
+            "adversarial_loss",
+            "lsgan",
+            "--adversarial_loss=lsgan is not known: give one of bce, relativistic, hinge, wgan-gp",
+        ),
         (LOSS, "gradient_penalty_weight", -1.0, "--gradient_penalty_weight=-1.0 is too small: give 0 or more"),
         (LOSS, "dice_weight", -1.0, "--dice_weight=-1.0 is too small: give 0 or more"),
         (LOSS, "kl_warmup", -1, "--kl_warmup=-1 is too small: give 0 or more"),
@@ -76,7 +83,7 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
         (OPTIMIZER, "d_steps", 0, "--d_steps=0 is too small: give 1 or more"),
         (OPTIMIZER, "g_steps", 0, "--g_steps=0 is too small: give 1 or more"),
         (OPTIMIZER, "ema_decay", 1.0, "--ema_decay=1.0 must be in [0, 1)"),
-        (TRAINING, "precision", "float16", "--precision=float16 is not known: give one of auto, float32, bfloat16"),
+        (TRAINING, "precision", "half", "--precision=half is not known: give one of auto, float32, bfloat16"),
         (TRAINING, "epochs", 0, "--epochs=0 is too small: give 1 or more"),
         (TRAINING, "epochs", 2**31, f"--epochs=2147483648 is too large: give {LARGEST_COUNT} or less"),
         (TRAINING, "batch_size", 0, "--batch_size=0 is too small: give 1 or more"),
@@ -91,7 +98,7 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
         (TEST, "shape2", "", "--shape2 is missing: give a file of voxels or a mesh, or a record's index"),
         (TEST, "alpha", float("nan"), "--alpha=nan is not a finite number: give one"),
         (TEST, "steps", 1, "--steps=1: a path needs 2 values of alpha or more"),
-        (TEST, "interpolation", "spline", "--interpolation=spline is not known: give one of linear, slerp"),
+        (TEST, "interpolation", "cubic", "--interpolation=cubic is not known: give one of linear, slerp"),
         (TEST, "threshold", 1.0, "--threshold=1.0 must lie between 0 and 1"),
         (TEST, "seed", -1, f"--seed=-1 is out of range: give a value from 0 to {LARGEST_SEED}"),
         (SAMPLE, "count", 0, "--samples=0 is too small: give 1 or more"),
@@ -113,7 +120,7 @@ def test_groups_need_a_width_that_they_divide():
     assert dataclasses.replace(MODEL, base_width=12, normalization="batch").base_width == 12
 
 
-@pytest.mark.parametrize("kind", ["hinge", "wgan-gp"])
+@pytest.mark.parametrize("kind", ["relativistic", "hinge", "wgan-gp"])
 def test_labels_are_smoothed_for_bce_alone(kind):
     smoothed = dataclasses.replace(LOSS, label_smoothing=0.1, r1_weight=0.0)
     with pytest.raises(UserError, match=f"--label_smoothing=0.1 needs labels, which --adversarial_loss={kind} has not"):

@@ -28,10 +28,10 @@ HOW_TO_GET_SHAPES = (
 
 CASES = [
     # Flags.
-    (RECORDS, ("--data_dir is missing",)),
+    (RECORDS, ("--data_dir is missing: python create_tf_record.py --data_dir=DATA --output_dir=RECORDS",)),
     (f"{RECORDS} --data_dir=x", ("--output_dir is missing",)),
     ("train.py", ("--records is missing", "create_tf_record.py")),
-    ("test.py", ("--shape1 is missing", "record's index")),
+    ("test.py", ("--shape1 is missing", "test.py --checkpoint=RUN --shape1=A.mat --shape2=B.mat", "--phase=sample")),
     (f"{TRAIN} --batchsize=4", ("there is no flag --batchsize", "did you mean --batch_size?")),
     (f"{TRAIN} --batch=3 --batch_sise=4", ("there is no flag --batch_sise", "did you mean --batch_size?")),
     (f"{TRAIN} --flagfile=quik32", ("no file of flags quik32", "presets/quick32.flags", "modelnet10, paper3dgan")),
@@ -42,11 +42,14 @@ CASES = [
     (f"{TRAIN} --batch_size=0", ("--batch_size=0", "1 or more")),
     (f"{TRAIN} --epoch=x", ("--epoch=x", "a whole number")),
     (f"{TRAIN} --kl_weight=nan", ("--kl_weight=nan", "finite")),
-    (f"{TRAIN} --phase=trian", ("--phase=trian is not known", "train")),
+    (f"{TRAIN} --phase=trian", ("--phase=trian is not known: did you mean train?", "explore, export")),
     (f"{TEST} {SHAPES} --scale=abc", ("--scale=abc", "a number")),
     (f"{TEST} {SHAPES} --alpha=nan", ("--alpha=nan", "finite")),
     # Data folders and the records' place.
-    (f"{RECORDS} --data_dir={{w}}/absent --output_dir={{w}}/new", ("there is no folder", *HOW_TO_GET_SHAPES)),
+    (
+        f"{RECORDS} --data_dir={{w}}/absent --output_dir={{w}}/new",
+        ("there is no folder", "/absent: give one of shapes", "demo_shapes"),
+    ),
     (f"{RECORDS} --data_dir={{w}}/empty --output_dir={{w}}/new", ("holds no class folders", *HOW_TO_GET_SHAPES)),
     (f"{RECORDS} --data_dir={{w}}/bare --output_dir={{w}}/new", ("holds no shape files", *HOW_TO_GET_SHAPES)),
     (f"{CREATE} --classes=sofa", ("no class 'sofa'", "chair, table")),

@@ -5,15 +5,16 @@ import io
 
 import pytest
 
-from tests.fakes import random_grids, write_mat, write_records, write_shape_tree
+from tests.fakes import random_grids, write_mat, write_records
 from tests.solid_shapes import box_mesh, write_off
-from tests.test_config import MODEL, RECORDS, SAMPLE, TEST, TRAINING
+from tests.test_config import MODEL, SAMPLE, TEST, TRAINING
 from tests.test_latent_config import ARITHMETIC
 from vae_gan3d import phases
 from vae_gan3d.config import ExportConfig, ShapeFilesConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.training import run_folder
 from vae_gan3d.voxels import mesh_packages
+from vae_gan3d.voxels.read_options import ReadOptions
 
 
 class Started(Exception):
@@ -180,78 +181,31 @@ def test_a_plain_gan_is_drawn_from_without_a_mixture(gan, tmp_path):
 
 def test_training_a_plain_gan_fits_no_prior(gan, monkeypatch):
     monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
-    monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records: 0)
+    monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records, distribution: 0)
     monkeypatch.setattr(phases, "fit_prior_once", None)
     assert phases.run(gan) == 0
 
 
 @pytest.mark.parametrize(
-    ("status", "already_there", "fitted"), [(0, False, ["model.ckpt-1"]), (0, True, []), (130, False, [])]
+    ("status", "already_there", "fitted"),
+    [(0, False, ["model.ckpt-1", "report.html"]), (0, True, []), (130, False, [])],
 )
 def test_training_ends_with_a_prior_unless_it_was_stopped(training, monkeypatch, status, already_there, fitted):
     found = []
     monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
-    monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records: status)
+    monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records, distribution: status)
     monkeypatch.setattr("vae_gan3d.evaluation.trained_model.load_model", lambda prefix, model: model)
     monkeypatch.setattr(
         "vae_gan3d.evaluation.prior_fitting.fit_and_store_prior",
         lambda prefix, model, records, *, seed: found.append(prefix.name),
     )
+    monkeypatch.setattr(
+        "vae_gan3d.evaluation.fitted_report.renew_with_samples", lambda *arguments: found.append("report.html")
+    )
     if already_there:
         run_folder.prior_file(training.save_path / "model.ckpt-1").touch()
     assert phases.run(training) == status
     assert found == fitted
-
-
-@pytest.mark.parametrize(
-    ("split", "command"),
-    [("train", "train.py --save_path=RUN"), ("test", "test.py --phase=evaluate --checkpoint=RUN")],
-)
-def test_written_records_are_followed_by_what_to_do_with_them(tmp_path, monkeypatch, capsys, split, command):
-    manifest = write_records(tmp_path / "out", random_grids(3, 16), split=split)
-    monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
-    monkeypatch.setattr("vae_gan3d.records.writer.create_records", lambda listing, folder, **_: manifest)
-    data = write_shape_tree(tmp_path / "data")
-    config = dataclasses.replace(
-        RECORDS, data_dir=data, output_dir=tmp_path / "out", folder_split=split, split_name=split
-    )
-    assert phases.create_records(config) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == f"next: python {command} --records={tmp_path / 'out'} --split_name={split}"
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"shards": 7}, "7 shards for 6 shapes are not possible"),
-        ({"split_name": "a/b"}, "split name 'a/b' is no plain file name"),
-    ],
-)
-def test_a_set_that_cannot_be_written_is_refused_before_its_folder_is_made(tmp_path, changed, message):
-    config = dataclasses.replace(RECORDS, data_dir=write_shape_tree(tmp_path / "data"), output_dir=tmp_path / "out")
-    with pytest.raises(UserError, match=message):
-        phases.create_records(dataclasses.replace(config, **changed))
-    assert not (tmp_path / "out").exists()
-    with pytest.raises(Started):
-        phases.create_records(config)
-
-
-def test_the_layout_that_was_found_is_named(tmp_path, capsys):
-    data = write_shape_tree(tmp_path / "data")
-    with pytest.raises(Started):
-        phases.create_records(dataclasses.replace(RECORDS, data_dir=data, output_dir=tmp_path / "out"))
-    assert capsys.readouterr().out == (
-        f"found 6 shapes of the split train in {data}, laid out as 3D ShapeNets (CLASS/30/{{train,test}}/*.mat)\n"
-    )
-
-
-def test_a_folder_of_meshes_needs_trimesh(tmp_path, monkeypatch):
-    write_off(tmp_path / "data/box/train/a.off", box_mesh())
-    config = dataclasses.replace(RECORDS, data_dir=tmp_path / "data", output_dir=tmp_path / "out")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"^reading meshes needs trimesh: pip install trimesh$"):
-        phases.create_records(config)
-    assert not (tmp_path / "out").exists()
 
 
 def export(training, **changed):
@@ -286,6 +240,19 @@ def test_an_export_refuses_shapes_that_are_not_there(training, changed, message)
     assert not (training.save_path / "export").exists()
     with pytest.raises(Started):
         phases.run(export(training))
+
+
+def test_how_a_mesh_is_turned_is_said_once(training, tmp_path, capsys):
+    pytest.importorskip("trimesh")
+    mesh = str(write_off(tmp_path / "box.off", box_mesh()))
+    changed = {"checkpoint": training.save_path, "output_dir": tmp_path / "results", "shape1": mesh, "shape2": mesh}
+    for config, axis in (
+        (dataclasses.replace(TEST, **changed), "z"),
+        (export(training, shapes=(mesh, "0"), reading=ReadOptions(up_axis="x")), "x"),
+    ):
+        with pytest.raises(Started):
+            phases.run(config)
+        assert capsys.readouterr().out == f"meshes are read with {axis} up (--up_axis)\n"
 
 
 def test_an_export_of_a_plain_gan_has_samples_alone(gan):

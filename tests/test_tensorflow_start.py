@@ -25,6 +25,21 @@ def test_it_is_shown_when_starting_fails(capfd):
     assert capfd.readouterr().err == "no such library\nafter\n"
 
 
+def test_an_error_that_says_it_all_shows_nothing_more(capfd):
+    with pytest.raises(UserError), tensorflow_start._error_stream_aside():
+        os.write(2, b"chatter\n")
+        raise UserError("the port is taken")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_port_that_is_taken_is_told_of_in_one_line():
+    def fail():
+        raise tf.errors.UnknownError(None, None, "Could not start gRPC server\nand more")
+
+    with pytest.raises(UserError, match=r"cannot join those that TF_CONFIG names \(Could not start gRPC server\): is"):
+        tensorflow_start._join(fail)
+
+
 def test_ctrl_c_shows_nothing(capfd):
     with pytest.raises(KeyboardInterrupt), tensorflow_start._error_stream_aside():
         os.write(2, b"chatter\n")

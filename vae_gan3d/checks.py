@@ -3,6 +3,7 @@
 import math
 
 from vae_gan3d.errors import UserError
+from vae_gan3d.wording import choices_text
 
 # Above these, products of counts leave 64 bits, and NumPy refuses the seed.
 LARGEST_COUNT = 2**31 - 1
@@ -25,7 +26,7 @@ def require_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
     Raises:
         UserError: it is not.
     """
-    require(value in choices, f"--{flag}={value} is not known: give one of {', '.join(choices)}")
+    require(value in choices, f"--{flag}={value} is not known: {choices_text(value, choices)}")
 
 
 def require_finite(flag: str, value: float) -> None:

@@ -42,6 +42,7 @@ def _find_model(checkpoint: pathlib.Path) -> tuple[pathlib.Path, ModelConfig]:
 def _combine(config: ArithmeticConfig, verbose: bool) -> int:
     from vae_gan3d.evaluation.latent_terms import choose_term
     from vae_gan3d.evaluation.model_labels import require_known_classes, require_known_shapes
+    from vae_gan3d.evaluation.shape_choice import say_which_axis_is_up
     from vae_gan3d.evaluation.shape_files import require_writable
 
     require_writable(config.files)
@@ -54,6 +55,7 @@ def _combine(config: ArithmeticConfig, verbose: bool) -> int:
     for term in (first, second, third):
         require_known_shapes(model, term.shapes)
         require_known_classes(model, term.classes)
+    say_which_axis_is_up((*config.start, *config.minus, *config.plus), config.reading.up_axis)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.arithmetic_phase import combine_shapes
@@ -66,7 +68,7 @@ def _combine(config: ArithmeticConfig, verbose: bool) -> int:
 
 def _find_neighbors(config: NeighborsConfig, verbose: bool) -> int:
     from vae_gan3d.evaluation.model_labels import require_known_classes, require_known_shapes
-    from vae_gan3d.evaluation.shape_choice import choose_shape
+    from vae_gan3d.evaluation.shape_choice import choose_shape, say_which_axis_is_up
 
     prefix, model = _find_model(config.checkpoint)
     records = find_records(config.records, config.split_name) if config.records else None
@@ -76,6 +78,7 @@ def _find_neighbors(config: NeighborsConfig, verbose: bool) -> int:
         searched = find_records(config.searched_records, config.searched_split_name)
     require_known_shapes(model, [choice])
     require_known_classes(model, searched.classes)
+    say_which_axis_is_up([config.shape], config.reading.up_axis)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.neighbors_phase import find_neighbors

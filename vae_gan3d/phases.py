@@ -1,6 +1,7 @@
 """The phases, one function each: all that can be refused is refused before TensorFlow is imported."""
 
 import dataclasses
+import os
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -18,19 +19,23 @@ from vae_gan3d.config import (
     TrainingConfig,
     TuneConfig,
 )
+from vae_gan3d.device_start import start_devices
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.record_choice import choose_records
-from vae_gan3d.evaluation.shape_choice import ShapeChoice, choose_shape
+from vae_gan3d.evaluation.shape_choice import ShapeChoice, choose_shape, say_which_axis_is_up
 from vae_gan3d.files import make_folder
 from vae_gan3d.latent_phases import LatentConfig, run_latent_phase
+from vae_gan3d.records.beam_package import require_beam
 from vae_gan3d.records.manifest import check_names
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.run_start import clear_after_a_yes, fit_prior_once, note_other_count, require_same_run
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
+from vae_gan3d.training.cluster import choose_cluster, is_chief
 from vae_gan3d.voxels.mesh_packages import READING, require_mesh_packages
 from vae_gan3d.voxels.mesh_reader import is_mesh
 from vae_gan3d.voxels.shape_folders import find_shapes
+from vae_gan3d.wording import counted
 
 DrawingConfig = TypeVar("DrawingConfig", SampleConfig, EvaluateConfig)
 
@@ -51,9 +56,12 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
     listing = find_shapes(config.data_dir, config.classes, config.folder_split)
     if any(is_mesh(shape.path) for shape in listing.files):
         require_mesh_packages("reading meshes", READING)
+    if config.runner == "beam":
+        require_beam()
     check_names(config.split_name, config.shards, len(listing.files))
     make_folder(config.output_dir)
     print(listing.summary)
+    say_which_axis_is_up((str(shape.path) for shape in listing.files), config.reading.up_axis)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.records.writer import create_records as write_records
 
@@ -66,12 +74,14 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         skip_bad=config.skip_bad,
         workers=config.workers,
         reading=config.reading.at(config.resolution),
+        beam_options=config.beam_options if config.runner == "beam" else None,
     )
     count = sum(shard.records for shard in manifest.shards)
     size = sum(shard.bytes for shard in manifest.shards)
-    skipped = f", {_counted(len(manifest.skipped), 'file', 'files')} left out" if manifest.skipped else ""
+    skipped = f", {counted(len(manifest.skipped), 'file')} left out" if manifest.skipped else ""
     print(
-        f"wrote {count} records of {manifest.resolution}^3 in {_counted(len(manifest.classes), 'class', 'classes')} "
+        f"wrote {counted(count, 'record')} of {manifest.resolution}^3 in "
+        f"{counted(len(manifest.classes), 'class', 'classes')} "
         f"({size / 1e6:.1f} MB) to {config.output_dir}{skipped}"
     )
     to_train = config.folder_split == "train"
@@ -130,27 +140,25 @@ def run(
     return run_latent_phase(config, verbose=verbose)
 
 
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
-
-
 def _train(config: TrainingConfig, verbose: bool) -> int:
     records = find_records(config.records, config.split_name)
     note_other_count(config, records)
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, classes=records.classes))
     if run_folder.trained_stages(config.save_path):
         raise UserError(f"{config.save_path} holds stages that grew: give --progressive, or another --save_path")
+    cluster = choose_cluster(config.devices, os.environ)
     make_folder(config.save_path)
     make_folder(config.logdir)
-    if config.restart:
+    if config.restart and is_chief(cluster):
         clear_after_a_yes(config.save_path, [config.save_path], assume_yes=config.assume_yes)
-    require_same_run(config, records)
-    start_tensorflow(verbose=verbose)
+    if is_chief(cluster) or not config.restart:
+        require_same_run(config, records)
+    distribution = start_devices(config, cluster, start_tensorflow, verbose=verbose)
     from vae_gan3d.training.loop import train
 
     with memory_errors_in_one_line():
-        status = train(config, records)
-        if status == 0:
+        status = train(config, records, distribution=distribution)
+        if status == 0 and distribution.is_chief:
             if config.model.kind != "gan":
                 fit_prior_once(config, records)
             print(f"next: python test.py --phase=sample --checkpoint={config.save_path}")
@@ -243,6 +251,7 @@ def _choose_shapes(
     if not model.conditional and any(config.given_classes):
         raise UserError(f"{prefix} was trained without --conditional: leave out --class1 and --class2")
     require_known_shapes(model, choices)
+    say_which_axis_is_up(shapes, config.reading.up_axis)
     return choices
 
 

@@ -1,14 +1,17 @@
 """Training that grows: all that can be refused is refused before TensorFlow is imported."""
 
 import dataclasses
+import os
 
 from vae_gan3d.config import ProgressiveConfig
+from vae_gan3d.device_start import start_devices
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import make_folder
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.run_start import clear_after_a_yes, fit_prior_once, note_other_count, require_same_run
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
+from vae_gan3d.training.cluster import choose_cluster, is_chief
 from vae_gan3d.training.stage_plan import plan_stages
 
 
@@ -30,32 +33,35 @@ def train_progressively(config: ProgressiveConfig, *, verbose: bool) -> int:
     note_other_count(training, records)
     model = dataclasses.replace(training.model, classes=records.classes)
     config = dataclasses.replace(config, training=dataclasses.replace(training, model=model))
-    _prepare_folders(config)
+    cluster = choose_cluster(training.devices, os.environ)
+    _prepare_folders(config, writes=is_chief(cluster))
     stages = plan_stages(config, records.count)
     for stage in stages:
-        require_same_run(stage, records)
+        if is_chief(cluster) or not training.restart:
+            require_same_run(stage, records)
         make_folder(stage.save_path)
         make_folder(stage.logdir)
-    start_tensorflow(verbose=verbose)
+    distribution = start_devices(config.training, cluster, start_tensorflow, verbose=verbose)
     from vae_gan3d.training.stages import first_unfinished, train_stage
 
     with memory_errors_in_one_line():
         for number in range(first_unfinished(stages, records.count), len(stages)):
-            status = train_stage(stages, number, records)
+            status = train_stage(stages, number, records, distribution=distribution)
             if status != 0:
                 return status
-            if training.model.kind != "gan":
+            if training.model.kind != "gan" and distribution.is_chief:
                 fit_prior_once(stages[number], records)
-    print(f"next: python test.py --phase=sample --checkpoint={training.save_path}")
+    if distribution.is_chief:
+        print(f"next: python test.py --phase=sample --checkpoint={training.save_path}")
     return 0
 
 
-def _prepare_folders(config: ProgressiveConfig) -> None:
-    """Refuses a folder with another kind of run, or with other stages, and clears one that is to begin anew."""
+def _prepare_folders(config: ProgressiveConfig, *, writes: bool) -> None:
+    """Refuses a folder with another kind of run, or with other stages; who writes clears one that is to begin anew."""
     save_path = config.training.save_path
     if run_folder.checkpoint_epochs(save_path):
         raise UserError(f"{save_path} holds a run without stages: give another --save_path, or leave out --progressive")
-    if config.training.restart:
+    if config.training.restart and writes:
         folders = [run_folder.stage_folder(save_path, resolution) for resolution in config.resolutions]
         clear_after_a_yes(save_path, folders, assume_yes=config.training.assume_yes)
     other = [stage for stage in run_folder.trained_stages(save_path) if stage not in config.resolutions]

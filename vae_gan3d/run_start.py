@@ -8,13 +8,14 @@ from vae_gan3d.config import TrainingConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training import run_folder
+from vae_gan3d.wording import counted
 
 
 def note_other_count(config: TrainingConfig, records: RecordSet) -> None:
     """Says so where the command line states another count of shapes than the records hold."""
     if config.expected_count not in (None, records.count):
         print(
-            f"note: --len_data={config.expected_count} is ignored: the records hold {records.count} shapes",
+            f"note: --len_data={config.expected_count} is ignored: the records hold {counted(records.count, 'shape')}",
             file=sys.stderr,
         )
 
@@ -52,10 +53,10 @@ def clear_after_a_yes(save_path: pathlib.Path, folders: Sequence[pathlib.Path], 
     if not assume_yes:
         if not sys.stdin.isatty():
             raise UserError(
-                f"--restart would remove the run in {save_path} ({len(found)} files): add --yes to allow it"
+                f"--restart would remove the run in {save_path} ({counted(len(found), 'file')}): add --yes to allow it"
             )
         try:
-            answer = input(f"Remove the run in {save_path} ({len(found)} files) and begin anew? [y/N] ")
+            answer = input(f"Remove the run in {save_path} ({counted(len(found), 'file')}) and begin anew? [y/N] ")
         except EOFError:
             answer = ""
         if answer.strip().lower() not in ("y", "yes"):
@@ -65,12 +66,18 @@ def clear_after_a_yes(save_path: pathlib.Path, folders: Sequence[pathlib.Path], 
 
 
 def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
-    """Fits the prior of the newest checkpoint, unless it has one."""
+    """Fits the prior of the newest checkpoint, unless it has one, and shows its samples on the page of the run."""
+    from vae_gan3d.evaluation.fitted_report import renew_with_samples
     from vae_gan3d.evaluation.prior_fitting import fit_and_store_prior
     from vae_gan3d.evaluation.trained_model import load_model
     from vae_gan3d.training.precision import set_precision
 
     prefix = run_folder.find_checkpoint(config.save_path)
-    if not run_folder.prior_file(prefix).is_file():
-        set_precision("float32")  # as in the test phases
-        fit_and_store_prior(prefix, load_model(prefix, config.model), records, seed=config.seed)
+    if run_folder.prior_file(prefix).is_file():
+        return
+    set_precision("float32")  # as in the test phases
+    model = load_model(prefix, config.model)
+    prior = fit_and_store_prior(prefix, model, records, seed=config.seed)
+    warning = renew_with_samples(config, records, model, prior) if config.report else None
+    if warning:
+        print(warning, file=sys.stderr)

@@ -1,6 +1,36 @@
 """How messages word what they name."""
 
+import difflib
 from collections.abc import Sequence
+
+# As of difflib's ratio, 1 for equal words.
+_LEAST_LIKENESS = 0.65
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number with what it counts: `1 shape`, `2 shapes`.
+
+    Args:
+        count: how many.
+        one: the word for one.
+        many: the word for another number; empty where it is the first with an `s`.
+    """
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
+
+
+def choices_text(word: str, choices: Sequence[str]) -> str:
+    """What to give in place of a word that is none of the choices.
+
+    Args:
+        word: what was given.
+        choices: what can be given, at least one.
+
+    Returns:
+        The choice that the word may mean, where one is near, and all of them.
+    """
+    near = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=_LEAST_LIKENESS)
+    every = ", ".join(choices)
+    return f"did you mean {near[0]}? Give one of {every}" if near else f"give one of {every}"
 
 
 def name_some(names: Sequence[str], most: int = 8) -> str:

@@ -121,6 +121,32 @@ def test_a_phone_shows_it_without_scrolling_sideways(show):
     assert page.locator(SAMPLE).bounding_box()["width"] > 100
 
 
+def touch(page, *gesture):
+    """Fingers that are put down, moved and lifted, by the browser's own protocol: at each moment a place for each."""
+    session = page.context.new_cdp_session(page)
+    for number, places in enumerate([*gesture, ()]):
+        kind = "touchMove" if number and places else "touchEnd" if number else "touchStart"
+        points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def test_one_finger_turns_and_two_zoom(show):
+    page = show(full_page(), viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True)
+    before = look(page, SAMPLE)
+    box = page.locator(SAMPLE).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch(page, *([(x - apart, y - apart / 4), (x + apart, y + apart / 4)] for apart in range(10, 22, 2)))
+    larger = look(page, SAMPLE)
+    # Twice as far apart, so twice as wide and as high.
+    assert drawn_share(larger) > 2 * drawn_share(before)
+    assert page.evaluate("window.visualViewport.scale") == 1
+    assert page.locator(SAMPLE).bounding_box() == box
+    touch(page, *([(x + right, y)] for right in range(-40, 50, 10)))
+    turned = look(page, SAMPLE)
+    assert changed_share(turned, larger) > 0.03
+    assert drawn_share(turned) > 2 * drawn_share(before)
+
+
 def test_every_picture_has_words(show):
     page = show(full_page())
     without = "[...document.querySelectorAll('canvas, svg')].filter((one) => !one.getAttribute('aria-label')).length"

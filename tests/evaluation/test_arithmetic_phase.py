@@ -68,3 +68,14 @@ def test_an_empty_result_is_warned_of(records, tmp_path, capsys, threshold, warn
 def test_the_sheet_is_written(records, tmp_path):
     combine(tmp_path, records, ("0",), ("1",), ("class:table",))
     assert (tmp_path / "arithmetic.png").stat().st_size > 1000
+
+
+def test_single_shapes_that_the_model_does_not_know_are_noted(records, tmp_path, sheets, capsys, monkeypatch):
+    # Nothing is made of the two boxes of which the lower corner is empty: of B, and of the second part of C.
+    generate = VoxelModel.generate
+    monkeypatch.setattr(
+        VoxelModel, "generate", lambda model, latents, labels=None: generate(model, latents * latents[:, :1])
+    )
+    combine(tmp_path, records, ("0", "class:table"), ("2",), ("1", "3"))
+    noted = capsys.readouterr().err.splitlines()[0]
+    assert noted.startswith("note: poor reconstruction of record 2 (IoU 0.00), record 3 (IoU 0.00): train longer")

@@ -61,7 +61,7 @@ def test_a_shape_from_elsewhere_meets_every_record(shapes, tmp_path, monkeypatch
     [(_, grid, name, neighbors, titles)] = calls
     np.testing.assert_array_equal(grid, BOXES[0])
     np.testing.assert_array_equal(neighbors[1], BOXES[[0, 2, 3, 1]])
-    assert (name, titles[0][0], titles[1][1]) == ("mine", "chair 0, cosine 1.00", "table 2, IoU 0.70")
+    assert (name, titles[0][0], titles[1][1]) == ("mine", "chair 0\n1 - cosine 0.000", "table 2\n1 - IoU 0.298")
 
 
 def test_a_set_of_the_shape_alone_is_refused(tmp_path):
@@ -69,3 +69,14 @@ def test_a_set_of_the_shape_alone_is_refused(tmp_path):
     alone = ShapeSet(find_records(str(tmp_path / "one")), 16)
     with pytest.raises(UserError, match="holds no shape but record 0"):
         find_neighbors(make_config(tmp_path, 2), VoxelModel(), choose_shape("0", alone.records), alone, own=0)
+
+
+def test_a_shape_that_the_model_does_not_know_is_noted(shapes, tmp_path, capsys):
+    class Forgetful(VoxelModel):
+        def generate(self, latents, labels=None):
+            return 0 * super().generate(latents)
+
+    find_neighbors(make_config(tmp_path, 2), Forgetful(), choose_shape("0", shapes.records), shapes, own=0)
+    assert capsys.readouterr().err == (
+        "note: poor reconstruction of record 0 (IoU 0.00): train longer, or on shapes like it\n"
+    )

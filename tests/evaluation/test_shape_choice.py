@@ -37,6 +37,16 @@ def test_a_mesh_has_the_resolution_that_is_asked_for(tmp_path):
     assert choice.name == "box"
 
 
+def test_one_of_several_shapes_by_its_number(tmp_path):
+    grids = random_grids(3, 16)
+    np.save(tmp_path / "samples.npy", (0.6 * grids).astype(np.float32))
+    choice = choose_shape(str(tmp_path / "samples.npy:2"), None)
+    np.testing.assert_array_equal(choice.load(16), grids[2])
+    assert choice.name == "samples-2"
+    with pytest.raises(UserError, match=r"samples\.npy: holds 3 shapes: name one by its number"):
+        choose_shape(str(tmp_path / "samples.npy"), None)
+
+
 def test_a_record_by_its_index(tmp_path):
     grids = random_grids(3, 16)
     write_records(tmp_path, grids)

@@ -24,7 +24,10 @@ def test_the_overlap_of_each_reconstruction_is_told(capsys):
     # The second box, from 5 to 14, keeps 3 of its 9 layers.
     latents = find_latents(Halving(), VOXELS, None, ["a", "b"])
     np.testing.assert_array_equal(latents, VOXELS.reshape(2, -1))
-    assert capsys.readouterr().out == "reconstruction of a: IoU 1.000\nreconstruction of b: IoU 0.333\n"
+    said = capsys.readouterr()
+    assert said.out == "reconstruction of a: IoU 1.000\nreconstruction of b: IoU 0.333\n"
+    assert said.err.startswith("note: poor reconstruction of b (IoU 0.33): ")
+    assert "give --project=50" in said.err
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,14 @@
 
 import contextlib
 import http.client
+import select
 import socket
 import threading
 import time
 
 import pytest
 
+from tests.box_explorer import box_app
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer import server as explorer_server
 from vae_gan3d.explorer.server import ExplorerServer
@@ -84,3 +86,27 @@ def test_who_says_nothing_is_given_up(monkeypatch):
     monkeypatch.setattr(explorer_server._Handler, "timeout", 0.1)
     with running(hello) as server, socket.create_connection(("127.0.0.1", server.port), timeout=5) as silent:
         assert silent.recv(100) == b""
+
+
+def send_slowly(server):
+    """A request of 1,000 bytes, one each 20 ms until the server has enough; returns its answer."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as visitor:
+        visitor.sendall(b"POST /api/upload?name=a.mat HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1000):
+                visitor.sendall(b"x")
+                if select.select([visitor], [], [], 0.02)[0]:
+                    answer = visitor.recv(1000)
+                    break
+    return answer
+
+
+def test_who_sends_a_byte_now_and_then_is_given_up(monkeypatch):
+    monkeypatch.setattr(explorer_server._Handler, "sending_timeout", 0.3)
+    with running(box_app()) as server:
+        start = time.monotonic()
+        answer = send_slowly(server)
+        assert 0.2 < time.monotonic() - start < 10  # 20 s, were all bytes sent
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert ask(server, "/explorer.css")

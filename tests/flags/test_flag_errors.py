@@ -25,6 +25,7 @@ def described(parse, word):
         ("--alpha=x: y", "--alpha=x is not possible: give a number"),
         ("--skip_bad=maybe", "--skip_bad=maybe is not possible: give true or false"),
         ("--reconstruction_loss=l1", "--reconstruction_loss=l1 is not known: give one of bce, mse"),
+        ("--map=t-sne", "--map=t-sne is not known: did you mean tsne? Give one of pca, tsne"),
         ("--epochs", "Missing value for flag --epochs"),
     ],
 )

@@ -21,8 +21,8 @@ def reading(name):
 
 @pytest.mark.parametrize(("name", "words"), COMMANDS)
 def test_the_flags_reach_the_configuration(parse, name, words):
-    parse(*words, "--fill=surface", "--up_axis=y")
-    assert reading(name) == ReadOptions(fill="surface", up_axis="y")
+    parse(*words, "--fill=surface", "--up_axis=y", "--margin=4")
+    assert reading(name) == ReadOptions(fill="surface", up_axis="y", margin=4)
 
 
 @pytest.mark.parametrize(("name", "words"), COMMANDS)

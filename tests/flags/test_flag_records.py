@@ -59,11 +59,20 @@ def test_defaults(parse, capsys):
         ("--split_name=x", "split_name", "x"),
         ("--if_train=false", "folder_split", "test"),
         ("--noif_train", "split_name", "test"),
+        ("--runner=beam", "runner", "beam"),
     ],
 )
 def test_each_flag_and_alias(parse, word, field, value):
     parse(*LEAST, word)
     assert getattr(records_config(), field) == value
+
+
+def test_the_options_of_beam_are_parted_as_a_shell_does(parse):
+    parse(*LEAST, "--runner=beam", '--beam_options=--direct_num_workers=2 --name="a b"')
+    assert records_config().beam_options == ("--direct_num_workers=2", "--name=a b")
+    parse(*LEAST, "--runner=beam", '--beam_options=--name="a b')
+    with pytest.raises(UserError, match='--beam_options=--name="a b ends within quotation marks: close them'):
+        records_config()
 
 
 @pytest.mark.parametrize("missing", ["data_dir", "output_dir"])

@@ -9,6 +9,7 @@ from tests.command_lines import TEST, words
 from vae_gan3d.config import ExportConfig, SampleConfig, ShapeFilesConfig, TestConfig
 from vae_gan3d.errors import UserError
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEAST = ("--shape1=A.mat", "--shape2=B.mat")
 
 
@@ -109,6 +110,22 @@ def test_results_go_beside_the_checkpoint(parse, tmp_path):
     assert phase_config("test").output_dir == tmp_path / "interpolation"
     parse(f"--checkpoint={tmp_path}/model.ckpt-3")
     assert phase_config("sample").output_dir == tmp_path / "samples"
+
+
+@pytest.mark.parametrize("checkpoint", ["pretrained", "pretrained/model.ckpt-60", "./docs/../pretrained/"])
+def test_results_of_the_small_weights_do_not_go_into_the_repository(parse, monkeypatch, checkpoint):
+    monkeypatch.chdir(ROOT)
+    parse("--phase=sample", f"--checkpoint={checkpoint}")
+    assert phase_config("test").output_dir == pathlib.Path("runs/pretrained/samples")
+    parse("--phase=sample", f"--checkpoint={checkpoint}", "--output_dir=X")
+    assert phase_config("test").output_dir == pathlib.Path("X")
+
+
+def test_another_folder_of_that_name_is_as_any_other(parse, tmp_path, monkeypatch):
+    (tmp_path / "pretrained").mkdir()
+    monkeypatch.chdir(tmp_path)
+    parse("--phase=sample", "--checkpoint=pretrained")
+    assert phase_config("test").output_dir == pathlib.Path("pretrained/samples")
 
 
 @pytest.mark.parametrize("missing", ["shape1", "shape2"])

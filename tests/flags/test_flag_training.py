@@ -142,9 +142,9 @@ def test_each_flag_and_alias(parse, word, field, value):
     assert found == value
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("bce", 1), ("hinge", 0), ("wgan-gp", 0)])
-def test_r1_belongs_to_bce_unless_it_is_asked_for(parse, kind, expected):
-    parse(*LEAST, f"--adversarial_loss={kind}")
+@pytest.mark.parametrize(("kind", "expected"), [("bce", 1), ("relativistic", 10), ("hinge", 0), ("wgan-gp", 0)])
+def test_r1_belongs_to_some_losses_unless_it_is_asked_for(parse, kind, expected):
+    parse(*LEAST, "--model=gan", f"--adversarial_loss={kind}")
     assert phase_config("train").loss.r1_weight == expected
     parse(*LEAST, "--adversarial_loss=hinge", "--r1_weight=0.5")
     assert phase_config("train").loss.r1_weight == 0.5

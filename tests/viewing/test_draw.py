@@ -35,6 +35,14 @@ def test_every_kind_of_file_gives_the_same_picture(tmp_path, capsys, name, write
     assert first[46:].std() > 0
 
 
+def test_the_picture_of_one_of_several_shapes_does_not_replace_that_of_all(tmp_path):
+    write_npy(tmp_path / "samples.npy", np.stack([GRID, GRID]))
+    (tmp_path / "samples.png").write_text("all")
+    assert main([str(tmp_path / "samples.npy:1")]) == 0
+    assert (tmp_path / "samples.png").read_text() == "all"
+    assert (tmp_path / "samples-1.png").stat().st_size > 1000
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

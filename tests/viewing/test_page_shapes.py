@@ -30,7 +30,7 @@ def test_large_grids_are_pooled_to_64():
     grid[1, 2, 127] = True
     (shape,) = page_shapes([grid], ["a"])
     assert np.argwhere(unpacked(shape)).tolist() == [[0, 1, 63]]
-    assert shape["label"] == "a, 1 voxels of 128³"
+    assert shape["label"] == "a, 1 voxel of 128³"
 
 
 def test_noise_is_pooled_until_a_browser_bears_it():

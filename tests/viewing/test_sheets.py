@@ -62,6 +62,15 @@ def test_titles_labels_and_heading_take_room(tmp_path):
     assert (text[46:, :112] < 128).any()
 
 
+def test_a_title_may_have_two_lines(tmp_path):
+    save_sheet(tmp_path / "plain.png", _blocks(4), columns=2, size=64)
+    save_sheet(tmp_path / "text.png", _blocks(4), columns=2, size=64, titles=["a\nb", "c", "d", ""])
+    plain, text = _pixels(tmp_path / "plain.png"), _pixels(tmp_path / "text.png")
+    # Two lines of 18 under each of two rows; the last one of the sheet stays empty under a title of one line.
+    assert text.shape[0] - plain.shape[0] == 2 * 2 * 18
+    assert [(text[-12 - line * 18 :][:18] < 128).any() for line in (1, 2)] == [False, True]
+
+
 def test_on_an_empty_grid_stands_a_word_and_in_a_blank_place_nothing(tmp_path):
     save_sheet(tmp_path / "sheet.png", [_blocks(1)[0], np.zeros((8, 8, 8)), None], columns=3, size=64)
     picture = _pixels(tmp_path / "sheet.png")

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tests.fakes import random_grids, write_mat
+from tests.fakes import box_grid, random_grids, write_mat
 from tests.solid_shapes import corner_mesh, write_off
 from vae_gan3d.voxels.convert import main
 from vae_gan3d.voxels.grids import pad_grid, resize_grid
@@ -42,6 +42,20 @@ def test_a_mesh_is_read_as_the_options_say(tmp_path):
     assert read_grid(tmp_path / "c.npy").shape == (32, 32, 32)
 
 
+def test_a_mesh_is_written_as_the_options_say(tmp_path):
+    trimesh = pytest.importorskip("trimesh")
+    pytest.importorskip("skimage")
+    grid = box_grid(16, 4, 12)
+    grid[1:3, 1:3, 1:3] = 1
+    write_mat(tmp_path / "a.mat", grid)
+    found = []
+    for words in ([], ["--components=largest", "--size_mm=60"]):
+        assert main([str(tmp_path / "a.mat"), str(tmp_path / "a.stl"), *words]) == 0
+        mesh = trimesh.load(tmp_path / "a.stl", force="mesh")
+        found.append((mesh.body_count, pytest.approx(mesh.extents.max(), rel=1e-4)))
+    assert found == [(2, 100), (1, 60)]
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -49,6 +63,9 @@ def test_a_mesh_is_read_as_the_options_say(tmp_path):
         (["absent.mat", "b.fbx"], "files of type '.fbx' are not written"),
         (["absent.mat", "b.npy", "--resolution=20"], "--resolution"),
         (["absent.mat"], "OUT"),
+        (["absent.mat", "b.npy", "--size_mm=60"], "b.npy is a grid, which takes no --size_mm"),
+        (["absent.mat", "b.stl", "--size_mm=0"], "size 0.0 mm is not possible"),
+        (["absent.mat", "b.stl", "--components=some"], "--components"),
     ],
 )
 def test_mistakes_take_one_line(tmp_path, monkeypatch, capsys, words, reason):

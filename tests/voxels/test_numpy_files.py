@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes import box_grid, random_grids
 from vae_gan3d.errors import UserError
-from vae_gan3d.voxels.numpy_files import read_npz
+from vae_gan3d.voxels.numpy_files import read_npy, read_npz, read_numbered_npy
 
 GRID = random_grids(1, 6)[0]
 
@@ -66,3 +66,30 @@ def test_python_objects_words_and_other_files_are_refused(tmp_path):
     np.save(tmp_path / "c.npy", box_grid(4, 0, 1))
     with pytest.raises(UserError, match="is not a NumPy archive"):
         read_npz(tmp_path / "c.npy")
+
+
+def test_one_of_several_shapes_is_occupied_where_its_probability_is_over_a_half(tmp_path):
+    probabilities = np.stack([np.zeros((4, 4, 4)), np.linspace(0, 1, 64).reshape(4, 4, 4)]).astype(np.float32)
+    np.save(tmp_path / "a.npy", probabilities)
+    # Of the 64 values from 0 to 1 those from 32/63 on.
+    assert np.array_equal(read_numbered_npy(tmp_path / "a.npy", 1).ravel(), np.arange(64) >= 32)
+
+
+@pytest.mark.parametrize(
+    ("array", "number", "reason"),
+    [
+        (np.zeros((2, 4, 4, 4)), None, "holds 2 shapes: name one by its number, as in samples.npy:0"),
+        (np.zeros((1, 4, 4, 4)), None, "holds 1 shape: name one"),
+        (np.zeros((2, 4, 4, 4)), 2, "holds no shape 2: it has 2, counted from 0"),
+        (np.zeros((4, 4, 4)), 0, "holds one shape: leave out :0"),
+        (np.zeros((2, 4)), 0, "is not three-dimensional"),
+        (np.zeros((2, 4, 4, 1000)), 0, "is too large"),
+        (np.full((2, 4, 4, 4), 1.5), 1, "shape 1 holds the value 1.5"),
+        (np.full((2, 4, 4, 4), np.nan), 1, "shape 1 holds the value nan"),
+        (np.full((2, 4, 4, 4), 1j), 0, "holds values of type complex128"),
+    ],
+)
+def test_which_of_several_shapes_must_be_said_and_be_there(tmp_path, array, number, reason):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(UserError, match=reason):
+        read_npy(tmp_path / "a.npy") if number is None else read_numbered_npy(tmp_path / "a.npy", number)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.solid_shapes import corner_mesh
-from vae_gan3d.voxels.orientation import turn_grid, turn_points, usual_up_axis
+from vae_gan3d.voxels.orientation import turn_grid, turn_points, up_axis_line, usual_up_axis
 from vae_gan3d.voxels.voxelize import voxelize
 
 
@@ -23,6 +23,21 @@ from vae_gan3d.voxels.voxelize import voxelize
 )
 def test_the_format_or_the_folder_says_which_axis_is_up(path, axis):
     assert usual_up_axis(pathlib.Path(path)) == axis
+
+
+@pytest.mark.parametrize(
+    ("names", "up_axis", "line"),
+    [
+        (["a.mat", "b.npy", "3", "class:chair"], None, ""),
+        (["a.obj", "b.mat", "c.off"], None, "meshes are read with z up (--up_axis)"),
+        (["a.obj", "b.glb"], "x", "meshes are read with x up (--up_axis)"),
+        (["a.obj", "b.glb", "c.stl"], None, "meshes are read with z up, 1 of 3 with y up (--up_axis)"),
+        (["03001627/1a2b.binvox"], None, ".binvox files are read with y up (--up_axis)"),
+        (["a.ply", "b.binvox"], None, "meshes and .binvox files are read with z up (--up_axis)"),
+    ],
+)
+def test_how_files_are_turned_in_one_line(names, up_axis, line):
+    assert up_axis_line(map(pathlib.Path, names), up_axis) == line
 
 
 @pytest.mark.parametrize("axis", ["x", "y", "z"])

@@ -46,7 +46,7 @@ def test_a_mesh_holds_the_shape(tmp_path, suffix):
     grid[1:15, 6:10, 4:8] = grid[1:5, 6:10, 4:12] = 1
     write_shape(grid, tmp_path / f"a{suffix}")
     read = read_grid(tmp_path / f"a{suffix}", options=ReadOptions(16))
-    assert (read & grid).sum() / (read | grid).sum() > 0.8
+    assert (read & grid).sum() / (read | grid).sum() > 0.95
 
 
 def test_an_empty_grid_has_no_surface(tmp_path):

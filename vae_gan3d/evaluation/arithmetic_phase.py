@@ -1,15 +1,18 @@
 """`--phase=arithmetic`: v = A - B + C with the latents of shapes or of whole classes."""
 
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
 from vae_gan3d.config import ArithmeticConfig
 from vae_gan3d.evaluation.earlier_results import keep_earlier_results
 from vae_gan3d.evaluation.latent_encoding import class_means
-from vae_gan3d.evaluation.latent_terms import LatentTerm
+from vae_gan3d.evaluation.latent_terms import CLASS_MARK, LatentTerm
 from vae_gan3d.evaluation.model_labels import model_labels, shape_labels
+from vae_gan3d.evaluation.poor_reconstructions import note_poor_reconstructions
 from vae_gan3d.evaluation.shape_files import write_shape_files
+from vae_gan3d.evaluation.shape_latents import reconstruction_overlaps
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.files import atomic_path
 from vae_gan3d.records.record_set import RecordSet
@@ -42,10 +45,12 @@ def combine_shapes(
     resolution = model.config.resolution
     originals = [[shape.load(resolution) for shape in term.shapes] for term in terms]
     means = class_means(model, records, {name for term in terms for name in term.classes}) if records else {}
+    encoded = [_encode(model, term, grids) for term, grids in zip(terms, originals, strict=True)]
+    _note_poor_shapes(config, model, terms, originals, encoded)
     latents = np.stack(
         [
-            np.mean([*_encode(model, term, grids), *(means[name] for name in term.classes)], axis=0)
-            for term, grids in zip(terms, originals, strict=True)
+            np.mean([*of_shapes, *(means[name] for name in term.classes)], axis=0)
+            for term, of_shapes in zip(terms, encoded, strict=True)
         ]
     )
     shares = np.stack([_class_shares(model, term) for term in terms]) if model.config.conditional else None
@@ -74,6 +79,26 @@ def _encode(model: TrainedModel, term: LatentTerm, grids: list[np.ndarray]) -> n
     if not grids:
         return np.empty((0, model.config.latent_size), np.float32)
     return model.encode(np.stack(grids), shape_labels(model.config, term.shapes))
+
+
+def _note_poor_shapes(
+    config: ArithmeticConfig,
+    model: TrainedModel,
+    terms: Sequence[LatentTerm],
+    originals: Sequence[list[np.ndarray]],
+    encoded: Sequence[np.ndarray],
+) -> None:
+    """Names the single shapes that come back badly."""
+    texts = [text for text in (*config.start, *config.minus, *config.plus) if not text.startswith(CLASS_MARK)]
+    overlaps = [
+        reconstruction_overlaps(
+            model, latents, np.stack(grids), shape_labels(model.config, term.shapes), config.threshold
+        )
+        for term, grids, latents in zip(terms, originals, encoded, strict=True)
+        if grids
+    ]
+    if overlaps:
+        note_poor_reconstructions(texts, np.concatenate(overlaps))
 
 
 def _class_shares(model: TrainedModel, term: LatentTerm) -> np.ndarray:

@@ -23,6 +23,7 @@ from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.files import write_text
 from vae_gan3d.records.record_sources import read_sources
+from vae_gan3d.wording import counted
 
 METRICS_NAME = "metrics.json"
 TABLE_NAME = "metrics.txt"
@@ -186,8 +187,8 @@ def _notes(evaluation: Evaluation, metrics: dict[str, Any], refusal: str | None)
     sizes = metrics["sizes"]
     if sizes.get("bound_shapes", count) < count:
         notes.append(
-            f"the bound is of {sizes['bound_shapes']} shapes, as there are no more training shapes: its coverage and "
-            f"MMD are not those of {count}"
+            f"the bound is of {counted(sizes['bound_shapes'], 'shape')}, as there are no more training shapes: its "
+            f"coverage and MMD are not those of {count}"
         )
     return [f"note: {note}" for note in notes]
 
@@ -195,10 +196,10 @@ def _notes(evaluation: Evaluation, metrics: dict[str, Any], refusal: str | None)
 def _write_table(evaluation: Evaluation, metrics: dict[str, Any], notes: list[str]) -> None:
     """The table with a headline and notes, to the terminal and a file."""
     sizes, side = metrics["sizes"], evaluation.model.config.resolution
-    reconstructed = "" if metrics["iou"] is None else f"{evaluation.test.count} test shapes reconstructed; "
+    reconstructed = "" if metrics["iou"] is None else f"{counted(evaluation.test.count, 'test shape')} reconstructed; "
     headline = (
-        f"{evaluation.checkpoint}, {side}^3: {reconstructed}{sizes['samples']} samples of the {metrics['prior']} prior "
-        f"against {sizes['test_shapes']} test shapes; seed {metrics['seed']}"
+        f"{evaluation.checkpoint}, {side}^3: {reconstructed}{counted(sizes['samples'], 'sample')} of the "
+        f"{metrics['prior']} prior against {counted(sizes['test_shapes'], 'test shape')}; seed {metrics['seed']}"
     )
     text = "\n".join([headline, "", metrics_table(metrics), *([""] if notes else []), *notes])
     print(text)

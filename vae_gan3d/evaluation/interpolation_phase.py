@@ -16,6 +16,7 @@ from vae_gan3d.viewing.render import DEFAULT_COLOR
 from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_sheet
 from vae_gan3d.viewing.turning import save_turning_sheet, some_of
 from vae_gan3d.voxels.text_slices import write_text_slices
+from vae_gan3d.wording import counted
 
 _PIXELS_A_SHAPE = 240
 _COLUMNS = 8
@@ -71,7 +72,7 @@ def interpolate_shapes(
     if config.files.gif:
         _draw_turning(config, alphas, results)
     _write_files(config, alphas, results, reconstructions)
-    print(f"wrote {len(alphas)} shape{'s' if len(alphas) > 1 else ''} to {config.output_dir}")
+    print(f"wrote {counted(len(alphas), 'shape')} to {config.output_dir}")
 
 
 def _mix(config: TestConfig, points: np.ndarray, mix: Mix) -> np.ndarray:

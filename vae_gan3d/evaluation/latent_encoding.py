@@ -10,6 +10,7 @@ from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.wording import counted
 
 _BLOCK = 128
 _SECONDS_WITHOUT_A_BAR = 5
@@ -60,5 +61,5 @@ def class_means(model: TrainedModel, records: RecordSet, names: Collection[str])
         if not len(numbers):
             raise UserError(f"class:{name}: {records.files[0]} holds no shape of this class: give another class or set")
         means[name] = encode_shapes(model, shapes, numbers).mean(axis=0)
-        print(f"class {name}: the mean latent of {len(numbers)} shape{'s' if len(numbers) > 1 else ''}")
+        print(f"class {name}: the mean latent of {counted(len(numbers), 'shape')}")
     return means

@@ -15,6 +15,7 @@ from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.files import write_text
 from vae_gan3d.viewing.scatter import save_scatter
+from vae_gan3d.wording import counted
 
 _LEAST_SHAPES = 3
 
@@ -33,7 +34,8 @@ def map_shapes(config: MapConfig, model: TrainedModel, shapes: ShapeSet) -> None
         UserError: there are too few shapes, their latents are equal or not finite, or a file cannot be written.
     """
     if shapes.count < _LEAST_SHAPES:
-        raise UserError(f"{shapes.records.files[0]} holds {shapes.count} shapes: a map needs {_LEAST_SHAPES} or more")
+        found = f"{shapes.records.files[0]} holds {counted(shapes.count, 'shape')}"
+        raise UserError(f"{found}: a map needs {_LEAST_SHAPES} or more")
     numbers = evenly_spread(shapes.count, config.max_shapes)
     latents = encode_shapes(model, shapes, numbers)
     if not np.isfinite(latents).all():

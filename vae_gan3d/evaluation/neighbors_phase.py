@@ -10,12 +10,15 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.earlier_results import keep_earlier_results
 from vae_gan3d.evaluation.metrics_file import write_metrics
 from vae_gan3d.evaluation.model_labels import shape_labels
+from vae_gan3d.evaluation.poor_reconstructions import note_poor_reconstructions
 from vae_gan3d.evaluation.shape_choice import ShapeChoice
+from vae_gan3d.evaluation.shape_latents import reconstruction_overlaps
 from vae_gan3d.evaluation.shape_neighbors import distances_to, nearest
 from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.records.record_sources import read_sources
 from vae_gan3d.viewing.latent_sheets import save_neighbors
+from vae_gan3d.wording import counted
 
 _MEASURES = {"latents": "nearest by latent distance, 1 - cosine", "voxels": "nearest by voxel distance, 1 - IoU"}
 _HEADER = ("record", "class", "latents", "voxels", "file")
@@ -42,11 +45,14 @@ def find_neighbors(
         raise UserError(f"{shapes.records.files[0]} holds no shape but {choice.name}: give records of more shapes")
     grid = choice.load(model.config.resolution)
     labels = shape_labels(model.config, [choice])
+    given = grid[np.newaxis]
+    overlap = reconstruction_overlaps(model, model.encode(given, labels), given, labels)
+    note_poor_reconstructions([config.shape], overlap)
     distances = dict(zip(_MEASURES, distances_to(model, grid, shapes, labels), strict=True))
     numbers = {measure: nearest(distances[measure], config.count, excluded=own) for measure in _MEASURES}
     found = {measure: _describe(shapes, numbers[measure], distances) for measure in _MEASURES}
     for measure, title in _MEASURES.items():
-        print(f"{title}, to {choice.name} of {shapes.count} shapes\n{_table(found[measure])}\n")
+        print(f"{title}, to {choice.name} of {counted(shapes.count, 'shape')}\n{_table(found[measure])}\n")
     keep_earlier_results(config.output_dir, ("neighbors.*",))
     write_metrics(
         config.output_dir / "neighbors.json",
@@ -105,6 +111,6 @@ def _table(entries: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _title(entry: Mapping[str, Any], measure: str) -> str:
-    """A line under a neighbour's picture."""
+    """Two lines under a neighbour's picture."""
     likeness, distance = ("cosine", "latent_distance") if measure == "latents" else ("IoU", "voxel_distance")
-    return f"{entry['class']} {entry['index']}, {likeness} {1 - entry[distance]:.2f}"
+    return f"{entry['class']} {entry['index']}\n1 - {likeness} {entry[distance]:.3f}"

@@ -12,6 +12,7 @@ import numpy as np
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
 from vae_gan3d.files import atomic_path
+from vae_gan3d.wording import counted
 
 PRIOR_FORMAT = "vae_gan3d.prior"
 PRIOR_SCHEMA = 1
@@ -156,9 +157,8 @@ class MixturePrior:
         """Shapes, classes and sizes in a few words."""
         sizes = [len(mixture.weights) for mixture in self.fitted.values()]
         least, most = min(sizes), max(sizes)
-        components = f"{least} component{'s' * (least > 1)}" if least == most else f"{least} to {most} components"
-        shapes = sum(self.counts)
-        return f"{shapes} shape{'s' * (shapes > 1)}: {len(sizes)} class{'es' * (len(sizes) > 1)}, {components}"
+        components = counted(least, "component") if least == most else f"{least} to {most} components"
+        return f"{counted(sum(self.counts), 'shape')}: {counted(len(sizes), 'class', 'classes')}, {components}"
 
     def require_classes(self, classes: Sequence[str]) -> None:
         """Refuses classes that have no mixture.

@@ -15,6 +15,7 @@ from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.files import atomic_path
 from vae_gan3d.viewing.sheets import save_sheet
 from vae_gan3d.viewing.turning import save_turning_sheet, some_of
+from vae_gan3d.wording import counted
 
 
 def sample_shapes(config: SampleConfig, model: TrainedModel, prior: LatentPrior) -> None:
@@ -53,7 +54,7 @@ def sample_shapes(config: SampleConfig, model: TrainedModel, prior: LatentPrior)
         )
     counts = [f"{names.count(name)} {name}" for name in dict.fromkeys(names)] if names else []
     drawn = f" ({', '.join(counts)})" if counts else ""
-    print(f"wrote {config.count} shapes{drawn} to {config.output_dir}, drawn in samples.png")
+    print(f"wrote {counted(config.count, 'shape')}{drawn} to {config.output_dir}, drawn in samples.png")
 
 
 def _draw(config: SampleConfig, samples: np.ndarray, names: list[str] | None) -> None:

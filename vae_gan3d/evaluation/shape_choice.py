@@ -2,12 +2,15 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Iterable
 
 import numpy as np
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.voxels.grids import pad_grid, resize_grid
+from vae_gan3d.voxels.numbered_shapes import shape_stem
+from vae_gan3d.voxels.orientation import up_axis_line
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.reader_process import read_one
 
@@ -63,7 +66,7 @@ def choose_shape(
     """Finds the shape that a flag such as `--shape1` names.
 
     Args:
-        text: a path, or a whole number.
+        text: a path, with the number of a shape where the file holds several (`samples.npy:3`), or a whole number.
         records: where whole numbers count, or None.
         class_name: the class that a file is said to be of, or empty.
         reading: how a file is read; a mesh at the resolution that is named there.
@@ -83,6 +86,18 @@ def choose_shape(
     return ShapeChoice(shape_name(text), None, records, int(text))
 
 
+def say_which_axis_is_up(shapes: Iterable[str], up_axis: str | None) -> None:
+    """Says on the terminal how the meshes among some shapes are turned, in one line; nothing where there is none.
+
+    Args:
+        shapes: as the command line names them.
+        up_axis: the axis that was asked for, or None.
+    """
+    line = up_axis_line(map(pathlib.Path, shapes), up_axis)
+    if line:
+        print(line)
+
+
 def shape_name(text: str) -> str:
     """How pictures and messages call the shape that a path or a whole number names."""
-    return f"record {text}" if text.isdecimal() else pathlib.Path(text).stem
+    return f"record {text}" if text.isdecimal() else shape_stem(pathlib.Path(text))

@@ -2,7 +2,7 @@
 
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from vae_gan3d.voxels.mesh_files import check_mesh_file, placed_mesh, write_mesh
 from vae_gan3d.voxels.mesh_packages import require_mesh_packages
 from vae_gan3d.voxels.surface import surface_mesh
 from vae_gan3d.voxels.writers import write_shape
+from vae_gan3d.wording import counted, name_some
 
 
 def require_writable(files: ShapeFilesConfig) -> None:
@@ -73,7 +74,7 @@ def write_shape_files(
     """
     if not files.formats:
         return
-    empty, broken, shares = [], [], []
+    empty, broken, shares = [], [], {}
     for name, shape in progress_bar(list(zip(names, shapes, strict=True)), desc="shapes", unit="shape", leave=False):
         occupied = shape > threshold
         if not occupied.any():
@@ -83,7 +84,7 @@ def write_shape_files(
             write_shape(occupied.astype(np.uint8), folder / f"{name}.{extension}")
         if files.mesh_formats:
             share, bad = _write_meshes(folder, name, shape, files, threshold)
-            shares.append(share)
+            shares[name] = share
             broken += bad
     _report(len(names), files, empty, broken, shares, threshold)
 
@@ -112,18 +113,19 @@ def _report(
     files: ShapeFilesConfig,
     empty: Sequence[str],
     broken: Sequence[str],
-    shares: Sequence[float],
+    shares: Mapping[str, float],
     threshold: float,
 ) -> None:
     """Says how many files there are, and what a user should know of them."""
     written = count - len(empty)
     closed = f"; every mesh is closed and {files.size_mm:g} mm long" if shares and not broken else ""
-    print(f"wrote {written} {'shape' if written == 1 else 'shapes'} as {', '.join(files.formats)}{closed}")
-    cut = [1 - share for share in shares if share < 1]
-    if cut:
+    print(f"wrote {counted(written, 'shape')} as {', '.join(files.formats)}{closed}")
+    lost = {name: 1 - share for name, share in shares.items() if share < 1}
+    if lost:
+        most_first = sorted(lost, key=lambda name: -lost[name])
         print(
-            f"note: {len(cut)} of {written} meshes are the largest of several pieces; what was left out is at most "
-            f"{max(cut):.1%} of the volume: --components=all keeps it",
+            f"note: of {len(lost)} of {counted(written, 'shape')} the meshes hold the largest piece alone; left out of "
+            f"the volume: {name_some([f'{name} {lost[name]:.1%}' for name in most_first])}; --components=all keeps it",
             file=sys.stderr,
         )
     if empty:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
 from vae_gan3d.config import ShapeFilesConfig
@@ -49,6 +49,8 @@ _MOST_STEPS = 10.0
 _NEIGHBORS = 4
 _FRAME_SAMPLES = 12
 _WAITING_FOR_THE_MODEL = 63
+# Files that are on their way here, all of which lie in memory.
+_RECEIVED_AT_ONCE = 32
 _FILES_AT_ONCE = 2
 _WAITING_FOR_FILES = 14
 
@@ -90,6 +92,7 @@ class ExplorerApp:
         self._explorer = explorer
         self._options = options
         self._model_slots = Slots(1, _WAITING_FOR_THE_MODEL)
+        self._receiving_slots = Slots(_RECEIVED_AT_ONCE, 0)
         self._file_slots = Slots(_FILES_AT_ONCE, _WAITING_FOR_FILES)
         self._generator = np.random.default_rng(options.seed)
         self._directions = explorer.main_directions
@@ -126,6 +129,8 @@ class ExplorerApp:
             return _refusal(400, " ".join(str(error).split()))
         except BusyError:
             return _refusal(503, "too many visitors ask at once: try again in a moment")
+        except ClientDisconnected:
+            return _refusal(408, "what was sent did not arrive in time: send a smaller file, or try again")
         except RequestEntityTooLarge:
             return _refusal(413, f"the file is too large: give one of at most {self._options.upload_mb} MB")
         except HTTPException as error:
@@ -195,8 +200,10 @@ class ExplorerApp:
         reading = dataclasses.replace(self._options.reading, up_axis=up_axis or self._options.reading.up_axis)
         name = request.args.get("name", "")
         self._explorer.require_encoder()
-        with self._file_slots.turn():
-            grid = read_upload(request.get_data(cache=False), name, reading)
+        with self._receiving_slots.turn():
+            contents = request.get_data(cache=False)
+            with self._file_slots.turn():
+                grid = read_upload(contents, name, reading)
         with self._model_slots.turn():
             point = self._explorer.encode(grid, request.args.get("class", ""))
         return self._end(point, name[-80:], grid)

@@ -1,5 +1,6 @@
 """The explorer's server: threads, of which there are only so many, behind one address."""
 
+import io
 import os
 import socket
 import threading
@@ -9,15 +10,25 @@ from typing import Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from vae_gan3d.errors import UserError
+from vae_gan3d.explorer.prompt_reader import PromptReader
 
 _MOST_CONNECTIONS = 128
 _SILENT_SECONDS = 30
+_SENDING_SECONDS = 30
 
 
 class _Handler(WSGIRequestHandler):
-    """Says nothing of every request, and gives up those who say nothing."""
+    """Says nothing of every request, and gives up those who say nothing, or say it too slowly."""
 
     timeout = _SILENT_SECONDS
+    sending_timeout = _SENDING_SECONDS
+
+    def setup(self) -> None:
+        """Reads what a visitor sends, one request a connection, within its time."""
+        super().setup()
+        self.rfile.close()
+        prompt = PromptReader(self.connection, silence=self.timeout, whole=self.sending_timeout)
+        self.rfile = io.BufferedReader(prompt)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Keeps the terminal for what matters."""

@@ -8,6 +8,7 @@ from vae_gan3d.config import SEARCHABLE, TuneConfig
 from vae_gan3d.files import write_text
 from vae_gan3d.tuning.search_space import parameter_flags
 from vae_gan3d.viewing.trial_plot import PlottedTrial, save_trials
+from vae_gan3d.wording import counted
 
 if TYPE_CHECKING:
     import optuna
@@ -65,8 +66,8 @@ def best_flags(config: TuneConfig, best: "optuna.trial.FrozenTrial") -> str:
     searched = {name: best.params[name] for name in SEARCHABLE if name in best.params}
     base = [line for line in config.base_flags if line.partition("=")[0].removeprefix("--") not in searched]
     comment = (
-        f"# {config.objective} {best.value:.4f} after {config.trial_epochs} epochs at most, of trial {best.number}: "
-        f"python train.py --flagfile={BEST_NAME} --save_path=RUN"
+        f"# {config.objective} {best.value:.4f} after {counted(config.trial_epochs, 'epoch')} at most, "
+        f"of trial {best.number}: python train.py --flagfile={BEST_NAME} --save_path=RUN"
     )
     return "\n".join([comment, *base, *parameter_flags(searched)]) + "\n"
 

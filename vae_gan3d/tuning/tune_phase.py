@@ -15,6 +15,7 @@ from vae_gan3d.tuning.objective import Objective
 from vae_gan3d.tuning.results import BEST_NAME, best_trial, describe_trial, write_results
 from vae_gan3d.tuning.study import open_study, require_optuna
 from vae_gan3d.tuning.trial_runner import TrialFailed, TrialStopped
+from vae_gan3d.wording import counted
 
 
 def tune(config: TuneConfig) -> int:
@@ -35,13 +36,14 @@ def tune(config: TuneConfig) -> int:
     make_folder(config.output_dir)
     study = open_study(config)
     before = len(study.get_trials(deepcopy=False))
+    beginning = f"on from {counted(before, 'trial')}" if before else "a new study"
     print(
-        f"{f'on from {before} trials' if before else 'a new study'} in {config.output_dir}: {config.trials} trials of "
-        f"{config.trial_epochs} epochs at most on {records.count} shapes, by {config.objective}; "
+        f"{beginning} in {config.output_dir}: {counted(config.trials, 'trial')} of "
+        f"{counted(config.trial_epochs, 'epoch')} at most on {counted(records.count, 'shape')}, by {config.objective}; "
         f"searched: {', '.join(config.search)}"
     )
     _note_what_has_no_effect(config, records)
-    with stop_request() as stop, progress_bar(total=config.trials, unit="trial") as bar:
+    with stop_request("stopping this trial") as stop, progress_bar(total=config.trials, unit="trial") as bar:
         objective = Objective(config, stopping=lambda: bool(stop))
         for _ in range(config.trials):
             study.optimize(objective, n_trials=1, catch=(TrialFailed, TrialStopped))
@@ -90,7 +92,8 @@ def _note_what_has_no_effect(config: TuneConfig, records: RecordSet) -> None:
     searched = {"d_learning_rate", "adversarial_weight"} & set(config.search)
     if searched and run.model.kind == "vae_gan" and steps <= run.loss.adversarial_warmup:
         print(
-            f"note: {steps} steps of {run.batch_size} end before --adversarial_warmup={run.loss.adversarial_warmup}, "
-            f"so {' and '.join(sorted(searched))} may change nothing: give a lower one, or more --trial_epochs",
+            f"note: {counted(steps, 'step')} of {run.batch_size} end before "
+            f"--adversarial_warmup={run.loss.adversarial_warmup}, so {' and '.join(sorted(searched))} may "
+            "change nothing: give a lower one, or more --trial_epochs",
             file=sys.stderr,
         )

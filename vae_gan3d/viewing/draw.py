@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from vae_gan3d.command_line import OneLineParser
 from vae_gan3d.errors import UserError
 from vae_gan3d.viewing.sheets import save_sheet
+from vae_gan3d.voxels.numbered_shapes import shape_stem
 from vae_gan3d.voxels.reader_process import read_one
 
 _PIXELS = 240
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         options = _make_parser().parse_args(arguments)
-        picture = options.picture or options.file.with_suffix(".png")
+        picture = options.picture or options.file.with_name(f"{shape_stem(options.file)}.png")
         if picture.suffix.lower() != ".png":
             raise UserError(f"{picture}: pictures are written as PNG: give a name that ends in .png")
         grid = read_one(options.file)
@@ -43,7 +44,7 @@ def _make_parser() -> argparse.ArgumentParser:
         description="Draws one shape file as a PNG picture.",
         allow_abbrev=False,
     )
-    parser.add_argument("file", type=pathlib.Path, metavar="FILE", help="a grid, text slices or a mesh")
+    parser.add_argument("file", type=pathlib.Path, metavar="FILE", help="a grid, text slices or a mesh; samples.npy:3")
     parser.add_argument(
         "picture",
         type=pathlib.Path,

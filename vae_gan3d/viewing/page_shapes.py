@@ -40,7 +40,7 @@ def _page_shape(grid: np.ndarray, label: str) -> dict[str, Any]:
     return {
         "side": len(pooled),
         "bits": base64.b64encode(np.packbits(pooled.astype(bool)).tobytes()).decode(),
-        "label": f"{label}, {count:,} voxels of {len(grid)}³" if count else f"{label}, empty",
+        "label": f"{label}, {count:,} voxel{'s' * (count > 1)} of {len(grid)}³" if count else f"{label}, empty",
     }
 
 

@@ -7,8 +7,8 @@ from vae_gan3d.viewing.measures import BOUND_MEANING, Measure
 from vae_gan3d.viewing.page import escaped
 
 _HOW_TO_TURN = (
-    "Drag a shape to turn all of them; Ctrl and the wheel zoom; a double click turns them back. With the keys: Tab, "
-    "then the arrows, + and −, Home."
+    "Drag a shape to turn all of them; Ctrl and the wheel, or two fingers, zoom; a double click turns them back. "
+    "With the keys: Tab, then the arrows, + and −, Home."
 )
 
 

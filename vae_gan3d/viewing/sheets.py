@@ -46,7 +46,7 @@ def save_sheet(
         voxels: K grids `[N, N, N]`, as an array `[K, N, N, N]` or a sequence; see `render_voxels`. A grid without an
             occupied voxel is drawn as the word "empty"; in the place of a None nothing stands.
         columns: grids a row; None makes the sheet about square.
-        titles: K short texts under the pictures; long ones are cut.
+        titles: K short texts under the pictures, of one line or more; long lines are cut.
         title: a line over the sheet.
         row_labels: a text at the left of every row.
         size: rows and columns of one picture in pixels before the border is cut off, 16 to 1024.
@@ -215,7 +215,8 @@ def lay_out(
     """
     count, high, wide, _ = pictures.shape
     rows = math.ceil(count / columns)
-    step_x, step_y = wide + _GAP, high + _GAP + (_TEXT_LINE if titles else 0)
+    lines = max((title.count("\n") + 1 for title in titles or ()), default=0)
+    step_x, step_y = wide + _GAP, high + _GAP + lines * _TEXT_LINE
     left, top = _MARGIN + (_LABEL_WIDTH if row_labels else 0), _MARGIN + (_HEADER if title else 0)
     width, height = left + columns * step_x - _GAP + _MARGIN, top + rows * step_y - _GAP + _MARGIN
     canvas = np.full((height, width, 3), 255, np.uint8)
@@ -227,8 +228,9 @@ def lay_out(
         if place not in blank and (picture == 255).all():
             _put(figure, x + wide / 2, y + high / 2, "empty", size=8, ha="center")
         if titles:
-            text = _shorten(titles[place], wide // 6)
-            _put(figure, x + wide / 2, y + high + _TEXT_LINE / 2, text, size=8, ha="center")
+            for number, line in enumerate(titles[place].split("\n")):
+                below = y + high + (number + 0.5) * _TEXT_LINE
+                _put(figure, x + wide / 2, below, _shorten(line, wide // 6), size=8, ha="center")
     for row, label in enumerate(row_labels or ()):
         _put(figure, left - 10, top + row * step_y + high / 2, _shorten(label, _LABEL_WIDTH // 7), size=9, ha="right")
     if title:

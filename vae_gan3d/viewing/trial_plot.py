@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vae_gan3d.files import atomic_path, make_folder
+from vae_gan3d.wording import counted
 
 _DPI = 120
 _COLUMNS = 3
@@ -72,7 +73,8 @@ def save_trials(
     for panel in panels[1 + len(names) :]:
         panel.set_visible(False)
     chosen = trials[best]
-    figure.suptitle(f"{len(trials)} trials, the best one is number {chosen.number}: {objective} {chosen.value:.4f}")
+    found = f"{counted(len(trials), 'trial')}, the best one is number {chosen.number}"
+    figure.suptitle(f"{found}: {objective} {chosen.value:.4f}")
     make_folder(path.parent)
     with atomic_path(path) as temporary:
         FigureCanvasAgg(figure).print_png(str(temporary))

@@ -9,8 +9,9 @@ from vae_gan3d.command_line import OneLineParser
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import make_folder
 from vae_gan3d.voxels.grids import RESOLUTIONS, pad_grid, resize_grid
+from vae_gan3d.voxels.mesh_options import COMPONENTS, DEFAULT_MESH, MeshOptions
 from vae_gan3d.voxels.mesh_reader import is_mesh
-from vae_gan3d.voxels.read_options import DEFAULT_MESH_RESOLUTION, FILLS, UP_AXES, ReadOptions
+from vae_gan3d.voxels.read_options import DEFAULT_MARGIN, DEFAULT_MESH_RESOLUTION, FILLS, UP_AXES, ReadOptions
 from vae_gan3d.voxels.reader_process import read_one
 from vae_gan3d.voxels.readers import EXTENSIONS
 from vae_gan3d.voxels.writers import require_writable, write_shape
@@ -28,18 +29,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _make_parser().parse_args(arguments)
         require_writable(options.target)
-        resolution = options.resolution or DEFAULT_MESH_RESOLUTION
-        grid = read_one(options.source, options=ReadOptions(resolution, options.fill, options.up_axis))
+        mesh = _mesh_options(options)
+        reading = ReadOptions(fill=options.fill, up_axis=options.up_axis, margin=options.margin)
+        reading = reading.at(options.resolution)
+        grid = read_one(options.source, options=reading)
         if options.resolution and not is_mesh(options.source):
             grid = resize_grid(pad_grid(grid), options.resolution)
         make_folder(options.target.parent)
-        write_shape(grid, options.target)
+        write_shape(grid, options.target, mesh)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     side = grid.shape[0]
     print(f"{options.source}: {side}x{side}x{side}, {grid.mean():.2%} occupied; written as {options.target}")
     return 0
+
+
+def _mesh_options(options: argparse.Namespace) -> MeshOptions:
+    """What is asked of a mesh.
+
+    Raises:
+        UserError: it is not possible, or no mesh is written.
+    """
+    given = {name: getattr(options, name) for name in ("components", "size_mm") if getattr(options, name) is not None}
+    if given and not is_mesh(options.target):
+        flags = " and no ".join(f"--{name}" for name in given)
+        raise UserError(f"{options.target} is a grid, which takes no {flags}: leave it out, or write a mesh")
+    try:
+        return MeshOptions(**given)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -61,13 +80,30 @@ def _make_parser() -> argparse.ArgumentParser:
         "--fill",
         choices=FILLS,
         default="solid",
-        help="what of a mesh is occupied: all that it touches and holds, all that it touches, or the voxels whose "
-        "middles lie within, for closed meshes (default: %(default)s)",
+        help="what of a mesh is occupied: the body, or the voxels alone that its faces touch (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--margin",
+        type=int,
+        choices=range(1, 33),
+        default=DEFAULT_MARGIN,
+        metavar="VOXELS",
+        help="what stays empty at both ends of a mesh's longest side (default: %(default)s)",
     )
     parser.add_argument(
         "--up_axis",
         choices=UP_AXES,
         help="the axis that points up in a mesh or .binvox file (default: z; y of .glb and in ShapeNetCore's folders)",
+    )
+    parser.add_argument(
+        "--components",
+        choices=COMPONENTS,
+        help=f"the bodies of a shape in a mesh that is written (default: {DEFAULT_MESH.components})",
+    )
+    parser.add_argument(
+        "--size_mm",
+        type=float,
+        help=f"the longest side of a mesh that is written, in millimetres (default: {DEFAULT_MESH.size_mm:g})",
     )
     return parser
 

@@ -11,12 +11,15 @@ import numpy as np
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.cubes import check_sides
 from vae_gan3d.voxels.grids import check_type
+from vae_gan3d.wording import counted
 
 # Of an archive with several arrays, the first of these that is there.
 GRID_KEYS = ("voxels", "instance", "grid", "arr_0")
 _NPY_MARK = b"\x93NUMPY"
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _LISTED_KEYS = 10
+_DIMENSIONS_OF_SEVERAL = 4
+_OCCUPIED_ABOVE = 0.5
 
 
 def read_npy(path: pathlib.Path) -> np.ndarray:
@@ -26,8 +29,37 @@ def read_npy(path: pathlib.Path) -> np.ndarray:
         UserError: it is no such file, no grid, or holds Python objects; the message does not name the file.
     """
     with open(path, "rb") as file:
-        _read_header(file)
+        shape, _, _ = _read_header(file)
+    _refuse_several(shape)
+    check_sides(shape)
     return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def read_numbered_npy(path: pathlib.Path, number: int) -> np.ndarray:
+    """Reads one grid of a `.npy` file of several, such as the phases write.
+
+    Args:
+        path: of an array `[N, X, Y, Z]`, 0 and 1 or probabilities.
+        number: of the grid, from 0.
+
+    Returns:
+        `[X, Y, Z]` bool, occupied above 0.5.
+
+    Raises:
+        UserError: it is no such file, holds no such grid, or other numbers; the message does not name the file.
+    """
+    with open(path, "rb") as file:
+        shape, _, _ = _read_header(file)
+    check_sides(shape[1:] if len(shape) == _DIMENSIONS_OF_SEVERAL else shape)
+    if len(shape) != _DIMENSIONS_OF_SEVERAL:
+        raise UserError(f"holds one shape: leave out :{number}")
+    if number >= shape[0]:
+        raise UserError(f"holds no shape {number}: it has {shape[0]}, counted from 0")
+    grid = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)[number])
+    wrong = grid[~((grid >= 0) & (grid <= 1))]
+    if wrong.size:
+        raise UserError(f"shape {number} holds the value {wrong[0]}; a grid holds 0 and 1, or probabilities")
+    return grid > _OCCUPIED_ABOVE
 
 
 def read_npz(path: pathlib.Path) -> np.ndarray:
@@ -41,6 +73,7 @@ def read_npz(path: pathlib.Path) -> np.ndarray:
     """
     with _open_array(path) as file:
         shape, fortran_order, dtype = _read_header(file)
+        check_sides(shape)
         size = int(np.prod(shape)) * dtype.itemsize
         data = file.read(size)
     if len(data) != size:
@@ -72,5 +105,10 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     if dtype.hasobject:
         raise UserError("holds Python objects, which are not read; save the grid as numbers")
     check_type(dtype)
-    check_sides(shape)
     return shape, fortran_order, dtype
+
+
+def _refuse_several(shape: tuple[int, ...]) -> None:
+    """Says how one of several grids is named."""
+    if len(shape) == _DIMENSIONS_OF_SEVERAL:
+        raise UserError(f"holds {counted(shape[0], 'shape')}: name one by its number, as in samples.npy:0")

@@ -1,9 +1,12 @@
 """Which way is up: turning meshes and grids so that their last axis points up, as in 3D ShapeNets."""
 
+import collections
 import pathlib
+from collections.abc import Iterable
 
 import numpy as np
 
+from vae_gan3d.voxels.mesh_reader import is_mesh
 from vae_gan3d.voxels.synsets import is_synset
 
 # For each axis that points up in a file: the file's axes that become x, y and z, and the one of those that is reversed.
@@ -27,6 +30,32 @@ def usual_up_axis(path: pathlib.Path) -> str:
     """
     folders = path.absolute().parent.parts[-3:]
     return "y" if path.suffix.lower() == ".glb" or any(map(is_synset, folders)) else "z"
+
+
+def has_up_axis(path: pathlib.Path) -> bool:
+    """Whether a file's axes are those of a mesh, so that it is turned; in other grids the last axis is up."""
+    return is_mesh(path) or path.suffix.lower() == ".binvox"
+
+
+def up_axis_line(paths: Iterable[pathlib.Path], up_axis: str | None) -> str:
+    """How the meshes and `.binvox` files among some files are turned, in one line.
+
+    Args:
+        paths: the files; they are not opened.
+        up_axis: the axis that was asked for; None for the usual one of each.
+
+    Returns:
+        The line, empty where there is no such file.
+    """
+    turned = [path for path in paths if has_up_axis(path)]
+    if not turned:
+        return ""
+    meshes = sum(map(is_mesh, turned))
+    what = "meshes and .binvox files" if 0 < meshes < len(turned) else "meshes" if meshes else ".binvox files"
+    axes = collections.Counter(up_axis or usual_up_axis(path) for path in turned)
+    (axis, _), *others = axes.most_common()
+    exceptions = "".join(f", {count} of {len(turned)} with {other} up" for other, count in others)
+    return f"{what} are read with {axis} up{exceptions} (--up_axis)"
 
 
 def turn_points(points: np.ndarray, up_axis: str) -> np.ndarray:

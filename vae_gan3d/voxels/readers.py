@@ -12,7 +12,8 @@ from vae_gan3d.voxels.binvox import parse_binvox
 from vae_gan3d.voxels.cubes import as_cube, check_sides
 from vae_gan3d.voxels.grids import EMPTY_REASON, check_type, check_values
 from vae_gan3d.voxels.mesh_reader import MESH_EXTENSIONS, is_mesh, read_mesh
-from vae_gan3d.voxels.numpy_files import read_npy, read_npz
+from vae_gan3d.voxels.numbered_shapes import split_number
+from vae_gan3d.voxels.numpy_files import read_npy, read_npz, read_numbered_npy
 from vae_gan3d.voxels.orientation import turn_grid, turn_points, usual_up_axis
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.text_slices import parse_text_slices
@@ -35,7 +36,7 @@ def read_grid(path: pathlib.Path, variable: str = "instance", options: ReadOptio
 
     Args:
         path: a MATLAB `.mat` file (up to -v7), a NumPy `.npy` or `.npz` file, a `.binvox` file, a `.txt` file of text
-            slices, or a mesh (`mesh_reader.MESH_EXTENSIONS`).
+            slices, or a mesh (`mesh_reader.MESH_EXTENSIONS`); `FILE.npy:3` is one of the shapes that such a file holds.
         variable: the variable of a `.mat` file that holds the grid.
         options: how meshes become grids, and which way is up in meshes and `.binvox` files.
 
@@ -46,12 +47,14 @@ def read_grid(path: pathlib.Path, variable: str = "instance", options: ReadOptio
     Raises:
         GridError: no such file, an extension that is not read, a damaged or too large file, or no good shape in it.
     """
-    suffix = path.suffix.lower()
-    if suffix not in EXTENSIONS:
+    path, number = split_number(path)
+    if path.suffix.lower() not in EXTENSIONS:
         raise GridError(f"{path}: files of type {path.suffix!r} are not read; give one of {', '.join(EXTENSIONS)}")
     _check_file(path)
     try:
-        return _read_mesh_grid(path, options) if is_mesh(path) else _read_stored_grid(path, variable, options)
+        if is_mesh(path):
+            return _read_mesh_grid(path, options)
+        return _as_grid(_read_values(path, variable, options) if number is None else read_numbered_npy(path, number))
     except GridError:
         raise
     except UserError as error:
@@ -70,15 +73,20 @@ def _read_mesh_grid(path: pathlib.Path, options: ReadOptions) -> np.ndarray:
 
     vertices, triangles = read_mesh(path)
     vertices = turn_points(vertices, options.up_axis or usual_up_axis(path))
-    return voxelize(vertices, triangles, options.resolution, options.fill)
+    return voxelize(vertices, triangles, options.resolution, options.fill, options.margin)
 
 
-def _read_stored_grid(path: pathlib.Path, variable: str, options: ReadOptions) -> np.ndarray:
+def _read_values(path: pathlib.Path, variable: str, options: ReadOptions) -> np.ndarray:
     """Reads a file that holds a grid."""
     suffix = path.suffix.lower()
     values = np.asarray(_READERS[suffix](path, variable))
     if suffix == ".binvox":
-        values = turn_grid(values, options.up_axis or usual_up_axis(path))
+        return turn_grid(values, options.up_axis or usual_up_axis(path))
+    return values
+
+
+def _as_grid(values: np.ndarray) -> np.ndarray:
+    """What a file holds as a cube with something in it."""
     check_type(values.dtype)
     grid = as_cube(check_values(values))
     if not grid.any():

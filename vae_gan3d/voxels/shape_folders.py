@@ -6,13 +6,14 @@ import pathlib
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.shape_layouts import LAYOUTS, TEST_EVERY, ShapeLayout, list_folders, list_shapes
 from vae_gan3d.voxels.synsets import class_name
+from vae_gan3d.wording import counted
 
 ALL_CLASSES = ("all",)
 _ARCHIVE_FOLDER = "volumetric_data"
 _EXPECTED = "expected DATA_DIR/" + ", ".join(layout.pattern for layout in LAYOUTS) + " (docs/SHAPES.md)"
+_DEMO = "python -m vae_gan3d.voxels.demo_shapes --output_dir=DATA"
 _SOURCES = (
-    "get 3D ShapeNets from https://3dshapenets.cs.princeton.edu (3DShapeNetsCode.zip), "
-    "or the demo shapes: python -m vae_gan3d.voxels.demo_shapes --output_dir=DATA"
+    f"get 3D ShapeNets from https://3dshapenets.cs.princeton.edu (3DShapeNetsCode.zip), or the demo shapes: {_DEMO}"
 )
 
 
@@ -52,7 +53,7 @@ class ShapeListing:
     @property
     def summary(self) -> str:
         """One line for the log: how many files were found, in which layout, and how they were split."""
-        found = f"found {len(self.files)} shapes of the split {self.split} in {self.root}"
+        found = f"found {counted(len(self.files), 'shape')} of the split {self.split} in {self.root}"
         layout = f"laid out as {self.layout.name} ({self.layout.pattern})"
         if self.layout.has_splits:
             return f"{found}, {layout}"
@@ -107,7 +108,7 @@ def _nothing_found(folder: pathlib.Path, layout: ShapeLayout, split: str) -> str
 def _find_root(data_dir: pathlib.Path) -> tuple[pathlib.Path, ShapeLayout, dict[str, pathlib.Path]]:
     """The folder that holds the class folders, its layout, and the class folders by their classes' names."""
     if not data_dir.is_dir():
-        raise UserError(f"there is no folder {data_dir}: {_EXPECTED}; {_SOURCES}")
+        raise UserError(f"there is no folder {data_dir}: give one of shapes (docs/SHAPES.md), or make some: {_DEMO}")
     inner = data_dir / _ARCHIVE_FOLDER
     # Archives unpack to a folder of their own, such as ModelNet10/.
     for places in [inner] if inner.is_dir() else [data_dir], list_folders(data_dir):

@@ -10,14 +10,12 @@ import scipy.io
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import atomic_path
 from vae_gan3d.voxels.binvox import encode_binvox
+from vae_gan3d.voxels.mesh_options import DEFAULT_MESH, MeshOptions
 from vae_gan3d.voxels.mesh_reader import MESH_EXTENSIONS
 from vae_gan3d.voxels.text_slices import write_text_slices
 
-# The longest side of a mesh; slicers take its numbers as millimetres.
-_MESH_MM = 100.0
 
-
-def write_shape(grid: np.ndarray, path: pathlib.Path) -> None:
+def write_shape(grid: np.ndarray, path: pathlib.Path, mesh: MeshOptions = DEFAULT_MESH) -> None:
     """Writes a grid in the format that the file's extension names.
 
     `readers.read_grid` gives the same grid back, bit for bit, except from a mesh, which is made by marching cubes
@@ -27,6 +25,7 @@ def write_shape(grid: np.ndarray, path: pathlib.Path) -> None:
         grid: `[N, N, N]` bool or uint8 in {0, 1}, the last axis up.
         path: `.mat` (variable `instance`, int8, as in 3D ShapeNets), `.npy` (uint8), `.npz` (compressed, array
             `voxels`), `.binvox`, `.txt` (text slices), or a mesh; its folder exists.
+        mesh: how large a mesh is, and whether it holds the largest body alone.
 
     Raises:
         UserError: the extension is none of these, a package that meshes need is not installed, or the file cannot be
@@ -36,7 +35,7 @@ def write_shape(grid: np.ndarray, path: pathlib.Path) -> None:
     grid = np.asarray(grid).astype(np.uint8)
     suffix = path.suffix.lower()
     if suffix in MESH_EXTENSIONS:
-        _write_mesh(path, grid)
+        _write_mesh(path, grid, mesh)
     elif suffix == ".txt":
         write_text_slices(path, grid)
     else:
@@ -57,16 +56,20 @@ def require_writable(path: pathlib.Path) -> None:
         )
 
 
-def _write_mesh(path: pathlib.Path, grid: np.ndarray) -> None:
+def _write_mesh(path: pathlib.Path, grid: np.ndarray, mesh: MeshOptions) -> None:
     """Writes the surface around a grid."""
     # scikit-image and trimesh are of an extra.
+    from vae_gan3d.voxels.mesh_bodies import largest_body
     from vae_gan3d.voxels.mesh_files import placed_mesh, write_mesh
     from vae_gan3d.voxels.surface import surface_mesh
 
     vertices, triangles = surface_mesh(grid)
     if not len(triangles):
         raise UserError(f"{path}: the shape holds no occupied voxel, which has no surface: give another")
-    placed = placed_mesh(vertices, _MESH_MM)
+    if mesh.components == "largest":
+        body = largest_body(vertices, triangles)
+        vertices, triangles = body.vertices, body.triangles
+    placed = placed_mesh(vertices, mesh.size_mm)
     if path.suffix.lower() == ".off":
         with atomic_path(path) as temporary:
             temporary.write_text(_encode_off(placed, triangles), encoding="ascii")

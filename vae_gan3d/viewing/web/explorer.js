@@ -4,6 +4,7 @@
   const COLOR = 0x5c99d9;
   const REAL = 0xa8a8a8;
   const WALK_STEPS = 20;
+  const POOR_IOU = 0.5;
   const byId = (id) => document.getElementById(id);
   const trouble = byId("trouble");
   const ends = {};
@@ -98,7 +99,8 @@
   async function setEnd(end, answer) {
     end.point = answer.point;
     end.title.textContent = answer.iou === undefined ? answer.title
-      : `${answer.title}: IoU ${answer.iou.toFixed(2)} between the file and what the model makes of it`;
+      : `${answer.title}: IoU ${answer.iou.toFixed(2)} between the file and what the model makes of it` +
+        (answer.iou < POOR_IOU ? ". Is another axis up, or does the shape face another way than the training shapes?" : "");
     show(end.tile, answer.shape);
     if (ends.first.point && ends.second.point) await redraw();
   }

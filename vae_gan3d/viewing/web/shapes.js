@@ -215,18 +215,31 @@ const VoxelShapes = (() => {
 
     listen() {
       const { element } = this;
-      let held = null;
+      const held = new Map(); // where the mouse or each finger is
+      const spread = () => {
+        const [first, second] = held.values();
+        return Math.hypot(first.x - second.x, first.y - second.y);
+      };
       element.addEventListener("pointerdown", (event) => {
         if (event.button !== 0 || !event.target.tile) return;
-        held = { x: event.clientX, y: event.clientY };
+        if (event.isPrimary) held.clear(); // of a gesture whose end went elsewhere
+        held.set(event.pointerId, { x: event.clientX, y: event.clientY });
       });
       element.addEventListener("pointermove", (event) => {
-        if (!held) return;
+        const before = held.get(event.pointerId);
+        if (!before) return;
         element.setPointerCapture(event.pointerId); // not before: a click must reach the canvas
-        this.turn((event.clientX - held.x) * DEGREES_A_PIXEL, (event.clientY - held.y) * DEGREES_A_PIXEL);
-        held = { x: event.clientX, y: event.clientY };
+        const now = { x: event.clientX, y: event.clientY };
+        const apart = held.size === 2 && spread();
+        held.set(event.pointerId, now);
+        if (held.size === 1) this.turn((now.x - before.x) * DEGREES_A_PIXEL, (now.y - before.y) * DEGREES_A_PIXEL);
+        else if (apart) this.zoom(spread() / apart);
       });
-      for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, () => (held = null));
+      for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, (event) => held.delete(event.pointerId));
+      // One finger scrolls the page up and down; two are for the shapes.
+      element.addEventListener("touchmove", (event) => {
+        if (held.size > 1 && event.cancelable) event.preventDefault();
+      }, { passive: false });
       element.addEventListener("dblclick", () => this.reset());
       // Browsers give the pinch of a touch pad as a wheel with Ctrl.
       element.addEventListener("wheel", (event) => {
