@@ -32,6 +32,26 @@ def test_adamw_leaves_other_weights_whole(name):
     assert moved("adamw", name) == pytest.approx(1 - 0.1, abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["adam", "adamw"])
+def test_one_operation_moves_weights_and_moments_as_keras_does(kind):
+    random = np.random.default_rng(0)
+    gradients = random.normal(size=(5, 3, 4)).astype(np.float32)
+    made = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[kind](0.01, beta_1=0.5, beta_2=0.99)
+    if kind == "adamw":
+        made.weight_decay = 0.01
+    found = []
+    for optimizer in (make_optimizer(kind, 0.01, beta1=0.5, name=kind), made):
+        variable = keras.Variable(np.ones((3, 4), np.float32), name="kernel")
+        optimizer.build([variable])
+        for gradient in gradients:
+            optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        assert int(optimizer.iterations) == len(gradients)
+        moments = [moment for moment in optimizer.variables if moment.shape == variable.shape]
+        assert len(moments) == 2
+        found.append([tensor.numpy() for tensor in (variable, *moments)])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-7)
+
+
 def test_sgd_keeps_nine_tenths_of_its_speed():
     # First by 0.1 * 2 = 0.2, then by 0.9 * 0.2 + 0.2 = 0.38.
     assert moved("sgd", steps=2) == pytest.approx(1 - 0.2 - 0.38, abs=1e-5)
