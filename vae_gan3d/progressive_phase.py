@@ -45,12 +45,15 @@ def train_progressively(config: ProgressiveConfig, *, verbose: bool) -> int:
     from vae_gan3d.training.stages import first_unfinished, train_stage
 
     with memory_errors_in_one_line():
-        for number in range(first_unfinished(stages, records.count), len(stages)):
-            status = train_stage(stages, number, records, distribution=distribution)
-            if status != 0:
-                return status
+        first = first_unfinished(stages, records.count)
+        for number, stage in enumerate(stages):
+            if number >= first:
+                status = train_stage(stages, number, records, distribution=distribution)
+                if status != 0:
+                    return status
+            # Of a stage that was stopped right at its end too.
             if training.model.kind != "gan" and distribution.is_chief:
-                fit_prior_once(stages[number], records)
+                fit_prior_once(stage, records)
     if distribution.is_chief:
         print(f"next: python test.py --phase=sample --checkpoint={training.save_path}")
     return 0

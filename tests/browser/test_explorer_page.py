@@ -147,6 +147,17 @@ def test_uploaded_shapes_are_shown(page, tmp_path):
         before = after
 
 
+def test_another_up_axis_reads_an_uploaded_shape_again(page, tmp_path):
+    pytest.importorskip("trimesh")
+    (tmp_path / "my mesh.obj").write_text(OBJ)
+    page.locator("#first input[type=file]").set_input_files(tmp_path / "my mesh.obj")
+    page.locator("#first .title", has_text="my mesh.obj").wait_for()
+    with page.expect_response(lambda response: "name=my+mesh.obj" in response.url) as answer:
+        page.locator("#first").get_by_label("up axis").select_option("y")
+    assert answer.value.ok
+    assert "up=y" in answer.value.url
+
+
 def test_a_broken_upload_is_told_and_the_page_goes_on(page, tmp_path):
     path = tmp_path / "broken.mat"
     path.write_bytes(b"no matrix")

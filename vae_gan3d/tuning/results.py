@@ -67,7 +67,7 @@ def best_flags(config: TuneConfig, best: "optuna.trial.FrozenTrial") -> str:
     base = [line for line in config.base_flags if line.partition("=")[0].removeprefix("--") not in searched]
     comment = (
         f"# {config.objective} {best.value:.4f} after {counted(config.trial_epochs, 'epoch')} at most, "
-        f"of trial {best.number}: python train.py --flagfile={BEST_NAME} --save_path=RUN"
+        f"of trial {best.number}: python train.py --flagfile=STUDY/{BEST_NAME} --save_path=RUN"
     )
     return "\n".join([comment, *base, *parameter_flags(searched)]) + "\n"
 

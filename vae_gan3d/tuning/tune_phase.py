@@ -75,7 +75,7 @@ def _with_held_out_records(config: TuneConfig, records: RecordSet) -> TuneConfig
     if set(held_out.files) & set(records.files):
         raise UserError(
             f"{held_out.files[0]} holds the training shapes, and trials are judged by others: make records of the "
-            "test shapes with create_tf_record.py --noif_train --split_name=test, or give --held_out_records"
+            "test shapes with create_tf_record.py --if_train=false, or give --held_out_records"
         )
     return dataclasses.replace(config, held_out_records=place)
 

@@ -96,8 +96,9 @@
 
   const redrawn = () => attempt(null, redraw);
 
-  async function setEnd(end, answer) {
+  async function setEnd(end, answer, file = null) {
     end.point = answer.point;
+    end.file = file; // what another up axis reads again
     end.title.textContent = answer.iou === undefined ? answer.title
       : `${answer.title}: IoU ${answer.iou.toFixed(2)} between the file and what the model makes of it` +
         (answer.iou < POOR_IOU ? ". Is another axis up, or does the shape face another way than the training shapes?" : "");
@@ -116,16 +117,11 @@
     return choice;
   }
 
-  async function upload(end, input) {
-    const file = input.files[0];
+  async function upload(end, file) {
     if (!file) return;
-    try {
-      if (file.size > model.uploadMb * 1e6) throw new Error(`${file.name} is too large: give a file of at most ${model.uploadMb} MB`);
-      const query = new URLSearchParams({ name: file.name, up: end.up.value, class: end.given?.value ?? "" });
-      await setEnd(end, await (await ask(`/api/upload?${query}`, { method: "POST", body: file })).json());
-    } finally {
-      input.value = ""; // the same file can be chosen again, after it was mended
-    }
+    if (file.size > model.uploadMb * 1e6) throw new Error(`${file.name} is too large: give a file of at most ${model.uploadMb} MB`);
+    const query = new URLSearchParams({ name: file.name, up: end.up.value, class: end.given?.value ?? "" });
+    await setEnd(end, await (await ask(`/api/upload?${query}`, { method: "POST", body: file })).json(), file);
   }
 
   /** The controls of one end: a sample, a training shape, an upload. */
@@ -151,10 +147,18 @@
     if (!model.canEncode) return;
     const row = make(parent, "div", { class: "row" });
     const input = make(make(row, "label", {}, "Upload"), "input", { type: "file", accept: model.extensions.join(",") });
-    input.addEventListener("change", () => attempt(input, () => upload(end, input)));
+    input.addEventListener("change", () => attempt(input, async () => {
+      const file = input.files[0];
+      try {
+        await upload(end, file);
+      } finally {
+        input.value = ""; // the same file can be chosen again, after it was mended
+      }
+    }));
     const details = make(parent, "div", { class: "row" });
     end.up = make(make(details, "label", {}, "up axis"), "select");
     for (const [value, text] of [["", "as usual"], ["x", "x"], ["y", "y"], ["z", "z"]]) make(end.up, "option", { value }, text);
+    end.up.addEventListener("change", () => attempt(end.up, () => upload(end, end.file)));
     if (model.givenClasses.length) end.given = classChoice(details, "class", model.givenClasses, false);
   }
 
