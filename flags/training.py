@@ -192,8 +192,6 @@ def _note_flags_without_effect() -> None:
     given = [f"--{name}" for name in _NOT_FOR_A_GAN if FLAGS[name].present]
     if FLAGS.model == "gan" and given:
         print(f"note: --model=gan has no encoder: {', '.join(given)} without effect", file=sys.stderr)
-    if FLAGS["classes"].present:
-        print("note: --classes without effect: training takes all classes of --records", file=sys.stderr)
 
 
 def loss_config() -> LossConfig:

@@ -217,9 +217,3 @@ def test_the_published_gan(parse, capsys):
     assert (config.optimizer.learning_rate, config.optimizer.d_learning_rate) == (0.0025, 0.00001)
     assert (config.optimizer.beta1, config.batch_size, config.loss.d_accuracy_threshold) == (0.5, 32, 0.8)
     assert capsys.readouterr().err == ""
-
-
-def test_classes_are_those_of_the_records(parse, capsys):
-    parse(*LEAST, "--classes=chair")
-    phase_config("train")
-    assert capsys.readouterr().err == "note: --classes without effect: training takes all classes of --records\n"
