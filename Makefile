@@ -35,7 +35,7 @@ test: install
 # Apache Beam wants older packages than requirements.lock has, so its tests have an environment of their own.
 .venv-beam/installed: pyproject.toml requirements-beam.lock
 	@$(PYTHON) -m venv .venv-beam
-	@echo "setting up .venv-beam: TensorFlow and Apache Beam, about a minute"
+	@echo "setting up .venv-beam: TensorFlow and Apache Beam, some minutes"
 	$(BEAM) -m pip install --quiet --disable-pip-version-check -c requirements-beam.lock -e ".[beam]" pytest
 	@touch $@
 

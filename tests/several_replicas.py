@@ -52,11 +52,12 @@ WASSERSTEIN = {"adversarial_loss": "wgan-gp", "r1_weight": 0.0}
 # What is trained, with which networks and which options.
 CASES = {
     "vae_gan": (train_step, {"classes": 2, "spectral_normalization": True}, {"dice_weight": 100.0}),
+    "vae_gan_wasserstein": (train_step, {"normalization": "none"}, {**WASSERSTEIN, "adversarial_latents": "prior"}),
     "vae_gan_batch": (train_step, PUBLISHED, {"d_accuracy_threshold": 0.6}),
     "gan_wasserstein": (gan_step, {"with_encoder": False, "classes": 2}, {**WASSERSTEIN, "d_steps": 2}),
 }
-SHARED = ("vae_gan_batch", "gan_wasserstein")
-IN_PARTS = ("vae_gan", "gan_wasserstein")
+SHARED = ("vae_gan", "vae_gan_batch", "gan_wasserstein")
+IN_PARTS = ("vae_gan", "vae_gan_wasserstein", "gan_wasserstein")
 
 
 def take_steps(case, distribution, steps=STEPS, optimizer="sgd", learning_rate=1e-4, **changed):
