@@ -13,7 +13,7 @@ from vae_gan3d.networks.factory import build_networks
 SMALL = {
     "resolution": 16,
     "latent_size": 64,
-    "base_width": 8,
+    "base_width": 16,
     "normalization": "group",
     "activation": "relu",
     "architecture": "default",

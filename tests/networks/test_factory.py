@@ -7,7 +7,7 @@ import tensorflow as tf
 from tests.fakes import random_grids
 from vae_gan3d.networks.factory import build_networks
 
-SMALL = {"latent_size": 6, "base_width": 8, "normalization": "group", "activation": "relu", "architecture": "default"}
+SMALL = {"latent_size": 6, "base_width": 16, "normalization": "group", "activation": "relu", "architecture": "default"}
 
 
 def grids(resolution, count=2):

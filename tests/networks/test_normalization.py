@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vae_gan3d.networks.normalization import GroupNormalization, normalization_layer
+from vae_gan3d.networks.group_normalization import GroupNormalization
+from vae_gan3d.networks.normalization import normalization_layer
 from vae_gan3d.replicas import Replica, acting_as
 
 
@@ -36,6 +37,25 @@ def test_equals_keras_in_values_and_gradients(groups):
         results.append([outputs, *tape.gradient(loss, [inputs, *parameters])])
     for mine, reference in zip(*results, strict=True):
         np.testing.assert_allclose(mine, reference, rtol=1e-4, atol=1e-4)
+
+
+def test_a_bias_is_added_and_learns_as_if_the_layer_before_had_added_it():
+    random = np.random.default_rng(1)
+    layer = GroupNormalization(4)
+    inputs, weights = (tf.constant(random.normal(size=(2, 3, 4, 5, 16)), tf.float32) for _ in range(2))
+    bias = tf.constant(random.normal(size=16), tf.float32)
+    layer.build(inputs.shape)
+    layer.scale.assign(random.normal(size=16))
+    results = []
+    for normalize in (lambda: layer(inputs, bias=bias), lambda: layer(inputs + bias)):
+        with tf.GradientTape() as tape:
+            tape.watch([inputs, bias])
+            outputs = normalize()
+            loss = tf.reduce_sum(outputs * weights)
+        results.append([outputs, *tape.gradient(loss, [inputs, bias, layer.scale.value, layer.offset.value])])
+    for handed_on, added in zip(*results, strict=True):
+        np.testing.assert_allclose(handed_on, added, rtol=1e-4, atol=1e-4)
+        assert np.abs(added).max() > 0.1
 
 
 def test_statistics_stay_float32_under_bfloat16():

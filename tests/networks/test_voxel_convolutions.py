@@ -41,13 +41,15 @@ def _first_and_second_gradients(function, inputs, kernel):
     return outputs, by_inputs, by_kernel, *outer.gradient(norm, [inputs, kernel])
 
 
+@pytest.mark.parametrize("compiled", [False, True])  # a graph merges operations, with code of its own for each
 @pytest.mark.parametrize(("fast", "plain", "shape"), FORMS)
-def test_the_fast_form_equals_the_plain_one(fast, plain, shape):
+def test_the_fast_form_equals_the_plain_one(fast, plain, shape, compiled):
     generator = np.random.default_rng(0)
     inputs = tf.constant(generator.standard_normal(shape), tf.float32)
     kernel = tf.constant(generator.standard_normal((4, 4, 4, 1, 3)), tf.float32)
+    measure = tf.function(_first_and_second_gradients) if compiled else _first_and_second_gradients
     for ours, theirs in zip(
-        _first_and_second_gradients(fast, inputs, kernel),
+        measure(fast, inputs, kernel),
         _first_and_second_gradients(plain, inputs, kernel),
         strict=True,
     ):

@@ -25,7 +25,7 @@ def make_state(spectral=False):
     networks = {
         "resolution": 16,
         "latent_size": 4,
-        "base_width": 8,
+        "base_width": 16,
         "normalization": "group",
         "activation": "relu",
         "architecture": "default",

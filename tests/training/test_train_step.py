@@ -65,7 +65,7 @@ def compiled(state, options):
 
 
 def test_a_step_moves_every_network_and_counts():
-    state = make_state()
+    state = make_state(base_width=16)  # of 8 channels each is a group, whose normalisation takes its bias out again
     before = [values(network) for network in state.networks]
     metrics = train_step(state, OPTIONS, voxels())
     assert metrics.shape == (len(STEP_METRICS),)

@@ -5,12 +5,13 @@ import math
 import keras
 import tensorflow as tf
 
+from vae_gan3d.networks.activations import LEAKY_SLOPE, activation_layer
+from vae_gan3d.networks.group_normalization import GroupNormalization
 from vae_gan3d.networks.normalization import normalization_layer
 from vae_gan3d.networks.spectral_norm import SpectralConvolution
-from vae_gan3d.networks.voxel_convolutions import VoxelConvolution
+from vae_gan3d.networks.voxel_convolutions import VoxelConvolution, without_bias
 
 CORE_SIDE = 4  # every network meets the latent at 4^3
-LEAKY_SLOPE = 0.2  # of LeakyReLU below 0, unless another is asked for
 
 
 def stage_count(resolution: int) -> int:
@@ -46,21 +47,6 @@ def check_depth(depth: int) -> None:
         raise ValueError(f"depth={depth} must be 0 or more")
 
 
-def activation_layer(kind: str, name: str, leaky_slope: float = LEAKY_SLOPE) -> keras.layers.Layer:
-    """Builds the activation that `--activation` names; that of `leaky_relu` has the slope `leaky_slope` below 0.
-
-    Raises:
-        ValueError: the name is not known, or the slope is negative.
-    """
-    if kind == "leaky_relu":
-        if leaky_slope < 0:
-            raise ValueError(f"leaky_slope={leaky_slope} must be 0 or more")
-        return keras.layers.LeakyReLU(negative_slope=leaky_slope, name=name)
-    if kind in ("relu", "elu", "selu", "gelu", "tanh"):
-        return keras.layers.Activation(kind, name=name)
-    raise ValueError(f"activation={kind!r} is not known: give relu, leaky_relu, elu, selu, gelu or tanh")
-
-
 class ConvolutionBlock(keras.layers.Layer):
     """A convolution, then normalisation, then an activation."""
 
@@ -78,7 +64,7 @@ class ConvolutionBlock(keras.layers.Layer):
         Args:
             convolution: a layer on `[B, D, H, W, C]`.
             normalization: `group`, `batch` or `none`.
-            activation, leaky_slope: see `activation_layer`.
+            activation, leaky_slope: see `activations.activation_layer`.
             name: the layer's name.
 
         Raises:
@@ -100,9 +86,15 @@ class ConvolutionBlock(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Maps `[B, D, H, W, C]` to the convolution's output shape; Keras hands `training` on to the normalisation."""
-        outputs = self.convolution(inputs)
-        outputs = self.normalization(outputs)
+        outputs = _normalized(self.convolution, self.normalization, inputs)
         return self.activation(outputs)
+
+
+def _normalized(convolution: keras.layers.Layer, normalization: keras.layers.Layer, inputs: tf.Tensor) -> tf.Tensor:
+    """A convolution, then its normalisation, which adds the bias where it can."""
+    if isinstance(normalization, GroupNormalization):
+        return normalization(without_bias(convolution, inputs), bias=convolution.bias)
+    return normalization(convolution(inputs))
 
 
 def halving(
@@ -145,7 +137,7 @@ class ResidualBlock(keras.layers.Layer):
         Args:
             channels: of input and output.
             normalization: `group`, `batch` or `none`.
-            activation, leaky_slope: see `activation_layer`.
+            activation, leaky_slope: see `activations.activation_layer`.
             name: the layer's name.
 
         Raises:
@@ -172,10 +164,10 @@ class ResidualBlock(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Maps `[B, D, H, W, channels]` to the same shape; Keras hands `training` on to the normalisation."""
-        outputs = inputs
-        for layer in self.layers:
-            outputs = layer(outputs)
-        return inputs + outputs
+        normalization0, activation0, convolution0, normalization1, activation1, convolution1 = self.layers
+        outputs = activation0(normalization0(inputs))
+        outputs = activation1(_normalized(convolution0, normalization1, outputs))
+        return inputs + convolution1(outputs)
 
 
 def check_latent_layout(latent_layout: str, latent_size: int) -> None:

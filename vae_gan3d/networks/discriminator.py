@@ -5,7 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.blocks import CORE_SIDE, LEAKY_SLOPE, stage_count
+from vae_gan3d.networks.activations import LEAKY_SLOPE
+from vae_gan3d.networks.blocks import CORE_SIDE, stage_count
 from vae_gan3d.networks.class_labels import check_classes, class_shares, class_vectors
 from vae_gan3d.networks.spectral_norm import SpectralDense, advance_direction
 from vae_gan3d.networks.trunk import Trunk
@@ -21,6 +22,7 @@ class Discriminator(keras.Model):
 
     Attributes:
         arguments: what it was made with, by name; `classes` and `grown` only where there is something to say.
+        judges_alone: whether an answer depends on its own shape alone, which with BatchNorm it does not.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Discriminator(keras.Model):
             width = base_width * 2 ** (stage_count(resolution) - 1)
             self.projection = class_vectors(width, spectral_normalization=spectral_normalization)
             self.arguments["classes"] = classes
+        self.judges_alone = normalization != "batch"
         self._classes = classes
         self._spectral_normalization = spectral_normalization
         self.build((None, resolution, resolution, resolution, 1))

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from vae_gan3d.networks.activations import LEAKY_SLOPE
 from vae_gan3d.networks.blocks import (
     CORE_SIDE,
-    LEAKY_SLOPE,
     ResidualBlock,
     check_latent_layout,
     check_sizes,

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from vae_gan3d.networks.blocks import LEAKY_SLOPE
+from vae_gan3d.networks.activations import LEAKY_SLOPE
 from vae_gan3d.networks.discriminator import Discriminator
 from vae_gan3d.networks.encoder import Encoder
 from vae_gan3d.networks.generator import Generator
@@ -73,7 +73,7 @@ def build_networks(
         latent_size: dimensions of the latent vector.
         base_width: channels of the stage at half the resolution.
         normalization: `group`, `batch` or `none`.
-        activation: the generator's, see `blocks.activation_layer`.
+        activation: the generator's, see `activations.activation_layer`.
         architecture: `default` or `3dgan`.
         latent_layout: `vector` or `grid`, see `Encoder`.
         spectral_normalization: divides every kernel of the discriminator by its spectral norm.

@@ -79,7 +79,7 @@ class Generator(keras.Model):
             latent_size: dimensions of the latent vector.
             base_width: channels of the stage at half the resolution.
             normalization: `group`, `batch` or `none`.
-            activation: see `blocks.activation_layer`.
+            activation: see `activations.activation_layer`.
             architecture: `default` or `3dgan`.
             latent_layout: `vector` or `grid`.
             classes: how many the labels tell apart; 0 for a network without labels.

@@ -1,11 +1,9 @@
-"""Normalisation for voxel grids: by groups, in two passes over the grid instead of a dozen, or by the whole batch."""
-
-from collections.abc import Callable
-from typing import Any
+"""Normalisation for voxel grids: by groups of channels, or by the whole batch."""
 
 import keras
 import tensorflow as tf
 
+from vae_gan3d.networks.group_normalization import GroupNormalization
 from vae_gan3d.replicas import this_replica
 
 _EPSILON = 1e-5
@@ -48,98 +46,3 @@ class BatchNormalization(keras.layers.BatchNormalization):
         means, variances = tf.unstack(this_replica().gathered(tf.stack([mean, variance])), axis=1)  # [count, C] each
         whole = tf.reduce_mean(means, axis=0)
         return whole, tf.reduce_mean(variances + tf.math.squared_difference(means, whole), axis=0)
-
-
-class GroupNormalization(keras.layers.Layer):
-    """Group normalisation (Wu and He 2018), the same function as `keras.layers.GroupNormalization`.
-
-    Keras runs it on five dimensions as many separate ops, which took 34 % of a training step on a CPU; here the
-    statistics are two sums over the voxels and the rest is one multiply-add, with its gradient written out.
-    Statistics are float32 under every dtype policy.
-    """
-
-    def __init__(self, groups: int, **options: Any) -> None:  # noqa: ANN401 (Keras's own keywords)
-        """Makes the layer.
-
-        Args:
-            groups: how many groups the channels are split into.
-            **options: of `keras.layers.Layer`.
-
-        Raises:
-            ValueError: groups is below 1.
-        """
-        super().__init__(**options)
-        if groups < 1:
-            raise ValueError(f"groups={groups} must be 1 or more")
-        self.groups = groups
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes scale and offset, `[C]` each.
-
-        Raises:
-            ValueError: the channels cannot be split into the groups.
-        """
-        channels = input_shape[-1]
-        if channels is None or channels % self.groups:
-            raise ValueError(f"{channels} channels cannot be split into groups={self.groups}: give a divisor")
-        self.scale = self.add_weight(shape=(channels,), initializer="ones", name="scale", autocast=False)
-        self.offset = self.add_weight(shape=(channels,), initializer="zeros", name="offset", autocast=False)
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Normalises each sample's groups to mean 0 and variance 1, then scales and shifts the channels.
-
-        Args:
-            inputs: `[B, D, H, W, C]` float.
-
-        Returns:
-            The same shape and type.
-        """
-        voxels = inputs.shape[1] * inputs.shape[2] * inputs.shape[3]
-        channels = inputs.shape[-1]
-        flat = tf.reshape(inputs, [-1, voxels, channels])  # [B, DHW, C]
-        scale, offset = tf.convert_to_tensor(self.scale), tf.convert_to_tensor(self.offset)
-        return tf.reshape(_normalize(flat, scale, offset, self.groups), tf.shape(inputs))  # [B, D, H, W, C]
-
-
-def _normalize(inputs: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, groups: int) -> tf.Tensor:
-    """Group normalisation of `[B, N, C]` with its gradient in closed form."""
-    _, voxels, channels = inputs.shape
-    count = float(voxels * (channels // groups))
-
-    def group_mean(sums: tf.Tensor) -> tf.Tensor:
-        """Sums over voxels `[B, 1, C]` to means over each channel's group `[B, 1, C]`."""
-        grouped = tf.reduce_sum(tf.reshape(sums, [-1, groups, channels // groups]), axis=2) / count  # [B, G]
-        return tf.repeat(grouped, channels // groups, axis=1)[:, tf.newaxis, :]  # [B, 1, C]
-
-    @tf.custom_gradient
-    def normalize(
-        inputs: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor
-    ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]]:
-        values = tf.cast(inputs, tf.float32)
-        mean = group_mean(tf.reduce_sum(values, axis=1, keepdims=True))
-        square = group_mean(tf.reduce_sum(tf.square(values), axis=1, keepdims=True))
-        inverse = tf.math.rsqrt(tf.maximum(square - tf.square(mean), 0.0) + _EPSILON)
-        slope = inverse * scale
-        outputs = inputs * tf.cast(slope, inputs.dtype) + tf.cast(offset - mean * slope, inputs.dtype)
-
-        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            values = tf.cast(inputs, tf.float32)
-            upstream_values = tf.cast(upstream, tf.float32)
-            total = tf.reduce_sum(upstream_values, axis=1, keepdims=True)  # Σ dy, [B, 1, C]
-            product = tf.reduce_sum(upstream_values * values, axis=1, keepdims=True)
-            along = (product - mean * total) * inverse  # Σ dy x̂, [B, 1, C]
-            mean_upstream = group_mean(total * scale)
-            mean_along = group_mean(along * scale)
-            # dx = inverse (scale dy - mean_upstream - x̂ mean_along), gathered as dy a + x b + c
-            bend = -tf.square(inverse) * mean_along
-            shift = -inverse * mean_upstream - bend * mean
-            by_input = (
-                upstream * tf.cast(slope, inputs.dtype)
-                + inputs * tf.cast(bend, inputs.dtype)
-                + tf.cast(shift, inputs.dtype)
-            )
-            return by_input, tf.reduce_sum(along, axis=[0, 1]), tf.reduce_sum(total, axis=[0, 1])
-
-        return outputs, gradient
-
-    return normalize(inputs, scale, offset)

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.blocks import LEAKY_SLOPE, ResidualBlock, check_depth, check_sizes, halving, stage_count
+from vae_gan3d.networks.activations import LEAKY_SLOPE
+from vae_gan3d.networks.blocks import ResidualBlock, check_depth, check_sizes, halving, stage_count
 from vae_gan3d.networks.fading import check_grown, fade_variable, faded, halve_grids
 
 

@@ -3,8 +3,8 @@
 Both are the plain layers of Keras, with the same weights and the same result to rounding. What is slow in them on a CPU
 is one operation: the transposed 4^3 convolution of stride 2 onto a single channel, which is the generator's last layer
 forward and the discriminator's first layer backward. In sub-pixel form (Shi et al. 2016, "Real-Time Single Image and
-Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network") it is one 3^3 convolution that gives
-the 8 voxels of every cell as 8 channels.
+Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network") it is one convolution that gives the
+8 voxels around each corner of a cell as 8 channels: they come from the same 2^3 cells, those of one cell from 3^3.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,6 @@ import keras
 import tensorflow as tf
 
 _STRIDES = [1, 2, 2, 2, 1]
-# The tap of the 4-tap kernel that reaches a voxel of each parity from the cell before it, its own, and the one after;
-# 4 is the row of zeros behind the kernel.
-_TAPS = [[3, 1, 4], [4, 2, 0]]
 
 Gradients = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -48,6 +45,19 @@ class VoxelTransposedConvolution(keras.layers.Conv3DTranspose):
         """Maps `[B, N, N, N, C]` to `[B, 2N, 2N, 2N, 1]`."""
         voxels = double_to_voxels(inputs, tf.convert_to_tensor(self.kernel))
         return voxels + tf.convert_to_tensor(self.bias)
+
+
+def without_bias(layer: keras.layers.Conv3D | keras.layers.Conv3DTranspose, inputs: tf.Tensor) -> tf.Tensor:
+    """What a convolution gives before it adds its bias.
+
+    Args:
+        layer: built, with padding `same` or `valid`, and no activation.
+        inputs: `[B, D, H, W, C]` float.
+    """
+    with tf.name_scope(layer.name):
+        if isinstance(layer, keras.layers.Conv3DTranspose):
+            return keras.ops.conv_transpose(inputs, layer.kernel, strides=list(layer.strides), padding=layer.padding)
+        return layer.convolution_op(inputs, layer.kernel)
 
 
 def halve_voxels(voxels: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -87,11 +97,14 @@ def double_to_voxels(features: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return halve_voxels(upstream, kernel), _kernel_gradient(upstream, features, kernel)
 
-        cells = features.shape[1]
-        parts = tf.nn.conv3d(features, _sub_pixel_kernel(kernel), [1, 1, 1, 1, 1], "SAME")  # [B, N, N, N, 8]
-        parts = tf.reshape(parts, [-1, cells, cells, cells, 2, 2, 2])
-        parts = tf.transpose(parts, [0, 1, 4, 2, 5, 3, 6])  # [B, N, 2, N, 2, N, 2]
-        return tf.reshape(parts, [-1, 2 * cells, 2 * cells, 2 * cells, 1]), gradient
+        corners = features.shape[1] + 1  # a side
+        # Padding of its own with VALID: TensorFlow merges it into the convolution.
+        padded = tf.pad(features, [[0, 0], [1, 1], [1, 1], [1, 1], [0, 0]])  # [B, N + 2, N + 2, N + 2, C]
+        parts = tf.nn.conv3d(padded, _sub_pixel_kernel(kernel), [1, 1, 1, 1, 1], "VALID")  # [B, N + 1, .., 8]
+        parts = tf.reshape(parts, [-1, corners, corners, corners, 2, 2, 2])
+        parts = tf.transpose(parts, [0, 1, 4, 2, 5, 3, 6])  # [B, N + 1, 2, N + 1, 2, N + 1, 2]
+        voxels = tf.reshape(parts, [-1, 2 * corners, 2 * corners, 2 * corners, 1])
+        return voxels[:, 1:-1, 1:-1, 1:-1], gradient  # [B, 2N, 2N, 2N, 1]
 
     return double(features, kernel)
 
@@ -104,10 +117,10 @@ def _kernel_gradient(voxels: tf.Tensor, features: tf.Tensor, kernel: tf.Tensor) 
 
 
 def _sub_pixel_kernel(kernel: tf.Tensor) -> tf.Tensor:
-    """`[4, 4, 4, 1, C]` to `[3, 3, 3, C, 8]`: for each of a cell's 8 voxels the taps that reach it, and zeros."""
-    taps = tf.pad(kernel[:, :, :, 0], [[0, 1], [0, 1], [0, 1], [0, 0]])  # [5, 5, 5, C]
-    for axis in (0, 2, 4):
-        taps = tf.gather(taps, tf.constant(_TAPS), axis=axis)
-    # [2, 3, 2, 3, 2, 3, C]: parity and cell of each axis
-    channels = kernel.shape[-1]
-    return tf.reshape(tf.transpose(taps, [1, 3, 5, 6, 0, 2, 4]), [3, 3, 3, channels, 8])
+    """`[4, 4, 4, 1, C]` to `[2, 2, 2, C, 8]`: what each of the 2^3 cells around a corner gives to its 8 voxels.
+
+    On each axis the voxels 2j - 1 and 2j get taps 2 and 3 of cell j - 1, and taps 0 and 1 of cell j.
+    """
+    taps = tf.reshape(kernel, [2, 2, 2, 2, 2, 2, -1])  # cell (the later one first) and voxel of each axis, C
+    taps = tf.reverse(taps, [0, 2, 4])
+    return tf.reshape(tf.transpose(taps, [0, 2, 4, 6, 1, 3, 5]), [2, 2, 2, kernel.shape[-1], 8])

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from vae_gan3d.replicas import this_replica
-from vae_gan3d.training.adversarial_game import game_losses, game_metrics, latents_of_new_shapes, summed
+from vae_gan3d.training.adversarial_game import game_metrics, latents_of_new_shapes, summed
+from vae_gan3d.training.judging import judge
 from vae_gan3d.training.losses import adaptive_weight, dice_loss, kl_divergence, kl_weight_at, reconstruction_loss
 from vae_gan3d.training.metrics import intersection_over_union
 from vae_gan3d.training.micro_batches import joined_over_parts, summed_over_parts
@@ -134,16 +135,13 @@ def _play(
     _, generator, discriminator = state.networks
     with tf.GradientTape(persistent=True) as prior_tape:
         prior_logits = generator(part.new_latents, part.labels, training=True)
-    with tf.GradientTape(persistent=True) as game_tape:
-        game_tape.watch([logits, prior_logits])
-        fakes = tf.sigmoid(tf.concat([logits, prior_logits], axis=0))  # [2b, R, R, R, 1]
-        deceiving, telling, accuracy = game_losses(discriminator, options, part.voxels, fakes, part.labels)
-    by_reconstruction, by_prior = game_tape.gradient(deceiving, [logits, prior_logits])
+    judgement = judge(discriminator, options, part.voxels, [logits, prior_logits], part.labels)
+    by_reconstruction, by_prior = judgement.by_logits
     by_game = tape.gradient(logits, state.trained_variables, output_gradients=by_reconstruction)
     first = len(state.networks.require_encoder().trainable_variables)
     by_generator = prior_tape.gradient(prior_logits, generator.trainable_variables, output_gradients=by_prior)
     by_game[first:] = summed(by_game[first:], by_generator)
-    return [tf.stack([deceiving, telling, accuracy]), *by_game, *game_tape.gradient(telling, _told_variables(state))]
+    return [judgement.told, *by_game, *judgement.by_discriminator]
 
 
 def _penalty(state: TrainingState, options: StepOptions, batch: _Part) -> tuple[tf.Tensor, list[tf.Tensor]]:

@@ -4,10 +4,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from vae_gan3d.networks.discriminator import Discriminator
 from vae_gan3d.replicas import this_replica
-from vae_gan3d.training.losses import adaptive_weight, discriminator_loss, generator_loss
-from vae_gan3d.training.metrics import discriminator_accuracy
+from vae_gan3d.training.judging import judge
+from vae_gan3d.training.losses import adaptive_weight
 from vae_gan3d.training.noise import PRIOR_STREAM, interpolated, latent_noise, uniform
 from vae_gan3d.training.penalties import penalty_term
 from vae_gan3d.training.state import TrainingState
@@ -86,11 +85,8 @@ def _play(state: TrainingState, options: StepOptions, reconstruction: Reconstruc
     new_latents = latents_of_new_shapes(state, options, latents)
     with tf.GradientTape(persistent=True) as prior_tape:
         prior_logits = generator(new_latents, labels, training=True)
-    with tf.GradientTape(persistent=True) as game_tape:
-        game_tape.watch([logits, prior_logits])
-        fakes = tf.sigmoid(tf.concat([logits, prior_logits], axis=0))  # [2B, R, R, R, 1]
-        deceiving, telling, accuracy = game_losses(discriminator, options, voxels, fakes, labels)
-    by_reconstruction, by_prior = game_tape.gradient(deceiving, [logits, prior_logits])
+    judgement = judge(discriminator, options, voxels, [logits, prior_logits], labels)
+    by_reconstruction, by_prior = judgement.by_logits
     reconstructing, playing = this_replica().totals(
         [
             tape.gradient(logits, last_kernel, output_gradients=by_logits),
@@ -100,10 +96,13 @@ def _play(state: TrainingState, options: StepOptions, reconstruction: Reconstruc
     )
     factor = adaptive_weight(reconstructing, playing, options.adversarial_weight)
     by_generator = prior_tape.gradient(prior_logits, generator.trainable_variables, output_gradients=factor * by_prior)
-    by_discriminator = game_tape.gradient(telling, discriminator.trainable_variables)
-    penalties, by_penalty = penalty_term(discriminator, options, voxels, lambda: fakes, tf.identity(state.step), labels)
+
+    def make_fakes() -> tf.Tensor:
+        return tf.sigmoid(tf.concat([logits, prior_logits], axis=0))  # [2B, R, R, R, 1]
+
+    penalties, by_penalty = penalty_term(discriminator, options, voxels, make_fakes, tf.identity(state.step), labels)
     *by_discriminator, told, penalties = this_replica().totals(
-        [*summed(by_discriminator, by_penalty), tf.stack([deceiving, telling, accuracy]), penalties]
+        [*summed(judgement.by_discriminator, by_penalty), judgement.told, penalties]
     )
     metrics = game_metrics(told, factor, penalties, by_discriminator)
     return Adversarial(factor * by_reconstruction, by_generator, by_discriminator, metrics)
@@ -115,7 +114,7 @@ def game_metrics(
     """The numbers of a step's game, in the order of `ADVERSARIAL_METRICS`.
 
     Args:
-        told: `[3]`, what `game_losses` gives, of the whole batch; likewise all below.
+        told: `[3]`, see `Judgement`, of the whole batch; likewise all below.
         factor: the adversarial gradient's.
         penalties: `[2]`.
         by_discriminator: its gradients.
@@ -143,36 +142,6 @@ def latents_of_new_shapes(state: TrainingState, options: StepOptions, latents: t
     replica = this_replica()
     neighbours = replica.own_rows(tf.roll(replica.whole_batch(latents), 1, axis=0))
     return tf.stop_gradient(interpolated(latents, neighbours, uniform(noise[:, :1])))
-
-
-def game_losses(
-    discriminator: Discriminator,
-    options: StepOptions,
-    voxels: tf.Tensor,
-    fakes: tf.Tensor,
-    labels: tf.Tensor | None,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """What the generator and the discriminator are to lower, and the discriminator's accuracy.
-
-    Args:
-        discriminator: the network.
-        options: the constants.
-        voxels: `[b, R, R, R, 1]` float32, real.
-        fakes: `[2b, R, R, R, 1]` float32: their reconstructions, then as many new shapes.
-        labels: `[b]` int64, or None.
-
-    Returns:
-        Three float32 scalars, this part's shares of those of the global batch.
-    """
-    kind = options.adversarial_loss
-    fake_labels = None if labels is None else tf.tile(labels, [2])  # of reconstructions, then of new shapes
-    fake_logits = discriminator(fakes, fake_labels, training=True)
-    real_logits = discriminator(voxels, labels, training=True)
-    deceiving = 0.5 * options.batch_mean(generator_loss(fake_logits, kind))
-    on_real = discriminator_loss(real_logits, kind, real=True, label_smoothing=options.label_smoothing)
-    on_fake = discriminator_loss(fake_logits, kind, real=False)
-    telling = options.batch_mean(on_real) + 0.5 * options.batch_mean(on_fake)
-    return deceiving, telling, options.share_of_mean(discriminator_accuracy(real_logits, fake_logits))
 
 
 def _rest(state: TrainingState, logits: tf.Tensor) -> Adversarial:

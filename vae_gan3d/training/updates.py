@@ -77,9 +77,10 @@ def apply_where(
     gradients: list[tf.Tensor],
     variables: list[keras.Variable],
 ) -> None:
-    """Applies gradients, then puts weights and slots back as they were unless the condition holds.
+    """Applies gradients where a condition holds; otherwise weights and slots stay as they are, bit for bit.
 
-    A zeroed gradient would still move Adam.
+    A zeroed gradient would still move Adam. Several replicas apply them and put everything back, because they cannot
+    assign mirrored variables inside of `tf.cond`.
 
     Args:
         condition: bool scalar, the same on every replica.
@@ -87,9 +88,16 @@ def apply_where(
         gradients: one for each variable, of the whole batch.
         variables: trainable ones.
     """
+
+    def apply() -> None:
+        apply_gradients(optimizer, gradients, variables)
+
+    if this_replica().count == 1:
+        tf.cond(condition, apply, lambda: None)
+        return
     changing = [*variables, *optimizer.variables]
     before = [tf.identity(tf.convert_to_tensor(variable)) for variable in changing]
-    apply_gradients(optimizer, gradients, variables)
+    apply()
     for variable, old in zip(changing, before, strict=True):
         variable.assign(tf.where(condition, tf.convert_to_tensor(variable), old))
 
