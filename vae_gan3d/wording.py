@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 # As of difflib's ratio, 1 for equal words.
 _LEAST_LIKENESS = 0.65
+# Python holds the bytes of a file name that are no UTF-8 as these characters and the byte, see PEP 383.
+_FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF
 
 
 def counted(count: int, one: str, many: str = "") -> str:
@@ -42,3 +44,25 @@ def name_some(names: Sequence[str], most: int = 8) -> str:
     """
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def printable(name: object) -> str:
+    r"""A name as one line that a terminal shows and does not obey: files from outside can be called anything.
+
+    Args:
+        name: such as a path. Line breaks, control characters and bytes that are no text become `\n`, `\x1b`, `\xff`.
+
+    Returns:
+        The name where every character of it can be printed.
+    """
+    text = str(name)
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character.isprintable():
+        return character
+    if _FIRST_BYTE <= code <= _LAST_BYTE:
+        return f"\\x{code & 0xFF:02x}"
+    return character.encode("unicode_escape").decode("ascii")

@@ -8,6 +8,8 @@ import pytest
 import scipy.io
 
 from tests.fakes import box_grid
+from trials.hostile_grids import npy_bytes, npy_header
+from trials.seed_files import zip_npy
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer.uploads import read_upload
 from vae_gan3d.voxels.read_options import ReadOptions
@@ -51,6 +53,30 @@ def test_a_name_is_never_a_path(name):
         read_upload(b"not a matrix", name, READING)
     assert len(str(refusal.value)) < 400
     assert str(refusal.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "contents", "reason"),
+    [
+        ("$(x)/../%2e%2e/a.npy", npy_header("(512, 512, 512)", "'<f8'"), "it promises 1073741824 bytes"),
+        ("a.npz", zip_npy(npy_bytes(np.full((4, 4, 4), None))), "holds Python objects"),
+    ],
+)
+def test_files_that_are_made_to_do_harm_are_refused(folder, name, contents, reason):
+    with pytest.raises(UserError) as refusal:
+        read_upload(contents, name, READING)
+    assert str(refusal.value).startswith(f"{name}: ")
+    assert reason in str(refusal.value)
+    assert str(folder) not in str(refusal.value)
+
+
+def test_a_disk_that_is_full_is_no_crash(monkeypatch):
+    def refuse(*_words):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", refuse)
+    with pytest.raises(UserError, match=r"^a\.mat: cannot be kept to be read \(No space left on device\)"):
+        read_upload(b"x", "a.mat", READING)
 
 
 @pytest.mark.parametrize("name", ["a.exe", "noextension", "", ".mat.sh", "a.pkl"])

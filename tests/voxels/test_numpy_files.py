@@ -41,10 +41,31 @@ def archive(path, header_shape, data):
         file.writestr("voxels.npy", buffer.getvalue() + data)
 
 
-def test_no_more_is_unpacked_than_the_header_says(tmp_path):
+def test_no_more_is_unpacked_than_the_header_says(tmp_path, monkeypatch):
     archive(tmp_path / "a.npz", (2, 2, 2), bytes([1]) * 8 + bytes(50 << 20))
     assert (tmp_path / "a.npz").stat().st_size < 100_000
-    assert read_npz(tmp_path / "a.npz").tolist() == np.ones((2, 2, 2)).tolist()
+    unpacked = []
+    real = zipfile.ZipExtFile.read
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda file, count=-1: unpacked.append(count) or real(file, count))
+    with pytest.raises(UserError, match="holds more numbers than its shape says"):
+        read_npz(tmp_path / "a.npz")
+    assert 0 < min(unpacked) <= max(unpacked) < 200
+
+
+def test_a_changed_bit_of_an_archive_is_found(tmp_path):
+    np.savez(tmp_path / "a.npz", voxels=np.ones((4, 4, 4), np.uint8))
+    data = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(data.replace(b"\1" * 64, b"\1" * 63 + b"\0"))
+    with pytest.raises(zipfile.BadZipFile, match="CRC"):
+        read_npz(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_that_numpy_does_not_write_is_refused(tmp_path, packing):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", packing) as packed:
+        packed.writestr("voxels.npy", b"any")
+    with pytest.raises(UserError, match="is packed as NumPy packs no archive"):
+        read_npz(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize(

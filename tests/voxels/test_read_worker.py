@@ -3,6 +3,7 @@
 import io
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -20,7 +21,8 @@ def answers_to(paths):
     """Runs the process on one request and gives what it wrote."""
     command = [sys.executable, "-m", "vae_gan3d.voxels.read_worker"]
     fields = {"resolution": 16, "fill": "solid", "up_axis": None}
-    request = json.dumps({"paths": [str(path) for path in paths], "options": fields}).encode() + b"\n"
+    words = {"paths": [str(path) for path in paths], "options": fields, "seconds": 60}
+    request = json.dumps(words).encode() + b"\n"
     finished = subprocess.run(command, cwd=ROOT, input=request, capture_output=True, timeout=60, check=True)
     return io.BytesIO(finished.stdout)
 
@@ -33,7 +35,7 @@ def test_each_path_is_answered_in_order_and_the_process_ends_with_its_input(tmp_
     # 16^3 voxels of one bit are 4096 / 8 = 512 bytes.
     assert json.loads(answers.readline()) == {"resolution": 16, "bytes": 512}
     np.testing.assert_array_equal(unpack_grid(answers.read(512), 16), grid)
-    assert "absent.mat" in json.loads(answers.readline())["error"]
+    assert json.loads(answers.readline()) == {"error": "there is no such file; check the path"}
     assert answers.read() == b""
 
 
@@ -46,3 +48,10 @@ def test_the_process_cannot_take_more_memory_than_its_limit():
     finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert finished.returncode != 0
     assert "MemoryError" in finished.stderr
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="a system without such a clock")
+def test_the_process_ends_itself_where_a_file_takes_too_long():
+    program = "import vae_gan3d.voxels.read_worker as worker; worker._limit_time(0.1)\nwhile True: pass"
+    finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, timeout=30)
+    assert finished.returncode == -signal.SIGPROF

@@ -1,15 +1,18 @@
 import contextlib
 import os
+import signal
+import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
 
 from tests.fakes import random_grids, write_mat
+from vae_gan3d.errors import UserError
 from vae_gan3d.voxels import reader_process
 from vae_gan3d.voxels.reader_process import read_grids, read_one
-from vae_gan3d.voxels.readers import GridError
 
 FAKE_WORKER = r"""
 import ctypes, os, time
@@ -23,6 +26,9 @@ def read_grid(path, **options):
         os._exit(3)
     if "hang" in path.name:
         time.sleep(60)
+    if "doze" in path.name:
+        (path.parent / "dozing").touch()
+        time.sleep(0.7)
     if "swell" in path.name:
         from vae_gan3d.voxels import readers
         readers._READERS[".mat"] = lambda path, variable: bytearray(8 << 30)
@@ -89,6 +95,15 @@ def test_a_few_meshes_are_enough_for_two_children(tmp_path, children):
     results = list(read_grids(paths, workers=2))
     assert [result.error.startswith(f"{result.path}: ") for result in results] == [True] * 8
     assert len(children) == 2
+
+
+def test_names_of_any_bytes_reach_the_child_and_come_back_printable(tmp_path, children):
+    paths, grids = write_files(tmp_path, ["a\n%s\x1b[31m\udcff.mat", "two  blanks.mat"])
+    paths[1].write_bytes(b"words" * 99)
+    good, bad = read_grids(paths, workers=1)
+    assert np.array_equal(good.grid, grids[0])
+    assert bad.error.startswith(f"{paths[1]}: the file is damaged, or is not a MATLAB file")
+    assert len(children) == 1
 
 
 def test_no_paths_give_no_results(children):
@@ -170,8 +185,8 @@ def test_the_window_is_bounded(tmp_path, children, monkeypatch):
     # Two workers with two chunks of one file each: four under way and one given out, whatever the number of paths.
     monkeypatch.setattr(reader_process, "_CHUNK_FILES", 1)
     asked = []
-    real = reader_process._receive
-    monkeypatch.setattr(reader_process, "_receive", lambda child, path: asked.append(path) or real(child, path))
+    real = reader_process.receive_answer
+    monkeypatch.setattr(reader_process, "receive_answer", lambda stream: asked.append(1) or real(stream))
     paths, _ = write_files(tmp_path, [f"{number}.mat" for number in range(12)])
     with contextlib.closing(read_grids(paths, workers=2)) as results:
         next(results)
@@ -191,7 +206,7 @@ def test_a_child_that_does_not_start_is_no_fault_of_the_file(tmp_path, monkeypat
 def test_one_file_is_a_grid_or_an_error(tmp_path, children):
     paths, grids = write_files(tmp_path, ["a.mat"])
     assert np.array_equal(read_one(paths[0]), grids[0])
-    with pytest.raises(GridError, match=r"b\.mat: there is no such file"):
+    with pytest.raises(UserError, match=r"b\.mat: there is no such file"):
         read_one(tmp_path / "b.mat")
     assert len(children) == 2
 
@@ -200,3 +215,23 @@ def test_one_file_is_a_grid_or_an_error(tmp_path, children):
 def test_numbers_out_of_range_are_refused(workers, timeout):
     with pytest.raises(ValueError, match="are not possible"):
         read_grids([], workers=workers, timeout_seconds=timeout)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a system that stops no processes")
+@pytest.mark.usefixtures("fake_worker")
+def test_the_time_for_which_a_process_was_stopped_does_not_count(tmp_path):
+    write_files(tmp_path, ["doze.mat"])
+    program = (
+        "import pathlib, sys; import vae_gan3d.voxels.reader_process as process; process._LONGEST_LOOK = 0.3; "
+        "process._WORKER_MODULE = 'fake_worker'; "
+        "print(process.read_one(pathlib.Path(sys.argv[1]), 1.5).shape, flush=True)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "doze.mat")]
+    # A group of its own, as a terminal stops one.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as reading:
+        while not (tmp_path / "dozing").exists():
+            time.sleep(0.05)
+        os.killpg(reading.pid, signal.SIGSTOP)
+        time.sleep(2)
+        os.killpg(reading.pid, signal.SIGCONT)
+        assert reading.communicate(timeout=60)[0] == b"(6, 6, 6)\n"

@@ -1,4 +1,5 @@
 import io
+import os
 import zipfile
 
 import numpy as np
@@ -47,6 +48,50 @@ def test_an_absent_file_and_a_folder_are_refused(tmp_path):
     assert "is not a file" in refusal(tmp_path / "folder.mat")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes that have names")
+def test_links_pipes_and_devices_are_told_apart_before_they_are_opened(tmp_path):
+    write_mat(tmp_path / "good.mat", box_grid(8, 2, 4))
+    os.mkfifo(tmp_path / "pipe.mat")
+    targets = {"dangling": "absent", "loop": "loop.mat", "folder": ".", "zeros": "/dev/zero", "good_link": "good.mat"}
+    for name, target in targets.items():
+        (tmp_path / f"{name}.mat").symlink_to(target)
+    assert "is a symbolic link to nothing" in refusal(tmp_path / "dangling.mat")
+    assert "cannot be read (Too many levels of symbolic links)" in refusal(tmp_path / "loop.mat")
+    assert "is not a file but a folder" in refusal(tmp_path / "folder.mat")
+    assert "is not a file but a device or pipe" in refusal(tmp_path / "zeros.mat")
+    assert "is not a file but a device or pipe" in refusal(tmp_path / "pipe.mat")
+    assert read_grid(tmp_path / "good_link.mat").sum() == 8
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    write_mat(tmp_path / "a.mat", box_grid(8, 2, 4))
+
+    def refuse(*_words, **_names):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    assert refusal(tmp_path / "a.mat").endswith(
+        "cannot be read (Permission denied); check the path and its permissions"
+    )
+
+
+def test_a_name_that_is_too_long_or_none_at_all_is_refused(tmp_path):
+    assert "cannot be read (File name too long)" in refusal(tmp_path / f"{'x' * 300}.npy:3")
+    with pytest.raises(GridError, match=r"a\\x00b\.mat: there is no such file"):
+        read_grid(tmp_path / "a\0b.mat")
+
+
+def test_the_message_of_an_odd_name_is_one_line(tmp_path):
+    path = tmp_path / "a\n\x1b[31m\udcff %s.mat"
+    path.write_bytes(b"words" * 99)
+    with pytest.raises(GridError) as caught:
+        read_grid(path)
+    assert str(caught.value).startswith(
+        f"{tmp_path}/a\\n\\x1b[31m\\xff %s.mat: the file is damaged, or is not a MATLAB file"
+    )
+    assert caught.value.reason.startswith("the file is damaged, or is not a MATLAB file")
+
+
 def test_an_unknown_extension_names_those_that_are_read(tmp_path):
     (tmp_path / "a.fbx").write_bytes(b"x")
     assert "files of type '.fbx' are not read; give one of .mat, .npy, .npz, .binvox, .txt, .off" in refusal(
@@ -68,7 +113,7 @@ def test_a_mat_file_without_the_variable_names_what_it_has(tmp_path):
         (np.full((4, 4, 4), 2, np.uint8), "holds the value 2"),
         (np.full((4, 4, 4), np.nan), "holds the value nan"),
         (np.zeros((4, 4, 4), np.uint8), "holds no occupied voxel"),
-        (np.full((4, 4, 4), 1j), "holds values of type complex128"),
+        (np.full((4, 4, 4), 1j), "holds values of type complex"),
     ],
 )
 def test_bad_grids_are_refused_by_file_name(tmp_path, suffix, array, reason):

@@ -1,5 +1,7 @@
 """The layouts of data sets, recognised by their folders."""
 
+import os
+
 import pytest
 
 from vae_gan3d.errors import UserError
@@ -115,3 +117,34 @@ def test_synsets_have_names_and_other_folders_keep_theirs():
 def test_text_files_are_no_shapes_in_a_data_set():
     assert ".txt" not in SHAPE_EXTENSIONS
     assert [layout.has_splits for layout in LAYOUTS] == [True, True, False, False]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes that have names")
+def test_what_is_called_as_shapes_are_is_never_passed_over(tmp_path):
+    make(tmp_path, "chair/train/a.off")
+    folder = tmp_path / "chair/train"
+    (folder / "folder.off").mkdir()
+    os.mkfifo(folder / "pipe.off")
+    for name, target in (("dangling", "absent"), ("loop", "loop.off")):
+        (folder / f"{name}.off").symlink_to(target)
+    (tmp_path / "loop").symlink_to("loop")  # among the class folders
+    names = ["a", "dangling", "folder", "loop", "pipe"]
+    assert found(tmp_path) == [(f"chair/train/{name}.off", "chair", 0) for name in names]
+
+
+def test_a_class_is_called_by_a_name_that_can_be_printed(tmp_path):
+    make(tmp_path, "ch\x1b[31mair\udcff/train/a.off")
+    listing = find_shapes(tmp_path, ("ch\x1b[31mair\udcff",), "train")
+    assert listing.classes == ("ch\\x1b[31mair\\xff",)
+    assert listing.files[0].path.parent.parent.name == "ch\x1b[31mair\udcff"
+
+
+def test_a_folder_that_may_not_be_looked_into_is_one_line(tmp_path, monkeypatch):
+    make(tmp_path, "chair/train/a.off")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.is_dir", refuse)
+    with pytest.raises(UserError, match=r"cannot look into .*: Permission denied; check its permissions"):
+        find_shapes(tmp_path, ("all",), "train")

@@ -1,12 +1,10 @@
 """Shapes as files that visitors take away."""
 
-import pathlib
-import tempfile
-
 import numpy as np
 
 from vae_gan3d.config import ShapeFilesConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.explorer.temporary import temporary_folder
 from vae_gan3d.voxels.mesh_bodies import largest_body
 from vae_gan3d.voxels.mesh_files import placed_mesh, write_mesh
 from vae_gan3d.voxels.surface import surface_mesh
@@ -37,7 +35,7 @@ def mesh_file(shape: np.ndarray, extension: str, files: ShapeFilesConfig, thresh
     if files.components == "largest":
         body = largest_body(vertices, triangles)
         vertices, triangles = body.vertices, body.triangles
-    with tempfile.TemporaryDirectory(prefix="vae_gan3d-download-") as folder:
-        path = pathlib.Path(folder) / f"shape.{extension}"
+    with temporary_folder() as folder:
+        path = folder / f"shape.{extension}"
         write_mesh(placed_mesh(vertices, files.size_mm), triangles, path)
         return path.read_bytes()

@@ -77,7 +77,7 @@ class ExplorerServer(ThreadedWSGIServer):
     @property
     def address(self) -> str:
         """What a browser on this machine is given."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 (what was asked for)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 (the base class's)

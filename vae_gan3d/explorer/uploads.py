@@ -1,11 +1,11 @@
 """Shapes that visitors upload: bounded, parsed in a process of their own, and gone when they are read."""
 
 import pathlib
-import tempfile
 
 import numpy as np
 
 from vae_gan3d.errors import UserError
+from vae_gan3d.explorer.temporary import temporary_folder
 from vae_gan3d.voxels.grids import pad_grid, resize_grid
 from vae_gan3d.voxels.mesh_packages import READING, require_mesh_packages
 from vae_gan3d.voxels.mesh_reader import is_mesh
@@ -34,13 +34,15 @@ def read_upload(contents: bytes, name: str, reading: ReadOptions) -> np.ndarray:
     suffix = pathlib.PurePath(name).suffix.lower()
     if suffix not in EXTENSIONS:
         raise UserError(f"{shown}: files of this type are not read; give one of {', '.join(EXTENSIONS)}")
-    with tempfile.TemporaryDirectory(prefix="vae_gan3d-upload-") as folder:
-        path = pathlib.Path(folder) / f"upload{suffix}"
+    with temporary_folder() as folder:
+        path = folder / f"upload{suffix}"
         if is_mesh(path):
             require_mesh_packages("reading a mesh", READING)
-        path.write_bytes(contents)
         try:
+            path.write_bytes(contents)
             grid = read_one(path, options=reading)
+        except OSError as error:
+            raise UserError(f"{shown}: cannot be kept to be read ({error.strerror}): try again later") from error
         except UserError as error:
             raise UserError(f"{shown}: {str(error).removeprefix(f'{path}: ').replace(str(path), shown)}") from error
     return resize_grid(pad_grid(grid), reading.resolution)

@@ -15,6 +15,7 @@ from vae_gan3d.voxels.read_options import DEFAULT_MARGIN, DEFAULT_MESH_RESOLUTIO
 from vae_gan3d.voxels.reader_process import read_one
 from vae_gan3d.voxels.readers import EXTENSIONS
 from vae_gan3d.voxels.writers import require_writable, write_shape
+from vae_gan3d.wording import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         make_folder(options.target.parent)
         write_shape(grid, options.target, mesh)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return 1
-    side = grid.shape[0]
-    print(f"{options.source}: {side}x{side}x{side}, {grid.mean():.2%} occupied; written as {options.target}")
+    side, source, target = grid.shape[0], printable(options.source), printable(options.target)
+    print(f"{source}: {side}x{side}x{side}, {grid.mean():.2%} occupied; written as {target}")
     return 0
 
 

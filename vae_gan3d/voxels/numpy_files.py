@@ -1,7 +1,11 @@
 """`.npy` and `.npz` files: what they hold is checked by its header before any of it is unpacked. Never pickles."""
 
 import contextlib
+import io
+import math
+import os
 import pathlib
+import struct
 import zipfile
 from collections.abc import Iterator
 from typing import IO
@@ -16,23 +20,35 @@ from vae_gan3d.wording import counted
 # Of an archive with several arrays, the first of these that is there.
 GRID_KEYS = ("voxels", "instance", "grid", "arr_0")
 _NPY_MARK = b"\x93NUMPY"
-_NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+# How a header's length is written, and what reads the two.
+_NPY_HEADERS = {
+    (1, 0): ("<H", np.lib.format.read_array_header_1_0),
+    (2, 0): ("<I", np.lib.format.read_array_header_2_0),
+}
+_LONGEST_HEADER = 10_000
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _LISTED_KEYS = 10
 _DIMENSIONS_OF_SEVERAL = 4
 _OCCUPIED_ABOVE = 0.5
 
 
 def read_npy(path: pathlib.Path) -> np.ndarray:
-    """Reads the grid of a `.npy` file, `[X, Y, Z]`; mapping it holds the shape against the file's length.
+    """Reads the grid of a `.npy` file, `[X, Y, Z]`; its shape is held against the file's length first.
 
     Raises:
         UserError: it is no such file, no grid, or holds Python objects; the message does not name the file.
     """
     with open(path, "rb") as file:
-        shape, _, _ = _read_header(file)
-    _refuse_several(shape)
-    check_sides(shape)
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+        shape, fortran_order, dtype = _read_header(file)
+        _refuse_several(shape)
+        check_sides(shape)
+        size, present = math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size - file.tell()
+        if present < size:
+            raise UserError(
+                f"the file is damaged or cut short: it promises {size} bytes of numbers and has {present}; "
+                "fetch or write it again"
+            )
+        return _array(file.read(size), shape, fortran_order, dtype)
 
 
 def read_numbered_npy(path: pathlib.Path, number: int) -> np.ndarray:
@@ -74,11 +90,11 @@ def read_npz(path: pathlib.Path) -> np.ndarray:
     with _open_array(path) as file:
         shape, fortran_order, dtype = _read_header(file)
         check_sides(shape)
-        size = int(np.prod(shape)) * dtype.itemsize
-        data = file.read(size)
-    if len(data) != size:
-        raise UserError("is cut short: fetch or write it again")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order else "C")
+        data = file.read(math.prod(shape) * dtype.itemsize)
+        # At the member's end, and only there, its checksum is looked at.
+        if file.read(1):
+            raise UserError("holds more numbers than its shape says: fetch or write it again")
+    return _array(data, shape, fortran_order, dtype)
 
 
 @contextlib.contextmanager
@@ -92,7 +108,11 @@ def _open_array(path: pathlib.Path) -> Iterator[IO[bytes]]:
         if len(keys) != 1 and not any(key in members for key in GRID_KEYS):
             found = ", ".join(list(members)[:_LISTED_KEYS]) or "no array"
             raise UserError(f"holds {found}: save the grid as 'voxels'")
-        with archive.open(members[keys[0]]) as file:
+        member = archive.getinfo(members[keys[0]])
+        # Of these two no more is unpacked at a time than is asked for.
+        if member.compress_type not in _PACKINGS:
+            raise UserError("is packed as NumPy packs no archive; save the grid with numpy.savez_compressed")
+        with archive.open(member) as file:
             yield file
 
 
@@ -100,12 +120,26 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, order and type of an array, the file then standing at its data."""
     if file.read(len(_NPY_MARK)) != _NPY_MARK:
         raise UserError("is not a NumPy file; save the grid with numpy.save")
-    version = file.read(2)
-    shape, fortran_order, dtype = _NPY_HEADERS[version[0], version[1]](file)
+    version = tuple(file.read(2))
+    if version not in _NPY_HEADERS:
+        raise UserError(f"is a NumPy file of version {version}, which is not read; save the grid with numpy.save")
+    form, read = _NPY_HEADERS[version]
+    start = file.read(struct.calcsize(form))
+    length = int.from_bytes(start, "little")
+    if length > _LONGEST_HEADER:
+        raise UserError(f"the file is damaged: its header takes {length} bytes; fetch or write it again")
+    shape, fortran_order, dtype = read(io.BytesIO(start + file.read(length)))
     if dtype.hasobject:
         raise UserError("holds Python objects, which are not read; save the grid as numbers")
     check_type(dtype)
     return shape, fortran_order, dtype
+
+
+def _array(data: bytes, shape: tuple[int, ...], fortran_order: bool, dtype: np.dtype) -> np.ndarray:
+    """The numbers of an array in its shape."""
+    if len(data) != math.prod(shape) * dtype.itemsize:
+        raise UserError("is cut short: fetch or write it again")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order else "C")
 
 
 def _refuse_several(shape: tuple[int, ...]) -> None:

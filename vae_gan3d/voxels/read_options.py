@@ -9,6 +9,7 @@ FILLS = ("solid", "surface")
 UP_AXES = ("x", "y", "z")
 DEFAULT_MESH_RESOLUTION = 32
 DEFAULT_MARGIN = 1
+MOST_TRIANGLES = 5_000_000
 
 
 @dataclasses.dataclass(frozen=True)

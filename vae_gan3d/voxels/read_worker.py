@@ -1,9 +1,10 @@
 """The child process of `reader_process`: reads shape files, so that a crash in a parser ends only this process.
 
-Protocol, without pickle: each line of standard input is JSON, `{"paths": [...], "options": {...}}` with the fields of
-`read_options.ReadOptions`. For each path, standard output gets one JSON line, `{"resolution": N, "bytes": B}` followed
-by B packed bytes (`voxels.grids.pack_grid`), or `{"error": text}`. The first line is `{"ready": true}`. The process
-ends at the end of its input.
+Protocol, without pickle: each line of standard input is JSON, `{"paths": [...], "options": {...}, "seconds": S}` with
+the fields of `read_options.ReadOptions`. For each path, standard output gets one JSON line, `{"resolution": N,
+"bytes": B}` followed by B packed bytes (`voxels.grids.pack_grid`), or `{"error": text}`, which does not name the file.
+The first line is `{"ready": true}`. The process ends at the end of its input, and where a file takes over S s of
+processor time.
 """
 
 import json
@@ -13,10 +14,9 @@ import signal
 import sys
 from typing import BinaryIO
 
-from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.grids import pack_grid
 from vae_gan3d.voxels.read_options import ReadOptions
-from vae_gan3d.voxels.readers import read_grid
+from vae_gan3d.voxels.readers import GridError, read_grid
 
 try:
     import resource
@@ -41,7 +41,9 @@ def main() -> None:
         request = json.loads(line)
         options = ReadOptions(**request["options"])
         for path in request["paths"]:
+            _limit_time(request["seconds"])
             _answer(answers, pathlib.Path(path), options)
+        _limit_time(0)
 
 
 def _limit_resources() -> None:
@@ -58,12 +60,18 @@ def _limit_resources() -> None:
             print(f"no limit set: {error}", file=sys.stderr)
 
 
+def _limit_time(seconds: float) -> None:
+    """Has the system end this process after so much processor time, also within a parser's own code; 0 for never."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
 def _answer(answers: BinaryIO, path: pathlib.Path, options: ReadOptions) -> None:
     """Reads one file and sends the grid, or the reason why there is none."""
     try:
         grid = read_grid(path, options=options)
-    except UserError as error:
-        _send(answers, {"error": str(error)[:_ERROR_CHARACTERS]})
+    except GridError as error:
+        _send(answers, {"error": error.reason[:_ERROR_CHARACTERS]})
         return
     packed = pack_grid(grid)
     _send(answers, {"resolution": grid.shape[0], "bytes": len(packed)}, packed)

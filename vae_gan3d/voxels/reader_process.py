@@ -14,20 +14,26 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Sequence
+from typing import BinaryIO, cast
 
 import numpy as np
 
-from vae_gan3d.voxels.grids import RESOLUTIONS, packed_bytes, unpack_grid
+from vae_gan3d.errors import UserError
+from vae_gan3d.voxels.grids import unpack_grid
 from vae_gan3d.voxels.mesh_reader import is_mesh
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
+from vae_gan3d.voxels.reader_answers import Answer, ChildEndedError, is_ready, receive_answer
 from vae_gan3d.voxels.readers import GridError
 
 TIMEOUT_SECONDS = 20.0
 _START_SECONDS = 120.0
+# The watchdog looks four times a second or more; where it did not for so long, the process was stopped.
+_LONGEST_LOOK = 2.0
+# A child ends itself after twice its time and this: where its parent was killed, nobody else does.
+_SECONDS_OF_ORPHANS = 5.0
 _CHUNK_FILES = 64
 # A mesh takes as long as many grids: small chunks keep every worker busy on small sets too.
 _CHUNK_MESHES = 4
-_HEADER_BYTES = 1 << 16
 _WORKER_MODULE = "vae_gan3d.voxels.read_worker"
 _PACKAGE_PARENT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -45,15 +51,6 @@ class GridResult:
     path: pathlib.Path
     grid: np.ndarray | None
     error: str | None
-
-
-@dataclasses.dataclass(frozen=True)
-class _Answer:
-    """A child's answer to one path, the grid still packed."""
-
-    resolution: int = 0
-    packed: bytes = b""
-    error: str | None = None
 
 
 def read_grids(
@@ -101,13 +98,13 @@ def read_one(
         voxels: `[N, N, N]` uint8 in {0, 1}, as stored, or as the options say.
 
     Raises:
-        GridError: the file cannot be read; the message is one line.
+        UserError: the file cannot be read; the message is one line that names it.
         RuntimeError: the child process does not start at all.
     """
     with contextlib.closing(_read_chunks([[path]], 1, timeout_seconds, options)) as results:
         result = next(results)
     if result.grid is None:
-        raise GridError(result.error)
+        raise UserError(result.error)
     return result.grid
 
 
@@ -120,14 +117,14 @@ def _read_chunks(
     for reader in readers:
         idle.put(reader)
 
-    def read(chunk: Sequence[pathlib.Path]) -> list[_Answer]:
+    def read(chunk: Sequence[pathlib.Path]) -> list[Answer]:
         reader = idle.get()
         try:
             return reader.read(chunk)
         finally:
             idle.put(reader)
 
-    under_way: collections.deque[tuple[Sequence[pathlib.Path], concurrent.futures.Future[list[_Answer]]]]
+    under_way: collections.deque[tuple[Sequence[pathlib.Path], concurrent.futures.Future[list[Answer]]]]
     under_way = collections.deque()
     waiting = iter(chunks)
     threads = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="reader")
@@ -139,16 +136,14 @@ def _read_chunks(
                 return
             chunk, future = under_way.popleft()
             for path, answer in zip(chunk, future.result(), strict=True):
-                grid = None if answer.error else unpack_grid(answer.packed, answer.resolution)
-                yield GridResult(path, grid, answer.error)
+                if answer.reason is None:
+                    yield GridResult(path, unpack_grid(answer.packed, answer.resolution), None)
+                else:
+                    yield GridResult(path, None, str(GridError(path, answer.reason)))
     finally:
         for reader in readers:
             reader.close()
         threads.shutdown(wait=True, cancel_futures=True)
-
-
-class _ChildEndedError(Exception):
-    """The child ended, or sent something that is no answer, in place of answering a path."""
 
 
 class _Reader:
@@ -165,19 +160,19 @@ class _Reader:
         self._watchdog = threading.Thread(target=self._watch, name="reader-watchdog", daemon=True)
         self._watchdog.start()
 
-    def read(self, paths: Sequence[pathlib.Path]) -> list[_Answer]:
+    def read(self, paths: Sequence[pathlib.Path]) -> list[Answer]:
         """Reads files one after the other; a file that ends the child gets an error, and the rest goes on."""
-        answers: list[_Answer] = []
+        answers: list[Answer] = []
         while len(answers) < len(paths) and not self._closed.is_set():
             child = self._child or self._start()
             rest = paths[len(answers) :]
             try:
                 self._ask(child, rest)
-                for path in rest:
+                for _ in rest:
                     self._deadline = time.monotonic() + self._timeout_seconds
-                    answers.append(_receive(child, path))
-            except (_ChildEndedError, OSError):
-                answers.append(_Answer(error=f"{paths[len(answers)]}: {self._blame(child)}"))
+                    answers.append(receive_answer(_output(child)))
+            except (ChildEndedError, OSError):
+                answers.append(Answer(reason=self._blame(child)))
             finally:
                 self._deadline = float("inf")
         return answers
@@ -199,8 +194,7 @@ class _Reader:
             self._child = child = _spawn()
         self._timed_out = False
         self._deadline = time.monotonic() + _START_SECONDS
-        assert child.stdout is not None
-        if child.stdout.readline(_HEADER_BYTES) != b'{"ready": true}\n':
+        if not is_ready(_output(child)):
             self._blame(child)
             raise RuntimeError(
                 f"the process that reads shape files does not start: {sys.executable} -m {_WORKER_MODULE} shows why"
@@ -211,7 +205,11 @@ class _Reader:
         """Sends all paths as one line, which the child reads whole before it answers: so neither waits forever."""
         assert child.stdin is not None
         self._deadline = time.monotonic() + self._timeout_seconds
-        request = {"paths": [str(path) for path in paths], "options": dataclasses.asdict(self._options)}
+        request = {
+            "paths": [str(path) for path in paths],
+            "options": dataclasses.asdict(self._options),
+            "seconds": _SECONDS_OF_ORPHANS + 2 * self._timeout_seconds,
+        }
         child.stdin.write(json.dumps(request).encode("ascii") + b"\n")
         child.stdin.flush()
 
@@ -230,9 +228,14 @@ class _Reader:
     def _watch(self) -> None:
         """Kills a child that passes its deadline: that alone frees the thread that waits for its answer."""
         period = min(0.25, self._timeout_seconds / 4)
+        last = time.monotonic()
         while not self._closed.wait(period):
+            now = time.monotonic()
+            stopped, last = now - last, now
+            if stopped > _LONGEST_LOOK:  # as by Ctrl-Z, and its child with it
+                self._deadline += stopped
             child = self._child
-            if child is not None and time.monotonic() > self._deadline:
+            if child is not None and now > self._deadline:
                 self._timed_out = True
                 child.kill()
 
@@ -251,23 +254,9 @@ def _spawn() -> subprocess.Popen[bytes]:
     )
 
 
-def _receive(child: subprocess.Popen[bytes], path: pathlib.Path) -> _Answer:
-    """Reads one answer, and believes nothing of it that cannot be so: the child may have been taken over by damage."""
+def _output(child: subprocess.Popen[bytes]) -> BinaryIO:
     assert child.stdout is not None
-    header = child.stdout.readline(_HEADER_BYTES)
-    try:
-        fields = json.loads(header)
-        if isinstance(fields.get("error"), str):
-            return _Answer(error=" ".join(fields["error"].split()) or f"{path}: cannot be read")
-        resolution, size = int(fields["resolution"]), int(fields["bytes"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _ChildEndedError from error
-    if not 1 <= resolution <= RESOLUTIONS[-1] or size != packed_bytes(resolution):
-        raise _ChildEndedError
-    packed = child.stdout.read(size)
-    if len(packed) != size:
-        raise _ChildEndedError
-    return _Answer(resolution, packed)
+    return cast(BinaryIO, child.stdout)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

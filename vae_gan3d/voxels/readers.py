@@ -1,41 +1,51 @@
 """Shape files read in this process. Files from outside go through `reader_process`, because a parser can crash."""
 
 import pathlib
-import warnings
+import stat
 from collections.abc import Callable
 
 import numpy as np
-import scipy.io
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.binvox import parse_binvox
-from vae_gan3d.voxels.cubes import as_cube, check_sides
+from vae_gan3d.voxels.cubes import as_cube
 from vae_gan3d.voxels.grids import EMPTY_REASON, check_type, check_values
+from vae_gan3d.voxels.mat_files import read_mat
 from vae_gan3d.voxels.mesh_reader import MESH_EXTENSIONS, is_mesh, read_mesh
 from vae_gan3d.voxels.numbered_shapes import split_number
 from vae_gan3d.voxels.numpy_files import read_npy, read_npz, read_numbered_npy
 from vae_gan3d.voxels.orientation import turn_grid, turn_points, usual_up_axis
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.text_slices import parse_text_slices
+from vae_gan3d.wording import printable
 
 # 128³ doubles take 16 MiB; a .mat file may hold other variables beside the grid.
 MAX_FILE_BYTES = 256 << 20
-_NUMBER_CLASSES = frozenset(
-    "double single int8 uint8 int16 uint16 int32 uint32 int64 uint64 logical".split()  # noqa: SIM905
-)
-_HDF5_MARK = b"\x89HDF"
-_MAT73_MARK = b"MATLAB 7.3"
 
 
 class GridError(UserError):
-    """A shape file that cannot be used: one line that names the file, the reason and the remedy."""
+    """A shape file that cannot be used: one line that names the file, the reason and the remedy.
+
+    Attributes:
+        reason: the line without the file's name.
+    """
+
+    def __init__(self, path: pathlib.Path, reason: str) -> None:
+        """Takes what a parser says, which may quote any bytes of the file.
+
+        Args:
+            path: the file.
+            reason: why it cannot be used.
+        """
+        self.reason = printable(" ".join(reason.split()))
+        super().__init__(f"{printable(path)}: {self.reason}")
 
 
 def read_grid(path: pathlib.Path, variable: str = "instance", options: ReadOptions = DEFAULT_READING) -> np.ndarray:
     """Reads one shape file, chosen by its extension.
 
     Args:
-        path: a MATLAB `.mat` file (up to -v7), a NumPy `.npy` or `.npz` file, a `.binvox` file, a `.txt` file of text
+        path: a MATLAB `.mat` file (5 to 7.2), a NumPy `.npy` or `.npz` file, a `.binvox` file, a `.txt` file of text
             slices, or a mesh (`mesh_reader.MESH_EXTENSIONS`); `FILE.npy:3` is one of the shapes that such a file holds.
         variable: the variable of a `.mat` file that holds the grid.
         options: how meshes become grids, and which way is up in meshes and `.binvox` files.
@@ -47,24 +57,26 @@ def read_grid(path: pathlib.Path, variable: str = "instance", options: ReadOptio
     Raises:
         GridError: no such file, an extension that is not read, a damaged or too large file, or no good shape in it.
     """
-    path, number = split_number(path)
-    if path.suffix.lower() not in EXTENSIONS:
-        raise GridError(f"{path}: files of type {path.suffix!r} are not read; give one of {', '.join(EXTENSIONS)}")
-    _check_file(path)
     try:
-        if is_mesh(path):
-            return _read_mesh_grid(path, options)
-        return _as_grid(_read_values(path, variable, options) if number is None else read_numbered_npy(path, number))
-    except GridError:
-        raise
+        file, number = split_number(path)
+        if file.suffix.lower() not in EXTENSIONS:
+            suffix = printable(file.suffix)
+            raise UserError(f"files of type {suffix!r} are not read; give one of {', '.join(EXTENSIONS)}")
+        _check_file(file)
+        if is_mesh(file):
+            return _read_mesh_grid(file, options)
+        return _as_grid(_read_values(file, variable, options) if number is None else read_numbered_npy(file, number))
     except UserError as error:
-        raise GridError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+        raise GridError(path, str(error).removeprefix(f"{path}: ")) from error
     except MemoryError as error:
-        raise GridError(f"{path}: reading it takes too much memory: the file is damaged or too large") from error
+        raise GridError(path, "reading it takes too much memory: the file is damaged or too large") from error
     except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            reason = f"cannot be read ({error.strerror}); check the path and its permissions"
+            raise GridError(path, reason) from error
         # The parsers answer damage with every kind of exception: struct.error, zlib.error, TypeError, KeyError...
-        reason = _printable(str(error)) or type(error).__name__
-        raise GridError(f"{path}: the file is damaged or cut short ({reason}): fetch or write it again") from error
+        reason = str(error) or type(error).__name__
+        raise GridError(path, f"the file is damaged or cut short ({reason}): fetch or write it again") from error
 
 
 def _read_mesh_grid(path: pathlib.Path, options: ReadOptions) -> np.ndarray:
@@ -95,50 +107,21 @@ def _as_grid(values: np.ndarray) -> np.ndarray:
 
 
 def _check_file(path: pathlib.Path) -> None:
-    """Refuses what is absent, is no file, cannot be opened, or is empty or too large to be one grid."""
+    """Refuses what is absent, is no file, or is empty or too large to be one grid, before it is opened."""
     try:
-        if not path.is_file():
-            what = "is not a file" if path.exists() else "there is no such file"
-            raise GridError(f"{path}: {what}; check the path")
-        size = path.stat().st_size
-    except OSError as error:
-        raise GridError(f"{path}: cannot be opened ({error.strerror}); check the path and its permissions") from error
-    if size == 0:
-        raise GridError(f"{path}: the file is empty: fetch or write it again")
-    if size > MAX_FILE_BYTES:
-        raise GridError(f"{path}: is too large for one shape ({size} bytes); save the shape alone")
-
-
-def _printable(text: str) -> str:
-    """One line without control characters: damaged files hold any bytes, and a terminal obeys some of them."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
-
-
-def _read_mat(path: pathlib.Path, variable: str) -> np.ndarray:
-    """Reads one variable of a `.mat` file, its shape checked before its data is unpacked."""
-    with open(path, "rb") as file:
-        start = file.read(512)
-        if start.startswith(_MAT73_MARK) or _HDF5_MARK in start:
-            raise GridError(f"{path}: is a MATLAB v7.3 (HDF5) file, which is not read: save it with -v7")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            file.seek(0)
-            variables = scipy.io.whosmat(file)
-            _check_variable(path, variables, variable)
-            file.seek(0)
-            return np.asarray(scipy.io.loadmat(file, variable_names=[variable])[variable])
-
-
-def _check_variable(path: pathlib.Path, variables: list[tuple[str, tuple[int, ...], str]], variable: str) -> None:
-    """Refuses a variable that is absent, no number array, or of a wrong shape."""
-    found = {name: (shape, kind) for name, shape, kind in reversed(variables)}
-    if variable not in found:
-        names = _printable(", ".join(sorted(found)[:10])) or "no variable"
-        raise GridError(f"{path}: has no variable {variable!r} (it holds {names}); save the grid as {variable!r}")
-    shape, kind = found[variable]
-    if kind not in _NUMBER_CLASSES:
-        raise GridError(f"{path}: the variable {variable!r} is a {kind} array; a grid holds the numbers 0 and 1")
-    check_sides(tuple(shape))
+        status = path.stat()
+    except FileNotFoundError as error:
+        what = "is a symbolic link to nothing" if path.is_symlink() else "there is no such file"
+        raise UserError(f"{what}; check the path") from error
+    except ValueError as error:  # a name with a zero byte
+        raise UserError("there is no such file; check the path") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = "folder" if stat.S_ISDIR(status.st_mode) else "device or pipe"
+        raise UserError(f"is not a file but a {kind}; check the path")
+    if status.st_size == 0:
+        raise UserError("the file is empty: fetch or write it again")
+    if status.st_size > MAX_FILE_BYTES:
+        raise UserError(f"is too large for one shape ({status.st_size} bytes); save the shape alone")
 
 
 def _read_npy(path: pathlib.Path, variable: str) -> np.ndarray:
@@ -166,7 +149,7 @@ def _read_text(path: pathlib.Path, variable: str) -> np.ndarray:
 
 
 _READERS: dict[str, Callable[[pathlib.Path, str], np.ndarray]] = {
-    ".mat": _read_mat,
+    ".mat": read_mat,
     ".npy": _read_npy,
     ".npz": _read_npz,
     ".binvox": _read_binvox,

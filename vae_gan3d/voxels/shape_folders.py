@@ -6,7 +6,7 @@ import pathlib
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.shape_layouts import LAYOUTS, TEST_EVERY, ShapeLayout, list_folders, list_shapes
 from vae_gan3d.voxels.synsets import class_name
-from vae_gan3d.wording import counted
+from vae_gan3d.wording import counted, printable
 
 ALL_CLASSES = ("all",)
 _ARCHIVE_FOLDER = "volumetric_data"
@@ -76,9 +76,19 @@ def find_shapes(data_dir: pathlib.Path, classes: tuple[str, ...], split: str) ->
         The listing, with at least one file.
 
     Raises:
-        UserError: no such folder, a class that is not there or is given twice, or no shape file.
+        UserError: no such folder, one that may not be looked into, a class that is not there or is given twice, or no
+            shape file.
     """
-    root, layout, present = _find_root(pathlib.Path(data_dir))
+    try:
+        return _find_shapes(pathlib.Path(data_dir), classes, split)
+    except OSError as error:
+        raise UserError(
+            f"cannot look into {printable(error.filename or data_dir)}: {error.strerror}; check its permissions"
+        ) from error
+
+
+def _find_shapes(data_dir: pathlib.Path, classes: tuple[str, ...], split: str) -> ShapeListing:
+    root, layout, present = _find_root(data_dir)
     chosen = tuple(present) if classes == ALL_CLASSES else tuple(map(class_name, classes))
     if not chosen or len(set(chosen)) != len(chosen):
         raise UserError(f"classes {','.join(classes)!r}: give each class once, or 'all'")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.readers import EXTENSIONS
 from vae_gan3d.voxels.synsets import is_synset
+from vae_gan3d.wording import printable
 
 # Text slices are read one by one: a .txt file in a data set is a list or a note.
 SHAPE_EXTENSIONS = tuple(extension for extension in EXTENSIONS if extension != ".txt")
@@ -55,16 +56,18 @@ def list_folders(folder: pathlib.Path) -> list[pathlib.Path]:
     Raises:
         UserError: the folder cannot be listed.
     """
-    return _list(folder, lambda entry: entry.is_dir())
+    return _list(folder, _is_folder)
 
 
 def list_shapes(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The shape files of a folder in natural order, but hidden ones; none where it is absent.
+    """What is called as shape files are in a folder, in natural order, but hidden ones; none where it is absent.
+
+    Links to nothing, pipes and folders of such names are among them: reading them says what they are.
 
     Raises:
         UserError: the folder cannot be listed.
     """
-    return _list(folder, lambda entry: entry.name.lower().endswith(SHAPE_EXTENSIONS) and entry.is_file())
+    return _list(folder, lambda entry: entry.name.lower().endswith(SHAPE_EXTENSIONS))
 
 
 def take_split(files: Sequence[pathlib.Path], split: str) -> list[pathlib.Path]:
@@ -82,8 +85,15 @@ def _list(folder: pathlib.Path, wanted: Callable[["os.DirEntry[str]"], bool]) ->
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise UserError(f"cannot list {folder}: {error.strerror}; check its permissions") from error
+        raise UserError(f"cannot list {printable(folder)}: {error.strerror}; check its permissions") from error
     return [folder / name for name in sorted(names, key=natural_key)]
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _model_file(folder: pathlib.Path) -> pathlib.Path | None:

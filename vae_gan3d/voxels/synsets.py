@@ -1,5 +1,7 @@
 """The names of ShapeNetCore's classes, whose folders are called by WordNet's numbers."""
 
+from vae_gan3d.wording import printable
+
 SYNSETS = {
     "02691156": "airplane",
     "02747177": "trash_bin",
@@ -66,5 +68,5 @@ def is_synset(name: str) -> bool:
 
 
 def class_name(folder: str) -> str:
-    """The class that a folder holds: its name, or what WordNet's number stands for where it is known."""
-    return SYNSETS.get(folder, folder)
+    """The class that a folder holds: its name, `printable`, or what WordNet's number stands for where it is known."""
+    return SYNSETS.get(folder, printable(folder))

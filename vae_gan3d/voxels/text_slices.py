@@ -49,7 +49,8 @@ def parse_text_slices(text: str) -> np.ndarray:
     Raises:
         UserError: there are no numbers, or not N x N x N of them; the message does not name the file.
     """
-    rows = [row for row in map(_parse_row, text.splitlines()) if row.size]
+    lines = (line for line in text.splitlines() if line and not line.isspace())
+    rows = [row for row in map(_parse_row, lines) if row.size]
     if any(row.size > 1 for row in rows):
         rows = [row for row in rows if row.size > 1]
     if len(rows) > 1 and rows[0].size == 3 and np.prod(rows[0]) == sum(row.size for row in rows[1:]):

@@ -4,11 +4,9 @@ import numpy as np
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.grids import RESOLUTIONS
-from vae_gan3d.voxels.read_options import DEFAULT_MARGIN, FILLS
+from vae_gan3d.voxels.read_options import DEFAULT_MARGIN, FILLS, MOST_TRIANGLES
 from vae_gan3d.voxels.solid_voxels import solid_voxels
 from vae_gan3d.voxels.touched_voxels import snap, touched_voxels
-
-MOST_TRIANGLES = 5_000_000
 
 
 def voxelize(

@@ -1,0 +1,221 @@
+"""Grids that are made to do harm: bombs, sizes that are none, numbers and objects that no grid holds."""
+
+import io
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.io
+
+from trials.seed_files import compress_mat, zip_npy
+
+_GIB = 1 << 30
+_MIB = 1 << 20
+_DOUBLE, _INT8 = 9, 1
+
+# A name, the contents, and words of the line that refuses it; None where it is read.
+HostileFile = tuple[str, bytes, str | None]
+
+
+def hostile_grids() -> Iterator[HostileFile]:
+    """Files that hold, or say that they hold, grids."""
+    yield from _mat_files()
+    yield from _npy_files()
+    yield from _npz_files()
+    yield from _other_files()
+
+
+def grid_of_ones() -> np.ndarray:
+    """`[4, 4, 4]` uint8, all occupied."""
+    return np.ones((4, 4, 4), np.uint8)
+
+
+def mat_bytes(array: object, variable: str = "instance") -> bytes:
+    """A `.mat` file of one variable."""
+    buffer = io.BytesIO()
+    scipy.io.savemat(buffer, {variable: array})
+    return buffer.getvalue()
+
+
+def npy_bytes(array: np.ndarray) -> bytes:
+    """A `.npy` file, with pickles where the array holds objects."""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def npy_header(shape: str, descr: str = "'|u1'") -> bytes:
+    """A `.npy` file that promises a shape and holds nothing."""
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+
+
+def _bad_arrays() -> Iterator[tuple[str, np.ndarray, str]]:
+    ones = grid_of_ones()
+    for name, value in (("nan", np.nan), ("infinite", np.inf), ("negative", -1.0), ("huge", 1e308)):
+        yield name, np.where(np.arange(64).reshape(4, 4, 4) == 9, value, ones), "holds the value"
+    yield "complex", ones + 1j, "holds values of type complex"
+    yield "flat", ones[0], "is not three-dimensional"
+    yield "deep", np.ones((1, 1, 4, 4, 4)), "is not three-dimensional"
+    yield "none", ones[:0], "is empty"
+    yield "blank", ones * 0, "holds no occupied voxel"
+    yield "long", np.ones((1, 1, 513), np.uint8), "is too large"
+
+
+def _mat_files() -> Iterator[HostileFile]:
+    ones = grid_of_ones()
+    good = mat_bytes(ones)
+    for name, array, reason in _bad_arrays():
+        yield f"{name}.mat", mat_bytes(array), reason
+    objects = np.empty((2, 2, 2), object)
+    objects[:] = 1.0
+    yield "cell.mat", mat_bytes(objects), "is a cell array"
+    yield "struct.mat", mat_bytes({"voxels": ones}), "is a struct array"
+    yield "text.mat", mat_bytes("ones"), "is a char array"
+    yield "sparse.mat", mat_bytes(scipy.sparse.csc_array(np.eye(4))), "is a sparse array"
+    yield "function.mat", _with_class(good, 16), "is a function array"
+    yield "opaque.mat", _with_class(good, 17), "has no variable"
+    yield "other.mat", mat_bytes(ones, "voxels"), "has no variable 'instance' (it holds voxels)"
+    sides = (1 << 31) - 1
+    yield "promise.mat", _mat_element((sides, sides, sides), _INT8, 64, ones.tobytes()), "is too large"
+    yield "negative_sides.mat", _mat_element((-4, -4, 4), _INT8, 64, ones.tobytes()), "is empty"
+    yield "dimensions.mat", _mat_element((1,) * 40, _INT8, 1, b"\1"), "damaged or cut short"
+    yield "short.mat", _mat_element((512, 512, 512), _DOUBLE, _GIB, bytes(64)), "damaged or cut short"
+    yield "four_gib.mat", _mat_element((4, 4, 4), _INT8, 0xFFFFFFFF, ones.tobytes()), "damaged or cut short"
+    start = _mat_element((4, 4, 4), _INT8, 0xFFFFFFF0, b"")
+    yield "bomb.mat", _mat_bomb(start[128:], 4 * _GIB), "its dimensions take 64 bytes"
+    start = _mat_element((4, 4, 4), _INT8, 64, ones.tobytes())
+    yield "bomb_behind.mat", _mat_bomb(start[128:], 4 * _GIB), "does not end where it should"
+    start = _mat_element((512, 512, 512), _DOUBLE, _GIB, b"")
+    yield "bomb_within.mat", _mat_bomb(start[128:], _GIB), "does not end where it should|memory|took more"
+    start = _mat_element((4, 4, 4), _INT8, 64, b"", name_bytes=0xFFFFFFF0)
+    yield "bomb_name.mat", _mat_bomb(start[128:], 4 * _GIB), "damaged or cut short"
+    yield "compressed_twice.mat", compress_mat(compress_mat(good)), "damaged or cut short"
+    yield "version_4.mat", struct.pack("<5i", 0, 4, 16, 0, 9) + b"instance\0" + bytes(512), "is a MATLAB 4 file"
+    yield "version_73.mat", _hdf5_file(ones), "is a MATLAB v7.3 (HDF5) file"
+    yield "words.mat", b"no MATLAB file at all" * 20, "is not a MATLAB file"
+
+
+def _mat_element(
+    shape: tuple[int, ...], kind: int, size: int, data: bytes, name_bytes: int = 8, array_class: int = 9
+) -> bytes:
+    """A `.mat` file of one variable that says of itself what it is told to."""
+    sides = struct.pack(f"<{len(shape)}i", *shape)
+    element = struct.pack("<4I", 6, 8, array_class, 0)
+    element += struct.pack("<2I", 5, len(sides)) + sides + bytes(-len(sides) % 8)
+    element += struct.pack("<2I", 1, name_bytes) + b"instance"
+    element += struct.pack("<2I", kind, size) + data
+    header = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    return header + struct.pack("<2I", 14, len(element)) + element
+
+
+def _mat_bomb(start: bytes, zeros: int) -> bytes:
+    """A `.mat` file whose compressed element goes on with so many zeros."""
+    packer = zlib.compressobj(9)
+    packed = packer.compress(start) + packer.flush(zlib.Z_FULL_FLUSH)
+    # A piece that begins anew can be written as often as one likes.
+    packed += (packer.compress(bytes(_MIB)) + packer.flush(zlib.Z_FULL_FLUSH)) * (zeros // _MIB)
+    header = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    return header + struct.pack("<2I", 15, len(packed)) + packed
+
+
+def _with_class(data: bytes, array_class: int) -> bytes:
+    """A `.mat` file whose variable says that it is of another class."""
+    changed = bytearray(data)
+    changed[128 + 8 + 8] = array_class
+    return bytes(changed)
+
+
+def _hdf5_file(array: np.ndarray) -> bytes:
+    import h5py
+
+    with tempfile.NamedTemporaryFile(suffix=".mat") as place:
+        with h5py.File(place.name, "w", userblock_size=512) as file:
+            file["instance"] = array
+        data = bytearray(place.file.read())
+    data[:19] = b"MATLAB 7.3 MAT-file"
+    return bytes(data)
+
+
+def _npy_files() -> Iterator[HostileFile]:
+    ones = grid_of_ones()
+    for name, array, reason in _bad_arrays():
+        yield f"{name}.npy", npy_bytes(array), reason
+    for name, array in _no_numbers():
+        yield f"{name}.npy", npy_bytes(array), "holds values of type|holds Python objects"
+    yield "promise.npy", npy_header("(512, 512, 512)", "'<f8'"), "it promises 1073741824 bytes of numbers and has 0"
+    yield "sides.npy", npy_header("(99999999999, 99999999999, 99999999999)"), "is too large"
+    yield "negative_sides.npy", npy_header("(-4, -4, 4)"), "is empty"
+    yield "nested.npy", npy_header("(" * 4000 + ")" * 4000), "damaged or cut short"
+    yield "calls.npy", npy_header("__import__('os').abort()"), "damaged or cut short"
+    yield "long_header.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff{", "its header takes 4294967295 bytes"
+    yield "version.npy", npy_bytes(ones).replace(b"NUMPY\x01", b"NUMPY\x09"), "is a NumPy file of version"
+    yield "several.npy", npy_bytes(np.ones((2, 4, 4, 4), np.uint8)), "holds 2 shapes"
+    yield "pickle.npy", b"\x80\x04cos\nabort\n(tR.", "is not a NumPy file"
+    yield "truth.npy", npy_bytes(ones.astype(bool)).replace(b"\1" * 64, b"\2" * 64), None
+
+
+def _no_numbers() -> Iterator[tuple[str, np.ndarray]]:
+    yield "objects", np.full((4, 4, 4), None)
+    yield "structured", np.zeros((4, 4, 4), [("voxels", "u1"), ("color", "f4")])
+    yield "strings", np.full((4, 4, 4), "1")
+    yield "bytes", np.full((4, 4, 4), b"1")
+    yield "dates", np.zeros((4, 4, 4), "M8[s]")
+    yield "raw", np.zeros((4, 4, 4), "V4")
+
+
+def _npz_files() -> Iterator[HostileFile]:
+    ones = grid_of_ones()
+    for name, array, reason in _bad_arrays():
+        yield f"{name}.npz", zip_npy(npy_bytes(array)), reason
+    for name, array in _no_numbers():
+        yield f"{name}.npz", zip_npy(npy_bytes(array)), "holds values of type|holds Python objects"
+    yield "promise.npz", zip_npy(npy_header("(512, 512, 512)", "'<f8'")), "is cut short"
+    yield "bomb.npz", _zip_bomb(npy_bytes(ones), 4 * _GIB), "holds more numbers than its shape says"
+    start = npy_header("(512, 512, 512)", "'<f8'")
+    yield "bomb_within.npz", _zip_bomb(start, _GIB), "occupied voxel|damaged|memory|took more"
+    yield "packed.npz", _zip(npy_bytes(ones), zipfile.ZIP_LZMA), "is packed as NumPy packs no archive"
+    yield "outside.npz", _zip(npy_bytes(ones), zipfile.ZIP_STORED, "../../../voxels.npy"), None
+    stored = _zip(npy_bytes(ones), zipfile.ZIP_STORED)
+    yield "locked.npz", stored.replace(b"PK\1\2\x14\3\x14\0\0", b"PK\1\2\x14\3\x14\0\1"), "damaged"
+    yield "changed.npz", stored.replace(b"\1" * 64, b"\1" * 63 + b"\0"), "damaged"
+    yield "no_array.npz", _zip(b"words", zipfile.ZIP_STORED, "words.txt"), "holds no array"
+
+
+def _zip(data: bytes, packing: int, name: str = "voxels.npy") -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", packing) as archive:
+        archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def _zip_bomb(start: bytes, zeros: int) -> bytes:
+    """A `.npz` file whose array goes on with so many zeros; its sizes tell, and its checksum does not."""
+    packer = zlib.compressobj(9, wbits=-15)
+    packed = packer.compress(start) + packer.flush(zlib.Z_FULL_FLUSH)
+    packed += (packer.compress(bytes(_MIB)) + packer.flush(zlib.Z_FULL_FLUSH)) * (zeros // _MIB)
+    packed += b"\3\0"  # an empty last block
+    size = min(len(start) + zeros, 0xFFFFFFFE)
+    name = b"voxels.npy"
+    local = struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 8, 0, 0, 0, len(packed), size, len(name), 0) + name
+    entry = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 8, 0, 0, 0, len(packed), size, len(name), 0, 0, 0, 0, 0, 0)
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(entry) + len(name), len(local) + len(packed), 0)
+    return local + packed + entry + name + end
+
+
+def _other_files() -> Iterator[HostileFile]:
+    start = "#binvox 1\ndim {}\ntranslate 0 0 0\nscale 1\ndata\n"
+    yield "promise.binvox", start.format("65535 65535 65535").encode() + b"\1\xff", "is too large"
+    yield "short.binvox", start.format("512 512 512").encode() + b"\1\xff", "do not fill"
+    yield "negative.binvox", start.format("-4 -4 4").encode() + b"\1\x40", "is not a binvox file"
+    yield "none.binvox", start.format("0 0 0").encode(), "is empty"
+    yield "values.binvox", start.format("4 4 4").encode() + b"\7\x40", "holds the value 7"
+    yield "endless.binvox", b"#binvox 1\n" + b"\n" * 100_000, "is not a binvox file"
+    yield "full.binvox", start.format("255 255 255").encode() + b"\1\xff" * 255**2, None
+    yield "nan.txt", b"nan nan\n" * 4, "holds the value nan"
+    yield "bytes.txt", bytes(range(128, 256)) * 8, "holds no line of numbers"
+    yield "long.txt", b"1" * 4_000_000, "fill no N x N x N grid"
+    yield "lines.txt", b"\n" * 4_000_000, "holds no line of numbers"
