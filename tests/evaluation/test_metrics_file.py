@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import vae_gan3d
 from vae_gan3d.evaluation.metrics_file import write_metrics
 
 
@@ -12,6 +13,9 @@ def test_numbers_are_rounded_and_nothing_is_null(tmp_path):
     write_metrics(tmp_path / "metrics.json", metrics)
     read = json.loads((tmp_path / "metrics.json").read_text())
     assert read == {
+        "format": "vae_gan3d.metrics",
+        "schema": 1,
+        "version": vae_gan3d.__version__,
         "iou": 0.666667,
         "one_nna": {"chamfer": None},
         "worst": [{"iou": 0.0, "index": 3}],

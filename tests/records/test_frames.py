@@ -5,7 +5,7 @@ import pytest
 
 from tests.fakes import write_tfrecords
 from vae_gan3d.errors import UserError
-from vae_gan3d.records.frames import begins_as_records, scan_frames
+from vae_gan3d.records.frames import begins_as_records, read_frames, scan_frames
 
 
 def test_offsets_and_lengths_are_those_of_the_records(tmp_path):
@@ -62,3 +62,34 @@ def test_records_begin_as_such_though_a_later_one_is_cut(tmp_path):
 def test_an_absent_file_is_a_user_error(tmp_path, read):
     with pytest.raises(UserError, match="cannot read"):
         read(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("offset", range(8 + 4))
+def test_a_changed_length_or_its_checksum_names_the_record(tmp_path, offset):
+    # Three records of 300 bytes take 316 each; a changed length may end within the file.
+    path = tmp_path / "a.tfrecords"
+    write_tfrecords(path, [bytes([number]) * 300 for number in range(3)])
+    for bits in (1, 2, 16, 255):
+        data = bytearray(path.read_bytes())
+        data[316 + offset] ^= bits
+        (tmp_path / "changed.tfrecords").write_bytes(data)
+        with pytest.raises(UserError, match=r"changed\.tfrecords is cut short or damaged at byte 316 \(record 1\)"):
+            scan_frames(tmp_path / "changed.tfrecords")
+
+
+def test_data_is_read_by_number_and_checked(tmp_path):
+    path = tmp_path / "a.tfrecords"
+    write_tfrecords(path, [b"abc", b"", b"de"])
+    frames = scan_frames(path)
+    assert read_frames(path, frames, [2, 0, 1, 2]) == [b"de", b"abc", b"", b"de"]
+    assert read_frames(path, frames, []) == []
+    whole = path.read_bytes()
+    # The third record's data and checksum lie at 47 to 52.
+    for offset in range(47, 53):
+        path.write_bytes(whole[:offset] + bytes([whole[offset] ^ 1]) + whole[offset + 1 :])
+        assert read_frames(path, frames, [0, 1]) == [b"abc", b""]
+        with pytest.raises(UserError, match=r"damaged at byte 35 \(record 2\)"):
+            read_frames(path, frames, [0, 2])
+    path.write_bytes(whole[:50])
+    with pytest.raises(UserError, match=r"damaged at byte 35 \(record 2\)"):
+        read_frames(path, frames, [2])

@@ -65,8 +65,8 @@ def test_a_file_leads_to_its_manifest(file, name):
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
-        ("format", "other", "format is 'other'"),
-        ("schema", 2, "schema is 2"),
+        ("format", "other", "of format other, not vae_gan3d.records"),
+        ("schema", 2, "schema 2, and this program reads up to 1): update this program"),
         ("schema", True, "schema is True"),
         ("resolution", 30, "resolution is 30"),
         ("resolution", "32", "resolution is '32'"),
@@ -136,3 +136,21 @@ def test_what_is_no_object_and_what_is_absent_are_user_errors(tmp_path):
         read_manifest(tmp_path / "train.json")
     with pytest.raises(UserError, match="cannot read"):
         read_manifest(tmp_path / "absent.json")
+
+
+@pytest.mark.parametrize(("old", "new"), [("chair", "Chair"), ('"records": 3', '"records": 4'), ("0.1.0", "0.1.1")])
+def test_a_change_that_makes_sense_is_found_too(tmp_path, old, new):
+    path = tmp_path / "train.json"
+    write_manifest(path, MANIFEST)
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(UserError, match=r"train\.json is not a manifest .*: it was changed after it was written"):
+        read_manifest(path)
+
+
+def test_a_manifest_of_before_has_no_digest(tmp_path):
+    path = tmp_path / "train.json"
+    write_manifest(path, MANIFEST)
+    fields = json.loads(path.read_text())
+    del fields["digest"]
+    path.write_text(json.dumps(fields))
+    assert read_manifest(path) == MANIFEST

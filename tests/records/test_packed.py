@@ -118,3 +118,19 @@ def test_an_impossible_resolution_is_refused(tmp_path):
     write_records(tmp_path, random_grids(1, 16))
     with pytest.raises(UserError, match="resolution 30 is not possible"):
         load_packed(find_records(str(tmp_path)), 30)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_changed_byte_of_a_single_record_is_found(tmp_path, legacy):
+    path = tmp_path / "train.tfrecords"
+    if legacy:
+        write_legacy_records(path, random_grids(3, 16))
+    else:
+        write_records(tmp_path, random_grids(3, 16))
+    reader = RowReader(find_records(str(path)))
+    data = bytearray(path.read_bytes())
+    data[-10] ^= 1
+    path.write_bytes(data)
+    reader.read(np.array([0, 1]))
+    with pytest.raises(UserError, match=r"train\.tfrecords is cut short or damaged at byte \d+ \(record 2\)"):
+        reader.read(np.array([1, 2]))

@@ -1,12 +1,25 @@
 """Checkpoints: complete or absent, restored from the newest that is whole."""
 
+import dataclasses
+import pathlib
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.training.checkpoint_digest import digest_file
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
-from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, data_file, index_file, prior_file
+from vae_gan3d.training.run_folder import (
+    checkpoint_epochs,
+    checkpoint_prefix,
+    data_file,
+    index_file,
+    prior_file,
+    write_run_config,
+)
 
 
 def make(value):
@@ -33,8 +46,10 @@ def test_the_oldest_go_and_nothing_is_left_aside(tmp_path):
         "checkpoint",
         "model.ckpt-4.data-00000-of-00001",
         "model.ckpt-4.index",
+        "model.ckpt-4.json",
         "model.ckpt-5.data-00000-of-00001",
         "model.ckpt-5.index",
+        "model.ckpt-5.json",
     ]
 
 
@@ -57,23 +72,67 @@ def test_an_empty_folder_restores_nothing(tmp_path):
     assert restore_newest(make(0)[0], tmp_path) is None
 
 
-@pytest.mark.parametrize("damaged", [data_file, index_file])
-def test_a_damaged_newest_gives_way_to_the_one_before(tmp_path, capsys, damaged):
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def digests(folder, epoch):
+    return digest_file(checkpoint_prefix(folder, epoch))
+
+
+@pytest.mark.parametrize("damaged", [data_file, index_file, digests])
+@pytest.mark.parametrize("damage", [cut, pathlib.Path.unlink])
+def test_a_damaged_newest_gives_way_to_the_one_before(tmp_path, capsys, damaged, damage):
     for epoch in (1, 2):
         save_checkpoint(make(epoch)[0], tmp_path, epoch, keep=15)
     path = damaged(tmp_path, 2)
-    path.write_bytes(path.read_bytes()[:-20])
+    damage(path)
     checkpoint, variable = make(0)
-    assert restore_newest(checkpoint, tmp_path) == 1
-    np.testing.assert_array_equal(variable, np.ones(100))
-    assert "model.ckpt-2 cannot be read" in capsys.readouterr().err
+    # Without the digests there is nothing to hold the files against, as in older versions.
+    used = 2 if not digests(tmp_path, 2).exists() else 1
+    assert restore_newest(checkpoint, tmp_path) == used
+    np.testing.assert_array_equal(variable, np.full(100, used))
+    assert path.name in capsys.readouterr().err
 
 
-def test_nothing_readable_is_an_error_and_not_a_fresh_start(tmp_path):
+def test_damage_without_digests_is_found_by_tensorflow(tmp_path, capsys):
+    for epoch in (1, 2):
+        save_checkpoint(make(epoch)[0], tmp_path, epoch, keep=15)
+        digests(tmp_path, epoch).unlink()
+    cut(data_file(tmp_path, 2))
+    assert restore_newest(make(0)[0], tmp_path) == 1
+    warning, note = capsys.readouterr().err.splitlines()
+    assert "model.ckpt-2 cannot be read" in warning
+    assert "model.ckpt-1.json is missing, as beside checkpoints of older versions" in note
+
+
+@pytest.mark.parametrize("part", [data_file, index_file])
+def test_nothing_readable_is_an_error_and_not_a_fresh_start(tmp_path, part):
     save_checkpoint(make(1)[0], tmp_path, 1, keep=15)
-    data_file(tmp_path, 1).write_bytes(b"")
-    with pytest.raises(UserError, match="cannot be read"):
+    part(tmp_path, 1).write_bytes(b"")
+    with pytest.raises(
+        UserError, match=f"{part(tmp_path, 1).name} is damaged: it has 0 bytes, .*use another --save_path"
+    ):
         restore_newest(make(0)[0], tmp_path)
+    part(tmp_path, 1).unlink()
+    with pytest.raises(UserError, match=f"{part(tmp_path, 1).name} is missing"):
+        restore_newest(make(0)[0], tmp_path)
+    for path in tmp_path.glob("model.ckpt-*"):
+        path.unlink()
+    with pytest.raises(UserError, match="checkpoint tells of checkpoints, and none is there"):
+        restore_newest(make(0)[0], tmp_path)
+
+
+def test_a_checkpoint_of_another_model_is_refused_with_both_described(tmp_path):
+    model = ModelConfig(16, 4, "default", 8, "group", "relu")
+    for width in (8, 16):
+        run = tmp_path / str(width)
+        run.mkdir()
+        write_run_config(run, dataclasses.replace(model, base_width=width), batch_size=4, record_count=9)
+        save_checkpoint(make(1)[0], run, 1, keep=1)
+    shutil.copy(tmp_path / "8" / "config.json", tmp_path / "16")
+    with pytest.raises(UserError, match=r"another model \(.*width 16,.*\) than .*config\.json describes \(.*width 8,"):
+        restore_newest(make(0)[0], tmp_path / "16")
 
 
 def test_a_failed_write_leaves_the_earlier_checkpoint_whole(tmp_path, monkeypatch):
@@ -84,7 +143,7 @@ def test_a_failed_write_leaves_the_earlier_checkpoint_whole(tmp_path, monkeypatc
         raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "write", fail)
-    with pytest.raises(UserError, match="No space left on device; earlier checkpoints are whole"):
+    with pytest.raises(UserError, match=r"No space left on device; free .*; earlier checkpoints are whole"):
         save_checkpoint(checkpoint, tmp_path, 2, keep=15)
     assert checkpoint_epochs(tmp_path) == [1]
     monkeypatch.undo()

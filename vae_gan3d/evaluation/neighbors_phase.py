@@ -8,7 +8,7 @@ import numpy as np
 from vae_gan3d.config import NeighborsConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.earlier_results import keep_earlier_results
-from vae_gan3d.evaluation.metrics_file import write_metrics
+from vae_gan3d.evaluation.metrics_file import NEIGHBORS_FORMAT, write_metrics
 from vae_gan3d.evaluation.model_labels import shape_labels
 from vae_gan3d.evaluation.poor_reconstructions import note_poor_reconstructions
 from vae_gan3d.evaluation.shape_choice import ShapeChoice
@@ -62,6 +62,7 @@ def find_neighbors(
             **{f"by_{measure}": entries for measure, entries in found.items()},
             "checkpoint": str(config.checkpoint),
         },
+        NEIGHBORS_FORMAT,
     )
     save_neighbors(
         config.output_dir / "neighbors.png",

@@ -11,6 +11,7 @@ import numpy as np
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
+from vae_gan3d.file_versions import require_known_version
 from vae_gan3d.files import atomic_path
 from vae_gan3d.wording import counted
 
@@ -239,12 +240,16 @@ def load_prior(path: pathlib.Path) -> MixturePrior:
         UserError: the file cannot be read, is damaged, or is of another format.
     """
     try:
+        with zipfile.ZipFile(path) as archive:  # numpy reads no checksum of an array whose header is changed
+            damaged = archive.testzip()
+        if damaged:
+            raise ValueError(f"{damaged} in it is not of its checksum")
         with np.load(path, allow_pickle=False) as stored:
             fields = {name: stored[name] for name in stored.files}
-        found = (str(fields["format"]), int(fields["schema"]))
-        if found != (PRIOR_FORMAT, PRIOR_SCHEMA):
-            raise ValueError(f"it is of format {found[0]} {found[1]}, not {PRIOR_FORMAT} {PRIOR_SCHEMA}")
+        require_known_version(path, fields, PRIOR_FORMAT, PRIOR_SCHEMA)
         return _from_fields(fields)
+    except UserError:  # of a newer version
+        raise
     except _DAMAGE as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise UserError(

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 from vae_gan3d.command_line import OneLineParser
 from vae_gan3d.errors import UserError
-from vae_gan3d.files import atomic_path, make_folder
+from vae_gan3d.files import flush_folder, flush_to_disk, make_folder, scratch_folder, write_refused
 from vae_gan3d.tensorflow_start import start_tensorflow
 from vae_gan3d.training.run_folder import (
     CHECKPOINT_STEM,
     CONFIG_NAME,
     checkpoint_epochs,
+    checkpoint_prefix,
     find_checkpoint,
     prior_file,
     read_model_config,
@@ -45,13 +46,24 @@ def publish(checkpoint: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     model = load_model(prefix, read_model_config(prefix.parent))
     make_folder(folder)
     epoch = int(prefix.name.removeprefix(f"{CHECKPOINT_STEM}-"))
-    written = save_checkpoint(inference_checkpoint(model.networks), folder, epoch, keep=1)
-    files = {prefix.parent / CONFIG_NAME: folder / CONFIG_NAME, prior_file(prefix): prior_file(written)}
-    for source, target in files.items():
-        if source.is_file():  # a plain GAN has no fitted prior
-            with atomic_path(target) as temporary:
-                shutil.copyfile(source, temporary)
-    return written
+    try:
+        with scratch_folder(folder) as aside:
+            _copy(prefix.parent / CONFIG_NAME, aside / CONFIG_NAME)  # before the checkpoint, which repeats the model
+            written = save_checkpoint(inference_checkpoint(model.networks), aside, epoch, keep=1)
+            if prior_file(prefix).is_file():  # a plain GAN has no fitted prior
+                _copy(prior_file(prefix), prior_file(written))
+            # The index last: a checkpoint counts from the moment that it is there.
+            for path in sorted(aside.iterdir(), key=lambda path: path.suffix == ".index"):
+                path.replace(folder / path.name)
+            flush_folder(folder)
+    except OSError as error:
+        raise write_refused(f"to {folder}", error) from error
+    return checkpoint_prefix(folder, epoch)
+
+
+def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
+    shutil.copyfile(source, target)
+    flush_to_disk(target)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

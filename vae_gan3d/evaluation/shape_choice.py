@@ -13,6 +13,7 @@ from vae_gan3d.voxels.numbered_shapes import shape_stem
 from vae_gan3d.voxels.orientation import up_axis_line
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.reader_process import read_one
+from vae_gan3d.wording import printable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,4 +101,4 @@ def say_which_axis_is_up(shapes: Iterable[str], up_axis: str | None) -> None:
 
 def shape_name(text: str) -> str:
     """How pictures and messages call the shape that a path or a whole number names."""
-    return f"record {text}" if text.isdecimal() else shape_stem(pathlib.Path(text))
+    return f"record {text}" if text.isdecimal() else printable(shape_stem(pathlib.Path(text)))

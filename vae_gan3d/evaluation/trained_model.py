@@ -8,6 +8,7 @@ import tensorflow as tf
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.networks.factory import Networks, build_networks
+from vae_gan3d.training.checkpoint_digest import require_model, say_if_unchecked
 from vae_gan3d.training.checkpoints import DAMAGED, MISMATCHED
 from vae_gan3d.training.noise import POSTERIOR_STREAM, latent_noise, reparameterize
 from vae_gan3d.training.state import inference_checkpoint
@@ -128,6 +129,8 @@ def load_model(prefix: pathlib.Path, config: ModelConfig) -> TrainedModel:
     Raises:
         UserError: the checkpoint is damaged, or of other networks than `config.json` says.
     """
+    require_model(prefix, config)
+    say_if_unchecked(prefix)
     networks = build_networks(**config.network_arguments())
     try:
         inference_checkpoint(networks).read(str(prefix)).assert_existing_objects_matched()

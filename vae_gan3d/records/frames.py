@@ -1,18 +1,21 @@
-"""The framing of TFRecord files, read without TensorFlow: where every record begins and how long it is."""
+"""The framing of TFRecord files, read without TensorFlow: where every record begins, and its data, checked."""
 
 import dataclasses
-import mmap
 import os
 import pathlib
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 
 from vae_gan3d.errors import UserError
+from vae_gan3d.records.checksums import masked_crc32c
 
 HEADER_BYTES = 12
 FOOTER_BYTES = 4
+_LENGTH_BYTES = 8
 _LENGTH = struct.Struct("<Q")
+_CHECKSUM = np.dtype("<u4")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,10 +37,9 @@ class FrameIndex:
 
 
 def scan_frames(path: pathlib.Path) -> FrameIndex:
-    """Walks over the record lengths of a TFRecord file; the data itself is not read.
+    """Walks over the record lengths of a TFRecord file and checks them; the data itself is not read.
 
-    A forged length crashes TensorFlow's reader, so every length is held against the file's end here first. Checksums
-    are left to TensorFlow.
+    A forged length crashes TensorFlow's reader, so every length is held against the file's end and its checksum first.
 
     Args:
         path: an uncompressed TFRecord file: records of 8-byte little-endian length, 4-byte checksum, data, 4-byte
@@ -47,15 +49,11 @@ def scan_frames(path: pathlib.Path) -> FrameIndex:
         The index; empty for an empty file.
 
     Raises:
-        UserError: the file cannot be opened, or a record passes the file's end.
+        UserError: the file cannot be opened, a record passes the file's end, or a length is not that of its checksum.
     """
     try:
         with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size == 0:
-                return _index([], [])
-            with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as view:
-                return _walk(path, view, size)
+            return _walk(path, file.fileno(), os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise _unreadable(path, error) from error
 
@@ -77,30 +75,66 @@ def begins_as_records(path: pathlib.Path) -> bool:
     )
 
 
-def _unreadable(path: pathlib.Path, error: OSError) -> UserError:
-    return UserError(f"cannot read {path}: {error.strerror}; check the path and its permissions")
+def read_frames(path: pathlib.Path, index: FrameIndex, numbers: Sequence[int]) -> list[bytes]:
+    """Reads the data of some records of a file.
+
+    Args:
+        path: the file.
+        index: of it.
+        numbers: the records' places in the file, in any order.
+
+    Returns:
+        The data of each.
+
+    Raises:
+        UserError: the file cannot be read, or the data is not that of its checksum; the message names the record.
+    """
+    data, expected = [], bytearray()
+    try:
+        # Reading gives an error where the file has become shorter; a mapped file would end the interpreter.
+        with open(path, "rb") as file:
+            for number in numbers:
+                length = int(index.lengths[number])
+                file.seek(int(index.offsets[number]))
+                framed = file.read(length + FOOTER_BYTES)
+                if len(framed) != length + FOOTER_BYTES:
+                    raise _damaged(path, int(index.offsets[number]) - HEADER_BYTES, number)
+                data.append(framed[:length])
+                expected += framed[length:]
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    for place in np.flatnonzero(masked_crc32c(data) != np.frombuffer(expected, _CHECKSUM))[:1]:
+        raise _damaged(path, int(index.offsets[numbers[place]]) - HEADER_BYTES, numbers[place])
+    return data
 
 
-def _walk(path: pathlib.Path, view: mmap.mmap, size: int) -> FrameIndex:
+def _walk(path: pathlib.Path, file: int, size: int) -> FrameIndex:
     """Follows the lengths from record to record."""
-    offsets: list[int] = []
-    lengths: list[int] = []
+    starts: list[int] = []
+    headers: list[bytes] = []
     position = 0
     while position < size:
-        start = position + HEADER_BYTES
-        length = _LENGTH.unpack_from(view, position)[0] if start <= size else size
-        end = start + length + FOOTER_BYTES
-        if end > size:
-            raise UserError(
-                f"{path} is cut short or damaged at byte {position} (record {len(offsets)}): "
-                "write or fetch the records again"
-            )
-        offsets.append(start)
-        lengths.append(length)
-        position = end
-    return _index(offsets, lengths)
+        starts.append(position)
+        headers.append(os.pread(file, HEADER_BYTES, position))
+        length = _LENGTH.unpack_from(headers[-1])[0] if len(headers[-1]) == HEADER_BYTES else size
+        position += HEADER_BYTES + length + FOOTER_BYTES
+    whole = len(starts) - (position > size)  # the last record may pass the end
+    found = masked_crc32c([header[:_LENGTH_BYTES] for header in headers[:whole]])
+    expected = np.frombuffer(b"".join(header[_LENGTH_BYTES:] for header in headers[:whole]), _CHECKSUM)
+    # A forged length leads astray, so that the first wrong one counts.
+    wrong = [*np.flatnonzero(found != expected).tolist(), *range(whole, len(starts))]
+    if wrong:
+        raise _damaged(path, starts[wrong[0]], wrong[0])
+    offsets = np.asarray(starts, np.int64) + HEADER_BYTES
+    ends = np.asarray([*starts[1:], size] if starts else [], np.int64)
+    return FrameIndex(offsets, ends - FOOTER_BYTES - offsets)
 
 
-def _index(offsets: list[int], lengths: list[int]) -> FrameIndex:
-    """Packs the two lists as int64 arrays."""
-    return FrameIndex(np.asarray(offsets, np.int64), np.asarray(lengths, np.int64))
+def _damaged(path: pathlib.Path, position: int, number: int) -> UserError:
+    return UserError(
+        f"{path} is cut short or damaged at byte {position} (record {number}): write or fetch the records again"
+    )
+
+
+def _unreadable(path: pathlib.Path, error: OSError) -> UserError:
+    return UserError(f"cannot read {path}: {error.strerror}; check the path and its permissions")

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from vae_gan3d import files
 from vae_gan3d.errors import UserError
+from vae_gan3d.file_versions import require_known_version
+from vae_gan3d.sealed_json import require_unchanged, sealed
 from vae_gan3d.voxels.grids import RESOLUTIONS
 from vae_gan3d.wording import counted
 
@@ -104,13 +106,13 @@ def check_names(split: str, shards: int, shapes: int) -> None:
 
 
 def write_manifest(path: pathlib.Path, manifest: Manifest) -> None:
-    """Writes a manifest as JSON by way of a temporary name.
+    """Writes a manifest as JSON with its own digest, by way of a temporary name.
 
     Raises:
         UserError: the system refuses the write.
     """
     fields = {"format": manifest.format, "schema": manifest.schema, **dataclasses.asdict(manifest)}
-    files.write_text(path, json.dumps(fields, indent=2) + "\n")
+    files.write_text(path, json.dumps(sealed(fields), indent=2) + "\n")
 
 
 def read_manifest(path: pathlib.Path) -> Manifest:
@@ -123,7 +125,8 @@ def read_manifest(path: pathlib.Path) -> Manifest:
         The manifest.
 
     Raises:
-        UserError: it cannot be read, is no JSON, is of another format or schema, or a field is wrong.
+        UserError: it cannot be read, is no JSON, is of another format or schema, a field is wrong, or a byte was
+            changed.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -132,10 +135,15 @@ def read_manifest(path: pathlib.Path) -> Manifest:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not a JSON file ({' '.join(str(error).split())}); {_REMEDY}") from error
     try:
-        return _from_values(values)
+        require_known_version(path, _typed(values, "the whole", dict), FORMAT, SCHEMA)
+        manifest = _from_values(values)
+        require_unchanged(values)
+    except UserError:  # of a newer version
+        raise
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{path} is not a manifest of records that this version reads: {reason}; {_REMEDY}") from error
+    return manifest
 
 
 def _from_values(values: object) -> Manifest:

@@ -9,11 +9,14 @@ import tensorflow as tf
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.records.feature_names import IMAGE, LABEL, RESOLUTION, SOURCE, VOXELS
+from vae_gan3d.records.frames import read_frames
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.records.schema import LEGACY_FEATURES, RECORD_FEATURES
 from vae_gan3d.voxels.grids import check_resolution, packed_bytes
 
 _CHUNK_RECORDS = 1024
+# A record holds names beside its grid, of which a class's and a path's are the longest.
+_MOST_BYTES_OF_NAMES = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,6 +64,7 @@ def load_packed(record_set: RecordSet, resolution: int | None = None) -> PackedG
         UserError: a record is damaged, or disagrees with the set; the message names the file and the record.
     """
     side = row_resolution(record_set, resolution)
+    _check_lengths(record_set)
     rows = np.empty((record_set.count, packed_bytes(side)), np.uint8)
     labels = np.empty(record_set.count, np.int64)
     position = 0
@@ -88,24 +92,21 @@ def _damaged(path: pathlib.Path, done: int) -> UserError:
 
 
 class RowReader:
-    """Reads the rows of given record numbers from the files, by offset; nothing is kept but the mapped files."""
+    """Reads the rows of given record numbers from the files, by offset; nothing is kept."""
 
     def __init__(self, record_set: RecordSet, resolution: int | None = None) -> None:
-        """Maps the files of a set.
+        """Reads nothing yet.
 
         Args:
             record_set: the set.
             resolution: as in `load_packed`.
 
         Raises:
-            UserError: the resolution cannot be reached.
+            UserError: the resolution cannot be reached, or a record is far longer than its grid.
         """
         self.resolution = row_resolution(record_set, resolution)
+        _check_lengths(record_set)
         self._record_set = record_set
-        self._maps = [
-            np.memmap(path, np.uint8, mode="r") if index.count else np.empty(0, np.uint8)
-            for path, index in zip(record_set.files, record_set.frames, strict=True)
-        ]
         self._starts = np.cumsum([0] + [index.count for index in record_set.frames])
 
     def read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,14 +127,23 @@ class RowReader:
         for file in np.unique(files):
             chosen = np.flatnonzero(files == file)
             local = numbers[chosen] - self._starts[file]
-            index = self._record_set.frames[file]
-            serialized = [
-                self._maps[file][start : start + length].tobytes()
-                for start, length in zip(index.offsets[local], index.lengths[local], strict=True)
-            ]
             path = self._record_set.files[file]
+            serialized = read_frames(path, self._record_set.frames[file], local.tolist())
             rows[chosen], labels[chosen] = _decode(self._record_set, serialized, path, local.tolist(), self.resolution)
         return rows, labels
+
+
+def _check_lengths(record_set: RecordSet) -> None:
+    """Refuses records that are far longer than a grid, before any of them is read into memory."""
+    most = _grid_bytes(record_set) + _MOST_BYTES_OF_NAMES
+    for path, index in zip(record_set.files, record_set.frames, strict=True):
+        for number in np.flatnonzero(index.lengths > most)[:1]:
+            raise _disagrees(path, number, f"has {index.lengths[number]} bytes, far more than a grid of its set takes")
+
+
+def _grid_bytes(record_set: RecordSet) -> int:
+    """The bytes of one grid as its records hold it."""
+    return record_set.resolution**3 if record_set.legacy else packed_bytes(record_set.resolution)
 
 
 def _decode(
@@ -144,14 +154,15 @@ def _decode(
     try:
         with tf.device("/CPU:0"):
             parsed = tf.io.parse_example(tf.constant(serialized, tf.string), spec)
-    except tf.errors.InvalidArgumentError as error:
+    except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
+        # TensorFlow quotes what it cannot parse, and fails once more where that is no text.
         raise UserError(
             f"{path}: one of the records {numbers[0]} to {numbers[-1]} has not the features "
             f"{', '.join(spec)}: write the records again"
         ) from error
     stored = record_set.resolution
     voxels = parsed[IMAGE if record_set.legacy else VOXELS].numpy()
-    size = stored**3 if record_set.legacy else packed_bytes(stored)
+    size = _grid_bytes(record_set)
     for number, item in zip(numbers, voxels, strict=True):
         if len(item) != size:
             raise _disagrees(path, number, f"has {len(item)} bytes of voxels, not the {size} of a {stored}³ grid")

@@ -7,7 +7,7 @@ import pathlib
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.records.feature_names import IMAGE, VOXELS, byte_features
-from vae_gan3d.records.frames import FrameIndex, begins_as_records, scan_frames
+from vae_gan3d.records.frames import FrameIndex, begins_as_records, read_frames, scan_frames
 from vae_gan3d.records.manifest import RECORD_SUFFIX, Manifest, Shard, manifest_path, read_manifest, set_name
 from vae_gan3d.records.wrong_records import describe_absent, describe_folder, describe_wrong_file
 from vae_gan3d.voxels.grids import RESOLUTIONS
@@ -15,6 +15,7 @@ from vae_gan3d.wording import counted
 
 LEGACY_CLASSES = ("shape",)
 _AGAIN = "run create_tf_record.py again"
+_LARGEST_RECORD = 2 * RESOLUTIONS[-1] ** 3  # the one feature of a legacy record is a grid
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -157,9 +158,9 @@ def is_legacy(path: pathlib.Path) -> bool:
 
 def _first_features(path: pathlib.Path, frames: FrameIndex) -> dict[str, int]:
     """The features of a file's first record; none where the bytes are no record of features."""
-    with open(path, "rb") as file:
-        file.seek(int(frames.offsets[0]))
-        serialized = file.read(int(frames.lengths[0]))
+    if frames.lengths[0] > _LARGEST_RECORD:
+        return {}
+    serialized = read_frames(path, frames, [0])[0]
     try:
         return byte_features(serialized)
     except ValueError:

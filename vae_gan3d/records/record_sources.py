@@ -6,8 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from vae_gan3d.records.feature_names import SOURCE
+from vae_gan3d.records.frames import read_frames
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.records.schema import RECORD_FEATURES
+from vae_gan3d.wording import printable
 
 
 def read_sources(record_set: RecordSet, numbers: Sequence[int]) -> list[str]:
@@ -19,10 +21,11 @@ def read_sources(record_set: RecordSet, numbers: Sequence[int]) -> list[str]:
 
     Returns:
         For each record the path of its file relative to the data folder, with forward slashes; for a legacy record,
-        which does not hold it, an empty text.
+        which does not hold it, an empty text. Names are `printable`.
 
     Raises:
         ValueError: there is no such record.
+        UserError: one is damaged.
     """
     wrong = [number for number in numbers if not 0 <= number < record_set.count]
     if wrong:
@@ -31,7 +34,7 @@ def read_sources(record_set: RecordSet, numbers: Sequence[int]) -> list[str]:
         return [""] * len(numbers)
     serialized = [_serialized(record_set, number) for number in numbers]
     parsed = tf.io.parse_example(tf.constant(serialized, tf.string), {SOURCE: RECORD_FEATURES[SOURCE]})
-    return [source.decode("utf-8", "replace") for source in parsed[SOURCE].numpy()]
+    return [printable(source.decode("utf-8", "surrogateescape")) for source in parsed[SOURCE].numpy()]
 
 
 def _serialized(record_set: RecordSet, number: int) -> bytes:
@@ -39,6 +42,4 @@ def _serialized(record_set: RecordSet, number: int) -> bytes:
     file = int(np.searchsorted(ends, number, side="right"))
     index = record_set.frames[file]
     local = number - int(ends[file]) + index.count
-    with open(record_set.files[file], "rb") as opened:
-        opened.seek(int(index.offsets[local]))
-        return opened.read(int(index.lengths[local]))
+    return read_frames(record_set.files[file], index, [local])[0]

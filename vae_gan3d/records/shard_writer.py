@@ -6,21 +6,22 @@ import itertools
 import json
 import pathlib
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from vae_gan3d.errors import UserError
-from vae_gan3d.files import flush_to_disk
+from vae_gan3d.files import flush_folder, flush_to_disk, scratch_folder, write_refused
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.records.manifest import Shard, SkippedFile
 from vae_gan3d.records.record_set import file_sha256
 from vae_gan3d.records.schema import encode_example
 from vae_gan3d.records.shard_plan import PlannedFile, ShardPlan
+from vae_gan3d.sealed_json import require_unchanged, sealed
 from vae_gan3d.voxels.grids import pack_grid, pad_grid, resize_grid
 from vae_gan3d.voxels.reader_process import GridResult, read_grids
+from vae_gan3d.wording import printable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +54,11 @@ def write_shards(plans: Sequence[ShardPlan], folder: pathlib.Path, *, workers: i
     paths = [path for plan in plans for path in plan.paths]
     with contextlib.closing(read_grids(paths, workers=workers, options=plans[0].reading)) as results:
         bar = progress_bar(results, total=len(paths), desc="shapes to records", unit="shape", disable=not progress)
-        stream = iter(bar)
-        for plan in plans:
-            with write_errors_in_one_line(folder.parent):
-                _write_shard(plan, folder, itertools.islice(stream, len(plan.files)))
+        with contextlib.closing(bar):  # before an error is told of, which gets a line of its own
+            stream = iter(bar)
+            for plan in plans:
+                with write_errors_in_one_line(folder.parent):
+                    _write_shard(plan, folder, itertools.islice(stream, len(plan.files)))
 
 
 def find_shard(plan: ShardPlan, folder: pathlib.Path, published: pathlib.Path) -> WrittenShard | None:
@@ -72,6 +74,7 @@ def find_shard(plan: ShardPlan, folder: pathlib.Path, published: pathlib.Path) -
     """
     try:
         fields = json.loads(note_path(folder, plan.name).read_text(encoding="ascii"))
+        require_unchanged(fields)
         found = WrittenShard(
             Shard(**fields["shard"]), tuple(SkippedFile(**file) for file in fields["skipped"]), fields["plan"]
         )
@@ -109,10 +112,7 @@ def write_errors_in_one_line(output_dir: pathlib.Path) -> Iterator[None]:
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise UserError(
-            f"cannot write records to {output_dir}: {reason}; free some space or choose another place"
-        ) from error
+        raise write_refused(f"records to {output_dir}", error) from error
 
 
 def fit_grid(grid: np.ndarray, stored: int, may_shrink: bool) -> np.ndarray:
@@ -138,15 +138,15 @@ def fit_grid(grid: np.ndarray, stored: int, may_shrink: bool) -> np.ndarray:
 
 def reason_of(path: pathlib.Path, error: str) -> str:
     """Why a file cannot be used, without its name."""
-    return error.removeprefix(f"{path}: ")
+    return error.removeprefix(f"{printable(path)}: ")
 
 
 def _write_shard(plan: ShardPlan, folder: pathlib.Path, results: Iterable[GridResult]) -> None:
     """Writes one shard, then its note."""
     count, skipped = 0, []
-    # A name of chance: the machines of a cluster may write the same shard at the same time.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".", ignore_cleanup_errors=True) as scratch:
-        temporary = pathlib.Path(scratch, plan.name)
+    # The machines of a cluster, and the threads of one, may write the same shard at the same time.
+    with scratch_folder(folder) as scratch:
+        temporary = scratch / plan.name
         with tf.io.TFRecordWriter(str(temporary)) as writer:
             for file, result in zip(plan.files, results, strict=True):
                 try:
@@ -155,12 +155,13 @@ def _write_shard(plan: ShardPlan, folder: pathlib.Path, results: Iterable[GridRe
                 except UserError as error:
                     skipped.append(SkippedFile(file.source, reason_of(result.path, str(error))))
         shard = Shard(plan.name, count, temporary.stat().st_size, file_sha256(temporary))
-        note = pathlib.Path(scratch, "note.json")
+        note = scratch / "note.json"
         written = WrittenShard(shard, tuple(skipped), plan.digest)
-        note.write_text(json.dumps(dataclasses.asdict(written), indent=2) + "\n", encoding="ascii")
+        note.write_text(json.dumps(sealed(dataclasses.asdict(written)), indent=2) + "\n", encoding="ascii")
         for path, target in ((temporary, folder / plan.name), (note, note_path(folder, plan.name))):
             flush_to_disk(path)
             path.replace(target)
+            flush_folder(folder)
 
 
 def _encode(plan: ShardPlan, file: PlannedFile, result: GridResult) -> bytes:

@@ -4,14 +4,13 @@ import contextlib
 import pathlib
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 
 import tqdm
 
 import vae_gan3d
 from vae_gan3d.errors import UserError
-from vae_gan3d.files import make_folder
+from vae_gan3d.files import flush_folder, make_folder, scratch_folder
 from vae_gan3d.records.manifest import (
     Manifest,
     SkippedFile,
@@ -35,7 +34,7 @@ from vae_gan3d.voxels.grids import EMPTY_REASON, check_resolution, padded_resolu
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.reader_process import read_grids
 from vae_gan3d.voxels.shape_folders import ShapeListing
-from vae_gan3d.wording import counted
+from vae_gan3d.wording import counted, printable
 
 _LISTED_FILES = 20
 
@@ -138,7 +137,8 @@ def _stored_resolution(listing: ShapeListing, resolution: int | None, reading: R
                 return side if resolution is None else min(side, resolution)
             first_reason = first_reason or reason_of(result.path, str(result.error))
     first = source_of(listing, listing.files[0])
-    raise UserError(f"none of the {len(listing.files)} files can be used ({first}: {first_reason}); give other files")
+    named = f"{printable(first)}: {first_reason}"
+    raise UserError(f"none of the {len(listing.files)} files can be used ({named}); give other files")
 
 
 @contextlib.contextmanager
@@ -147,10 +147,10 @@ def _shard_folder(output_dir: pathlib.Path, split_name: str, shards: int) -> Ite
     if shards > 1:
         yield make_folder(_kept_folder(output_dir, split_name))
         return
-    with write_errors_in_one_line(output_dir):
-        folder = tempfile.TemporaryDirectory(dir=output_dir, prefix=f".{split_name}.", ignore_cleanup_errors=True)
-    with folder as name:
-        yield pathlib.Path(name)
+    with contextlib.ExitStack() as stack:
+        with write_errors_in_one_line(output_dir):
+            folder = stack.enter_context(scratch_folder(output_dir))
+        yield folder
 
 
 def _kept_folder(output_dir: pathlib.Path, split_name: str) -> pathlib.Path:
@@ -211,34 +211,42 @@ def _report_skipped(listing: ShapeListing, skipped: Sequence[SkippedFile], skip_
     if progress:
         # A single file that stops the run is named by the error already.
         for file in bad[:_LISTED_FILES] if skip_bad or len(bad) > 1 else []:
-            tqdm.tqdm.write(f"{file.path}: {file.reason}", file=sys.stderr)
+            tqdm.tqdm.write(f"{printable(file.path)}: {file.reason}", file=sys.stderr)
         if len(bad) > _LISTED_FILES:
             tqdm.tqdm.write(f"and {len(bad) - _LISTED_FILES} more", file=sys.stderr)
         if empty:
-            note = f"note: {counted(len(empty), 'grid')} without an occupied voxel left out (first {empty[0].path})"
+            first = printable(empty[0].path)
+            note = f"note: {counted(len(empty), 'grid')} without an occupied voxel left out (first {first})"
             tqdm.tqdm.write(note, file=sys.stderr)
     if bad and not skip_bad:
         raise UserError(
-            f"{len(bad)} of {len(listing.files)} files in {listing.root} cannot be used ({bad[0].path}: "
+            f"{len(bad)} of {len(listing.files)} files in {listing.root} cannot be used ({printable(bad[0].path)}: "
             f"{bad[0].reason}); mend or remove them, or leave them out with --skip_bad"
         )
 
 
 def _publish(folder: pathlib.Path, targets: Sequence[pathlib.Path], manifest: Manifest) -> None:
-    """Puts the written shards in the place of an older set; between the two there is no manifest, so no set."""
+    """Puts the written shards in the place of an older set; between the two there is no manifest, so no set.
+
+    All that needs space is written before, so that a full disk leaves the older set.
+    """
     path = manifest_path(targets[0])
     stale = _old_shards(path)
+    write_manifest(folder / path.name, manifest)
     with write_errors_in_one_line(path.parent):
         path.unlink(missing_ok=True)
+        flush_folder(path.parent)
         for target in targets:
             if (folder / target.name).exists():
                 (folder / target.name).replace(target)
         for name in stale.difference(target.name for target in targets):
             path.with_name(name).unlink(missing_ok=True)
+        flush_folder(path.parent)
+        (folder / path.name).replace(path)
+        flush_folder(path.parent)
         keep_notes(folder, [target.name for target in targets])
         if len(targets) == 1 and (kept := _kept_folder(path.parent, manifest.split)).is_dir():
             shutil.rmtree(kept)
-    write_manifest(path, manifest)
 
 
 def _old_shards(path: pathlib.Path) -> frozenset[str]:

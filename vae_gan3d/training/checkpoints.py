@@ -1,32 +1,31 @@
 """Numbered checkpoints that are complete or absent, and restoring from the newest that is whole."""
 
+import contextlib
 import pathlib
 import shutil
 import sys
 
 import tensorflow as tf
 
-from vae_gan3d.errors import UserError
-from vae_gan3d.files import flush_to_disk, make_folder, write_text
-from vae_gan3d.training.run_folder import (
-    CHECKPOINT_STEM,
-    checkpoint_epochs,
-    checkpoint_prefix,
-    data_file,
-    index_file,
-    prior_file,
-)
+from vae_gan3d.config import ModelConfig
+from vae_gan3d.errors import FileRefusedError, UserError
+from vae_gan3d.files import flush_folder, flush_to_disk, make_folder, temporary_path, write_refused, write_text
+from vae_gan3d.training.checkpoint_digest import find_fault, require_model, say_if_unchecked, write_digest
+from vae_gan3d.training.checkpoint_places import finish_saving, older_parts, ready_folder
+from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, read_model_config, seen_epochs
 
 # What TensorFlow raises where the bytes are bad, and where they are of other variables.
 DAMAGED = (tf.errors.OpError, IndexError, RuntimeError)
 MISMATCHED = (AssertionError, ValueError)
+_STATE_NAME = "checkpoint"
+_ANEW = "use another --save_path, or --restart"
 
 
 def save_checkpoint(checkpoint: tf.train.Checkpoint, folder: pathlib.Path, epoch: int, keep: int) -> pathlib.Path:
     """Writes `model.ckpt-EPOCH` aside, renames it into place, and removes the oldest beyond `keep`.
 
-    A prior that was fitted to a checkpoint goes with it, also where a new checkpoint takes its name.
-    The data file is renamed before the index: a checkpoint counts from the moment that its index is there.
+    A prior that was fitted to a checkpoint goes with it, also where a new checkpoint takes its name. What was written
+    whole is not lost where the process is killed between two renames, see `finish_saving`.
 
     Args:
         checkpoint: what to save.
@@ -40,27 +39,28 @@ def save_checkpoint(checkpoint: tf.train.Checkpoint, folder: pathlib.Path, epoch
     Raises:
         UserError: the system refuses the write; earlier checkpoints are as they were.
     """
-    aside = make_folder(folder) / f".{CHECKPOINT_STEM}-{epoch}.tmp"
+    prefix = checkpoint_prefix(make_folder(folder), epoch)
+    aside = temporary_path(prefix)
     try:
-        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
         checkpoint.write(str(checkpoint_prefix(aside, epoch)))
-        prior_file(checkpoint_prefix(folder, epoch)).unlink(missing_ok=True)  # of other weights, where it is replaced
-        for written, target in (
-            (data_file(aside, epoch), data_file(folder, epoch)),
-            (index_file(aside, epoch), index_file(folder, epoch)),
-        ):
+        write_digest(checkpoint_prefix(aside, epoch), _model_beside(folder))
+        for written in aside.iterdir():
             flush_to_disk(written)
-            written.replace(target)
-    except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise UserError(
-            f"cannot write the checkpoint of epoch {epoch} in {folder}: {reason}; earlier checkpoints are whole"
-        ) from error
+        flush_folder(aside)
+        aside.replace(ready_folder(folder, epoch))
+        finish_saving(folder)
+        for path in older_parts(folder, keep):
+            path.unlink(missing_ok=True)
+    except (OSError, tf.errors.OpError, UserError) as error:
+        reason = error.__cause__ if isinstance(error, UserError) and isinstance(error.__cause__, OSError) else error
+        refused = write_refused(f"the checkpoint of epoch {epoch} in {folder}", reason)
+        whole = "; earlier checkpoints are whole" if checkpoint_epochs(folder) else ""
+        raise FileRefusedError(f"{refused}{whole}") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    _remove_oldest(folder, keep)
     _write_state_file(folder)
-    return checkpoint_prefix(folder, epoch)
+    return prefix
 
 
 def restore_newest(checkpoint: tf.train.Checkpoint, folder: pathlib.Path) -> int | None:
@@ -74,29 +74,47 @@ def restore_newest(checkpoint: tf.train.Checkpoint, folder: pathlib.Path) -> int
         The epoch that was restored, or None where the folder holds no checkpoint at all.
 
     Raises:
-        UserError: there are checkpoints and none can be read; training anew in silence would hide the loss.
+        UserError: there are checkpoints, or were, and none can be used; training anew in silence would hide the loss.
     """
-    epochs = checkpoint_epochs(folder)
-    failures = []
-    for epoch in epochs:
-        try:
-            checkpoint.read(str(checkpoint_prefix(folder, epoch))).assert_consumed()
-        except (*DAMAGED, *MISMATCHED) as error:
-            failures.append(f"{checkpoint_prefix(folder, epoch)} cannot be read ({str(error).splitlines()[0]})")
-            continue
-        for failure in failures:
-            print(f"warning: {failure}; epoch {epoch} is used instead", file=sys.stderr)
-        return epoch
-    if failures:
-        raise UserError(f"{failures[0]}, nor can any older one in {folder}: use another --save_path, or --restart")
+    with contextlib.suppress(OSError):  # of a folder that is only read
+        finish_saving(folder)
+    faults: list[str] = []
+    for epoch in seen_epochs(folder):
+        prefix = checkpoint_prefix(folder, epoch)
+        fault = find_fault(prefix) or _read(checkpoint, prefix)
+        if fault is None:
+            for text in faults:
+                print(f"warning: {text}; epoch {epoch} is used instead", file=sys.stderr)
+            say_if_unchecked(prefix)
+            return epoch
+        faults.append(fault)
+    if faults:
+        raise UserError(f"{faults[0]}, nor can any older one in {folder} be used: {_ANEW}")
+    if (folder / _STATE_NAME).is_file():
+        raise UserError(f"{folder / _STATE_NAME} tells of checkpoints, and none is there: put them back, {_ANEW}")
     return None
 
 
-def _remove_oldest(folder: pathlib.Path, keep: int) -> None:
-    for epoch in checkpoint_epochs(folder)[keep:]:
-        for path in (index_file, data_file):
-            path(folder, epoch).unlink(missing_ok=True)
-        prior_file(checkpoint_prefix(folder, epoch)).unlink(missing_ok=True)
+def _read(checkpoint: tf.train.Checkpoint, prefix: pathlib.Path) -> str | None:
+    """Restores everything from one checkpoint, and says what is wrong with it otherwise."""
+    model = _model_beside(prefix.parent)
+    try:
+        if model is not None:
+            require_model(prefix, model)
+        checkpoint.read(str(prefix)).assert_consumed()
+    except UserError as error:
+        return str(error)
+    except (*DAMAGED, *MISMATCHED) as error:
+        return f"{prefix} cannot be read ({str(error).splitlines()[0]})"
+    return None
+
+
+def _model_beside(folder: pathlib.Path) -> ModelConfig | None:
+    """The networks of a run folder, where it says of which it is: a checkpoint is not lost for want of that."""
+    try:
+        return read_model_config(folder)
+    except UserError:
+        return None
 
 
 def _write_state_file(folder: pathlib.Path) -> None:
@@ -104,4 +122,4 @@ def _write_state_file(folder: pathlib.Path) -> None:
     names = [checkpoint_prefix(folder, epoch).name for epoch in checkpoint_epochs(folder)]
     lines = [f'model_checkpoint_path: "{names[0]}"']
     lines += [f'all_model_checkpoint_paths: "{name}"' for name in reversed(names)]
-    write_text(folder / "checkpoint", "\n".join(lines) + "\n")
+    write_text(folder / _STATE_NAME, "\n".join(lines) + "\n")
