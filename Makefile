@@ -5,18 +5,24 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 BEAM := .venv-beam/bin/python
 DEMO := demo_output
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-beam lint install clean-demo
+.PHONY: demo test test-beam lint audit hashes install clean-demo
 
 install: .venv/installed
 
-.venv/installed: pyproject.toml requirements.lock
+.venv/installed: pyproject.toml requirements.lock requirements.hashes
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
 		{ echo "error: $(PYTHON) is not Python 3.11 or 3.12: name one with make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || \
 		{ echo "error: $(PYTHON) cannot make a virtual environment: on Debian, apt install python3-venv" >&2; exit 1; }
 	@echo "setting up .venv: TensorFlow and the rest, about a minute"
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[test]"
+ifeq ($(shell uname -s),Linux)
+	$(RUN) $(PIP_INSTALL) --require-hashes -r requirements.hashes
+	$(RUN) $(PIP_INSTALL) --no-deps --no-build-isolation -e .
+else # which wants some packages more
+	$(RUN) $(PIP_INSTALL) -c requirements.lock -e ".[test]"
+endif
 	@touch $@
 
 demo: install
@@ -33,10 +39,11 @@ test: install
 	$(RUN) -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
 # Apache Beam wants older packages than requirements.lock has, so its tests have an environment of their own.
-.venv-beam/installed: pyproject.toml requirements-beam.lock
+.venv-beam/installed: pyproject.toml requirements-beam.lock requirements-beam.hashes
 	@$(PYTHON) -m venv .venv-beam
 	@echo "setting up .venv-beam: TensorFlow and Apache Beam, some minutes"
-	$(BEAM) -m pip install --quiet --disable-pip-version-check -c requirements-beam.lock -e ".[beam]" pytest
+	$(BEAM) $(PIP_INSTALL) --require-hashes -r requirements-beam.hashes
+	$(BEAM) $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 test-beam: .venv-beam/installed
@@ -46,6 +53,22 @@ lint: install
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+# What is known of holes in the pinned packages; --strict, because pip-audit calls packages sound that it cannot look up.
+audit:
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python $(PIP_INSTALL) pip-audit
+	.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.hashes
+	.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-beam.hashes
+
+# To be called after a change of the .lock files.
+hashes:
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python $(PIP_INSTALL) uv
+	@for set in requirements requirements-beam; do \
+		{ sed -n '/^#/p' $$set.hashes; .venv-audit/bin/uv pip compile $$set.lock --no-deps --generate-hashes \
+			--python-version 3.11 --no-header --no-annotate --quiet; } >$$set.new && mv $$set.new $$set.hashes || exit 1; \
+	done
 
 clean-demo:
 	rm -rf $(DEMO)

@@ -10,7 +10,6 @@ import json
 import pathlib
 import signal
 import subprocess
-import sys
 import time
 
 import matplotlib.image
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 
 from tests.command_lines import CREATE, TEST, TRAIN, words
+from tests.no_network import cut_network
 from vae_gan3d.voxels.demo_shapes import write_demo_shapes
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -36,11 +36,12 @@ class Story:
     saved: dict[str, list[str]]
 
 
-def start(arguments):
-    """A script as a process, without a terminal."""
+def start(network, arguments):
+    """A script as a process, without a terminal and without a network."""
     return subprocess.Popen(
-        [sys.executable, *arguments],
+        network.command(arguments),
         cwd=ROOT,
+        env=network.environment,
         text=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -59,10 +60,10 @@ def finish(process):
     return subprocess.CompletedProcess(process.args, process.returncode, out, error)
 
 
-def interrupt_after_steps(arguments, metrics, steps):
+def interrupt_after_steps(network, arguments, metrics, steps):
     """Runs a script, and sends Ctrl-C once it has taken some steps more."""
     begin = last_step(metrics)
-    process = start(arguments)
+    process = start(network, arguments)
     deadline = time.monotonic() + SECONDS
     while last_step(metrics) < begin + steps and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -82,7 +83,13 @@ def last_step(metrics):
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory):
+def network(tmp_path_factory):
+    with cut_network(tmp_path_factory.mktemp("network")) as network:
+        yield network
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory, network):
     folder = tmp_path_factory.mktemp("story")
     write_demo_shapes(folder / "DATA", ("chair",), count=SHAPES, test_fraction=0)
     write_cut_file(folder / "DATA/volumetric_data/chair/30/test/chair_000000001_1.mat")
@@ -95,23 +102,23 @@ def story(tmp_path_factory):
 
     def create(split, *added):
         changed = {"cube_len": 16, "LOCAL_PATH": f"{data}/", "TFRECORD_DIR": f"{out}/", "if_train": split == "train"}
-        return finish(start(words(CREATE, {**changed, "split_name": split}, *added)))
+        return finish(start(network, words(CREATE, {**changed, "split_name": split}, *added)))
 
     outcomes["create"] = create("train", "--workers=1")
     outcomes["create_of_damage"] = create("test", "--workers=1")
-    outcomes["train"] = finish(start(words(TRAIN, training, "--base_width=8")))
+    outcomes["train"] = finish(start(network, words(TRAIN, training, "--base_width=8")))
     saved["train"] = checkpoints(run)
     # What is interrupted goes on as a VAE, whose step is traced in a fraction of the time.
     longer = {**training, "epoch": 100_000, "save_iner": 50_000, "save_im_inter": 10**6}
     more = words(TRAIN, longer, "--base_width=8", "--adversarial_weight=0")
     for name in ("first_interrupt", "second_interrupt"):
-        outcomes[name] = interrupt_after_steps(more, run / "metrics.csv", steps=2)
+        outcomes[name] = interrupt_after_steps(network, more, run / "metrics.csv", steps=2)
         saved[name] = checkpoints(run)
     shapes = {"im1_dir": chairs[0], "im2_dir": chairs[1], "save_dir": f"{folder / 'OUT2'}/"}
     changed = {**small, **places, **shapes, "load_path": run / "model.ckpt-3"}
-    outcomes["test"] = finish(start(words(TEST, changed, "--text_slices")))
+    outcomes["test"] = finish(start(network, words(TEST, changed, "--text_slices")))
     sampling = ["train.py", "--phase=sample", f"--save_path={run}", "--samples=3", "--verbosity=1"]
-    outcomes["sample"] = finish(start(sampling))
+    outcomes["sample"] = finish(start(network, sampling))
     return Story(folder, outcomes, saved)
 
 
@@ -193,7 +200,7 @@ def test_training_saves_every_second_epoch_and_the_last(story):
 
 def test_training_that_reaches_its_end_fits_a_prior(story):
     assert f"fitted the prior on {SHAPES} shapes: 1 class, 1 component (" in story.outcomes["train"].stdout
-    assert [path.name for path in (story.folder / "RUN").glob("*.npz")] == ["model.ckpt-3.prior.npz"]
+    assert [path.name for path in (story.folder / "RUN").glob("*.prior.npz")] == ["model.ckpt-3.prior.npz"]
     assert "fitted" not in story.outcomes["first_interrupt"].stdout
 
 
@@ -242,6 +249,22 @@ def test_samples_lie_in_the_run_folder(story):
     samples = np.load(story.folder / "RUN/samples/samples.npy")
     assert samples.shape == (3, 16, 16, 16)
     assert matplotlib.image.imread(story.folder / "RUN/samples/samples.png").ndim == 3
+
+
+def test_no_process_sought_a_network(story, network):
+    assert story.outcomes
+    assert network.attempts() == []
+
+
+def test_an_attempt_to_reach_a_network_would_be_seen(tmp_path):
+    connect = "import socket; socket.socket().connect(('127.0.0.1', 9))"
+    with cut_network(tmp_path) as other:
+        # -S leaves out the hook, so that the kernel alone sees it, where there is a network to be cut.
+        for options in ("-S", "-s") if other.isolated else ("-s",):
+            subprocess.run(other.command([options, "-c", connect]), env=other.environment, capture_output=True)
+        noted, *counted = other.attempts()
+    assert noted.startswith("socket.connect (('127.0.0.1', 9),)")
+    assert counted == ["1 packets that the kernel counted"] * other.isolated
 
 
 def test_nothing_temporary_is_left(story):

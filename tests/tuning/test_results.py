@@ -4,6 +4,7 @@ import csv
 
 import matplotlib.image
 
+import vae_gan3d
 from tests.tuning_studies import FakeRun, by_learning_rate, make_trials, parameters, tune_config
 from vae_gan3d.tuning.results import best_flags, describe_trial, write_results
 from vae_gan3d.tuning.trial_runner import TrialFailed
@@ -32,7 +33,9 @@ def test_the_best_flags_are_those_of_the_study_and_of_the_trial(tmp_path):
     study = make_trials(config, 2, FakeRun(by_learning_rate))
     best = study.best_trial
     comment, *lines = best_flags(config, best).splitlines()
-    assert comment.startswith(f"# iou {best.value:.4f} after 20 epochs at most, of trial {best.number}: ")
+    assert comment.startswith(
+        f"# vae_gan3d {vae_gan3d.__version__}: iou {best.value:.4f} after 20 epochs at most, of trial {best.number}: "
+    )
     # --depth=1 of the study gives way to what was drawn.
     assert lines == [
         "--records=R",

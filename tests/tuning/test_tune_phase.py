@@ -11,6 +11,7 @@ from absl import flags as absl_flags
 
 from flags.phase import phase_config
 from tests.fakes import random_grids, write_records
+from tests.no_network import cut_network
 from tests.test_end_to_end import last_step, start
 from tests.tuning_studies import tune_config
 from vae_gan3d.errors import UserError
@@ -42,13 +43,14 @@ def story(tmp_path_factory):
         write_records(folder / "records", random_grids(6, 16, number), split=split)
     places = (f"--records={folder / 'records'}", f"--output_dir={folder / 'study'}")
     command = ["train.py", "--phase=tune", *places, *SMALL, *STUDY]
-    endless = start([*command, "--trials=1000"])
-    deadline = time.monotonic() + SECONDS
-    metrics = folder / "study/trial-0000/metrics.csv"
-    while not (metrics.is_file() and last_step(metrics)) and endless.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    endless.send_signal(signal.SIGINT)
-    return folder / "study", finish(endless), finish(start([*command, "--trials=2"]))
+    with cut_network(folder) as network:
+        endless = start(network, [*command, "--trials=1000"])
+        deadline = time.monotonic() + SECONDS
+        metrics = folder / "study/trial-0000/metrics.csv"
+        while not (metrics.is_file() and last_step(metrics)) and endless.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        endless.send_signal(signal.SIGINT)
+        return folder / "study", finish(endless), finish(start(network, [*command, "--trials=2"]))
 
 
 def rows(study):

@@ -1,0 +1,93 @@
+"""Processes without a network, whose attempts to reach one are counted."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+
+HOOK = pathlib.Path(__file__).parent / "network_hook"
+_CLONE_NEWNET = 0x40000000  # of <sched.h>
+_COUNTS = ("OutNoRoutes", "OutRequests", "Ip6OutNoRoutes", "Ip6OutRequests")
+
+
+class CutNetwork:
+    """How a process is started without a network, and what it tried all the same.
+
+    Where the system allows it (as root on Linux) all processes share a network of their own, in which nothing is up and
+    the kernel counts what finds no way out, whoever asks for it. Everywhere a hook in Python refuses and notes each
+    connection and each question after an address.
+
+    Attributes:
+        isolated: whether the kernel keeps the processes from the network, and counts.
+    """
+
+    def __init__(self, notes: pathlib.Path, namespace: int | None) -> None:
+        """Says where attempts are noted, and the open file of the network, if there is one."""
+        self.isolated = namespace is not None
+        self._notes, self._namespace = notes, namespace
+
+    def command(self, arguments: Sequence[str]) -> list[str]:
+        """Python with some arguments, as the process itself: signals reach it."""
+        python = [sys.executable, *arguments]
+        return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{self._namespace}", *python] if self.isolated else python
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the process."""
+        path = os.pathsep.join([str(HOOK), *filter(None, [os.environ.get("PYTHONPATH")])])
+        return {**os.environ, "PYTHONPATH": path, "NETWORK_ATTEMPTS": str(self._notes)}
+
+    def attempts(self) -> list[str]:
+        """What was tried: a line for each attempt that Python made, and one of what the kernel counted."""
+        noted = self._notes.read_text().splitlines() if self._notes.exists() else []
+        counted = _in_thread(self._count) if self.isolated else 0
+        return noted + ([f"{counted} packets that the kernel counted"] if counted else [])
+
+    def _count(self) -> int:
+        if ctypes.CDLL(None, use_errno=True).setns(self._namespace, _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+        names, values = (
+            line.split()[1:]
+            for line in pathlib.Path("/proc/thread-self/net/snmp").read_text().splitlines()
+            if line.startswith("Ip:")
+        )
+        counts = dict(zip(names, values, strict=True))
+        snmp6 = pathlib.Path("/proc/thread-self/net/snmp6")  # absent where there is no IPv6
+        counts.update(line.split() for line in (snmp6.read_text().splitlines() if snmp6.exists() else ()))
+        return sum(int(counts.get(name, 0)) for name in _COUNTS)
+
+
+@contextlib.contextmanager
+def cut_network(folder: pathlib.Path) -> Iterator[CutNetwork]:
+    """Makes a network that leads nowhere.
+
+    Args:
+        folder: for the notes.
+
+    Yields:
+        How processes are started in it.
+    """
+    namespace = _in_thread(_new_namespace) if sys.platform == "linux" else None
+    try:
+        yield CutNetwork(folder / "network_attempts", namespace)
+    finally:
+        if namespace is not None:
+            os.close(namespace)
+
+
+def _in_thread(function):
+    """What a function gives in a thread of its own, whose network it may change."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    thread.join()
+    return results[0]
+
+
+def _new_namespace() -> int | None:
+    if ctypes.CDLL(None).unshare(_CLONE_NEWNET):
+        return None
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
