@@ -1,6 +1,7 @@
 """How every script starts: flags are parsed, and what a user can mend is told in one line."""
 
 import functools
+import io
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from absl import flags as absl_flags
 from flags.flag_errors import describe_flag_error
 from flags.help import HELP_WORDS, HelpPage, flag_aliases, help_text
 from vae_gan3d.errors import UserError
+from vae_gan3d.wording import printable
 
 FLAGS = absl_flags.FLAGS
 _HELP = "; --help lists the flags"
@@ -53,10 +55,16 @@ def in_users_words(message: str, arguments: Sequence[str]) -> str:
 def _guarded(main: Callable[[], int]) -> int:
     if not is_verbose():
         logging.set_verbosity(logging.ERROR)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: names of files may be no text
     try:
         return main()
     except UserError as error:
         return _fail(in_users_words(str(error), sys.argv[1:]))
+    except OSError as error:
+        if error.filename is None or is_verbose():
+            raise
+        return _fail(f"cannot use {error.filename}: {error.strerror}; was it removed, or is it protected?")
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
@@ -83,5 +91,5 @@ def _parse(page: HelpPage, arguments: list[str]) -> list[str]:
 
 
 def _fail(message: str) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {printable(' '.join(message.split()))}", file=sys.stderr)
     return 1

@@ -145,6 +145,18 @@ absl_flags.DEFINE_integer("g_steps", 1, "With --model=gan: how often each batch 
 absl_flags.DEFINE_enum(
     "precision", "auto", PRECISIONS, "auto: bfloat16 on a GPU and on a CPU that multiplies it, else float32."
 )
+absl_flags.DEFINE_boolean(
+    "deterministic",
+    False,
+    "Gives the same run again bit for bit, stopped in between or not, on the same machine with as many threads; a step "
+    "may take longer.",
+)
+absl_flags.DEFINE_integer(
+    "max_bad_steps",
+    20,
+    "Steps in a row with a NaN or an infinity in a loss or a gradient, all skipped, after which the run goes back to "
+    "its newest checkpoint, or ends where there is none.",
+)
 
 
 def training_config() -> TrainingConfig:
@@ -184,6 +196,8 @@ def training_config() -> TrainingConfig:
         mirror=tuple(axis.strip() for axis in FLAGS.mirror.split(",") if axis.strip()),
         report=FLAGS.report,
         devices=devices.devices_config(),
+        deterministic=FLAGS.deterministic,
+        max_bad_steps=FLAGS.max_bad_steps,
         weights={name: pathlib.Path(path) for name in _NETWORKS if (path := FLAGS[f"{name}_weights"].value)},
     )
 

@@ -63,15 +63,15 @@ def restored_weights(config):
 
 
 def train_to_step(config, records, step):
-    """Trains, and asks to stop after a step that is logged."""
-    write_log = loop._Run._write_log
+    """Trains, and asks to stop after a step."""
+    stopping = loop._Run._stopping
 
-    def write_and_stop(run, bar):
-        write_log(run, bar)
+    def ask_and_answer(run, stop):
         if run._step == step:
             os.kill(os.getpid(), signal.SIGTERM)
+        return stopping(run, stop)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop._Run, "_write_log", write_and_stop)
+        patch.setattr(loop._Run, "_stopping", ask_and_answer)
         assert loop.train(config, records) == 128 + signal.SIGTERM
     assert restored_weights(config)[1] == step

@@ -91,6 +91,7 @@ SAMPLE = SampleConfig(RUN, RUN, 16, 0.5, 0)
         (TRAINING, "keep_checkpoints", 0, "--keep_checkpoints=0 is too small: give 1 or more"),
         (TRAINING, "image_every", 0, "--image_every=0 is too small: give 1 or more"),
         (TRAINING, "log_every", 0, "--log_every=0 is too small: give 1 or more"),
+        (TRAINING, "max_bad_steps", 0, "--max_bad_steps=0 is too small: give 1 or more"),
         (TRAINING, "mirror", ("x", "w"), "--mirror=w is not known: give one of x, y, z"),
         (TRAINING, "seed", -1, f"--seed=-1 is out of range: give a value from 0 to {LARGEST_SEED}"),
         (TRAINING, "seed", 2**32, f"--seed=4294967296 is out of range: give a value from 0 to {LARGEST_SEED}"),

@@ -1,5 +1,6 @@
 """What a user reads in a shell after a mistake: one line, at once, and nothing half-written."""
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 
 from tests.fakes import legacy_example, random_grids, write_mat, write_records, write_shape_tree, write_tfrecords
 from vae_gan3d.config import ModelConfig
+from vae_gan3d.records.manifest import write_manifest
 from vae_gan3d.training import run_folder
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -119,12 +121,10 @@ def work(tmp_path_factory):
 
 
 def write_other_count(folder, grids):
-    """A file of two records, whose size the manifest of three has been changed to."""
-    size = (folder / "train.tfrecords").stat().st_size
-    manifest = (folder / "train.json").read_text()
-    write_records(folder, grids[:2])
-    smaller = (folder / "train.tfrecords").stat().st_size
-    (folder / "train.json").write_text(manifest.replace(f'"bytes": {size}', f'"bytes": {smaller}'))
+    """A file of two records, and a manifest that tells of three in its bytes."""
+    manifest = write_records(folder, grids[:2])
+    shards = (dataclasses.replace(manifest.shards[0], records=3),)
+    write_manifest(folder / "train.json", dataclasses.replace(manifest, shards=shards))
 
 
 def run(work, line):

@@ -12,6 +12,8 @@ from tests.test_latent_config import ARITHMETIC
 from vae_gan3d import phases
 from vae_gan3d.config import ExportConfig, ShapeFilesConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.folder_lock import LOCK_NAME, folder_lock
+from vae_gan3d.run_start import run_folders_held
 from vae_gan3d.training import run_folder
 from vae_gan3d.voxels import mesh_packages
 from vae_gan3d.voxels.read_options import ReadOptions
@@ -77,6 +79,24 @@ def test_restart_without_a_terminal_needs_yes(training, monkeypatch):
     with pytest.raises(UserError, match=r"would remove the run in .* \(3 files\): add --yes"):
         phases.run(dataclasses.replace(training, restart=True))
     assert run_folder.checkpoint_epochs(training.save_path) == [1]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_second_run_in_one_folder_is_refused_before_it_changes_anything(training, restart):
+    changed = dataclasses.replace(training, restart=restart, assume_yes=True)
+    with (
+        folder_lock(training.save_path, "--save_path"),
+        pytest.raises(UserError, match=r"run is in use by process \d+ on .* or give another --save_path"),
+    ):
+        phases.run(changed)
+    assert run_folder.checkpoint_epochs(training.save_path) == [1]
+    with pytest.raises(Started):
+        phases.run(changed)
+
+
+def test_a_worker_beside_the_chief_is_not_refused(tmp_path):
+    with run_folders_held([tmp_path], writes=True), run_folders_held([tmp_path], writes=False):
+        assert names(tmp_path) == [LOCK_NAME]
 
 
 def test_restart_with_yes_removes_the_run(training):

@@ -9,6 +9,7 @@ from tests.test_config import MODEL, TRAINING
 from vae_gan3d import phases, progressive_phase
 from vae_gan3d.config import ProgressiveConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.folder_lock import folder_lock
 from vae_gan3d.training import run_folder
 
 
@@ -73,6 +74,17 @@ def test_a_run_without_stages_and_one_with_stages_do_not_share_a_folder(config, 
     touch_run(plain, config.training.model)
     with pytest.raises(UserError, match="plain holds a run without stages"):
         phases.run(changed(config, save_path=plain))
+
+
+@pytest.mark.parametrize("place", [".", "stage-16"])
+def test_a_second_run_in_the_folder_or_in_a_stage_is_refused(config, place):
+    folder = config.training.save_path
+    with (
+        folder_lock(folder / place, "--save_path"),
+        pytest.raises(UserError, match=r"is in use by process \d+ on "),
+    ):
+        phases.run(changed(config, restart=True, assume_yes=True))
+    assert run_folder.trained_stages(folder) == [16]
 
 
 def test_restart_clears_every_stage(config):

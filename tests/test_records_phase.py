@@ -9,6 +9,7 @@ from tests.solid_shapes import box_mesh, write_off
 from tests.test_config import RECORDS
 from vae_gan3d import phases
 from vae_gan3d.errors import UserError
+from vae_gan3d.folder_lock import folder_lock
 
 
 class Started(Exception):
@@ -90,3 +91,16 @@ def test_beam_is_missed_before_anything_is_made(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"^--runner=beam needs Apache Beam"):
         phases.create_records(config)
     assert not (tmp_path / "out").exists()
+
+
+def test_one_set_is_written_by_one_process_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
+    data, out = write_shape_tree(tmp_path / "data"), tmp_path / "out"
+    out.mkdir()
+    config = dataclasses.replace(RECORDS, data_dir=data, output_dir=out, folder_split="train", split_name="train")
+    with (
+        folder_lock(out, "--output_dir", ".train.lock"),
+        pytest.raises(UserError, match=r"out is in use by process \d+ on .* another --output_dir or --split_name"),
+    ):
+        phases.create_records(config)
+    assert list(out.iterdir()) == []

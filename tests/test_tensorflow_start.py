@@ -56,7 +56,16 @@ def test_verbose_leaves_the_messages(monkeypatch, capfd, verbose, expected):
     assert capfd.readouterr().err == expected
 
 
-@pytest.mark.parametrize("error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM\nwhen allocating")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("std::bad_alloc"),
+        tf.errors.ResourceExhaustedError(None, None, "OOM\nwhen allocating"),
+        tf.errors.InvalidArgumentError(None, None, "Graph execution error:\n\nCannot parse tensor from proto: dtype"),
+        tf.errors.AbortedError(None, None, "Operation received an exception:Status: 1, message: could not create"),
+    ],
+)
 def test_memory_errors_name_what_to_make_smaller(error):
     expected = pytest.raises(UserError, match=r"^the memory does not suffice: give a smaller --batch_size")
     with expected, memory_errors_in_one_line():
@@ -66,3 +75,18 @@ def test_memory_errors_name_what_to_make_smaller(error):
 def test_other_errors_pass():
     with pytest.raises(ZeroDivisionError), memory_errors_in_one_line():
         raise ZeroDivisionError
+
+
+def test_what_python_within_a_graph_says_is_told_alone():
+    def refuse():
+        raise UserError("train.tfrecords is damaged: fetch it again")
+
+    call = tf.function(lambda: tf.numpy_function(refuse, [], tf.int64), autograph=False)
+    with pytest.raises(UserError) as caught, memory_errors_in_one_line():
+        call()
+    assert str(caught.value) == "train.tfrecords is damaged: fetch it again"
+
+
+def test_other_bad_arguments_pass():
+    with pytest.raises(tf.errors.InvalidArgumentError), memory_errors_in_one_line():
+        raise tf.errors.InvalidArgumentError(None, None, "shapes differ")

@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read."""
+"""The exceptions that a user is meant to read."""
 
 
 class UserError(ValueError):
@@ -7,3 +7,7 @@ class UserError(ValueError):
     The scripts print it as `error: ...` on one line and leave with exit status 1; nothing else in the package is
     shown to a user without a traceback.
     """
+
+
+class FileRefusedError(UserError):
+    """A file can no longer be written, or read on; what was whole before is whole still."""

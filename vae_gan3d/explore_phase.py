@@ -45,7 +45,9 @@ def explore(config: ExploreConfig, *, verbose: bool) -> int:
         require_known_classes(model, records.classes)
     choice = choose_prior(config.prior, prefix, model=model, records=records)
     from vae_gan3d.explorer.server import ExplorerServer
+    from vae_gan3d.explorer.temporary import remove_forgotten_folders
 
+    remove_forgotten_folders()
     server = ExplorerServer(config.host, config.port)  # an address in use is told before the seconds that follow
     start_tensorflow(verbose=verbose)
     from vae_gan3d.explorer.app import AppOptions, ExplorerApp

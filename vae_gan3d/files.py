@@ -1,15 +1,36 @@
-"""Writing files so that a target is either absent, as it was, or complete."""
+"""Writing files so that a target is either absent, as it was, or complete, and clearing up after killed processes."""
 
 import contextlib
+import errno
+import functools
+import hashlib
 import os
 import pathlib
+import platform
+import re
+import shutil
+import tempfile
+import time
 from collections.abc import Iterator
 
-from vae_gan3d.errors import UserError
+from vae_gan3d.errors import FileRefusedError, UserError
+
+# Process, machine (which older versions left out), and the name of what is written.
+_TEMPORARY_NAME = re.compile(r"\.(\d{1,10})(?:-([0-9a-f]{8}))?\.tmp\..+", re.DOTALL)
+_FORGOTTEN_SECONDS = 24 * 3600.0
+_MORE_SPACE = "free some space or choose another place"
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _MORE_SPACE),
+    **dict.fromkeys((errno.ENOENT, errno.ESTALE), "was the folder removed? choose another place"),
+}
+# How TensorFlow begins and ends what the system told it.
+_OPERATION = re.compile(r"^(\{\{.*?\}\} )+|( \[Op:[^\]]*\])? *(name: \S*)?$")
+# What file systems answer that cannot flush a folder, or do not let this user.
+_NO_FOLDER_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
 
 
 def make_folder(path: pathlib.Path) -> pathlib.Path:
-    """Makes a folder and its parents.
+    """Makes a folder and its parents, and clears it of what killed processes left unfinished in it.
 
     Args:
         path: the folder; it may exist.
@@ -24,6 +45,7 @@ def make_folder(path: pathlib.Path) -> pathlib.Path:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot make the folder {path}: {error.strerror}; choose another place") from error
+    remove_leftovers(path)
     return path
 
 
@@ -43,24 +65,74 @@ def atomic_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
     Raises:
         UserError: the system refuses the write (no space, no permission).
     """
-    temporary = path.with_name(f".{os.getpid()}.tmp.{path.name}")
+    temporary = temporary_path(path)
     try:
         yield temporary
         flush_to_disk(temporary)
         temporary.replace(path)
+        flush_folder(path.parent)
     except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}; free some space or choose another place"
-        ) from error
+        raise write_refused(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def temporary_path(path: pathlib.Path) -> pathlib.Path:
+    """The name under which this process writes a target, and by which `remove_leftovers` knows whose it was."""
+    return path.with_name(f"{_own_prefix()}{path.name}")
+
+
+@contextlib.contextmanager
+def scratch_folder(parent: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A folder of this process alone, which is gone when the block ends; `remove_leftovers` knows its name too.
+
+    Args:
+        parent: where it is made.
+
+    Yields:
+        The folder, empty.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    with tempfile.TemporaryDirectory(dir=parent, prefix=_own_prefix(), ignore_cleanup_errors=True) as name:
+        yield pathlib.Path(name)
+
+
+def remove_leftovers(folder: pathlib.Path) -> None:
+    """Removes what processes that are no more were writing in a folder, but not within its sub-folders.
+
+    A process of another machine, which may share the folder, cannot be asked after: what it was writing goes where it
+    was not touched for a day.
+
+    Args:
+        folder: it may be absent; what this user may not remove stays.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _TEMPORARY_NAME.fullmatch(entry.name)
+            if match and _is_left(pathlib.Path(entry.path), int(match.group(1)), match.group(2)):
+                _remove(pathlib.Path(entry.path))
 
 
 def flush_to_disk(path: pathlib.Path) -> None:
     """Asks the system to put a written file on the disk, so that a rename never outruns its contents."""
     with open(path, "rb+") as file:
         os.fsync(file.fileno())
+
+
+def flush_folder(path: pathlib.Path) -> None:
+    """Asks the system to put the names in a folder on the disk, so that a rename lasts."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_FLUSH:
+            raise
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
@@ -71,3 +143,81 @@ def write_text(path: pathlib.Path, text: str) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def append_text(path: pathlib.Path, text: str) -> None:
+    """Adds UTF-8 text to a file that is there; where that is refused, the file is as it was.
+
+    A kill may leave a piece of the text, so that readers must pass over a last line without its end.
+
+    Raises:
+        UserError: the system refuses the write, or the file was removed.
+    """
+    rest = memoryview(text.encode("utf-8"))
+    try:
+        with open(path, "rb+", buffering=0) as file:
+            end = file.seek(0, os.SEEK_END)
+            try:
+                while rest:
+                    rest = rest[os.write(file.fileno(), rest) :]
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(end)
+                raise
+    except OSError as error:
+        raise write_refused(path, error) from error
+
+
+def write_refused(what: object, error: Exception) -> FileRefusedError:
+    """The line for a write that is refused: what, why, and what to do.
+
+    Args:
+        what: is not written.
+        error: of the system, or of TensorFlow.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        remedy = _REMEDIES.get(error.errno or 0, "choose another place")
+        return FileRefusedError(f"cannot write {what}: {error.strerror}; {remedy}")
+    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return FileRefusedError(f"cannot write {what}: {_OPERATION.sub('', first_line)}; {_MORE_SPACE}")
+
+
+def _own_prefix() -> str:
+    return f".{os.getpid()}-{_machine()}.tmp."
+
+
+@functools.cache
+def _machine() -> str:
+    """Eight digits for this machine, or for the container within it whose processes have numbers of their own."""
+    numbering = ""
+    with contextlib.suppress(OSError):
+        numbering = str(pathlib.Path("/proc/self/ns/pid").readlink())
+    return hashlib.sha256(f"{platform.node()} {numbering}".encode()).hexdigest()[:8]
+
+
+def _is_left(path: pathlib.Path, process: int, machine: str | None) -> bool:
+    """Whether nobody writes to a temporary name any more."""
+    if machine == _machine() and os.name == "posix":
+        return not _is_alive(process)
+    with contextlib.suppress(OSError):
+        parts = [path, *path.rglob("*")]
+        return time.time() - max(part.lstat().st_mtime for part in parts) > _FORGOTTEN_SECONDS
+    return False
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # sends nothing
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
+def _remove(path: pathlib.Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -24,14 +24,21 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.record_choice import choose_records
 from vae_gan3d.evaluation.shape_choice import ShapeChoice, choose_shape, say_which_axis_is_up
 from vae_gan3d.files import make_folder
+from vae_gan3d.folder_lock import LOCK_NAME, folder_lock
 from vae_gan3d.latent_phases import LatentConfig, run_latent_phase
 from vae_gan3d.records.beam_package import require_beam
 from vae_gan3d.records.manifest import check_names
-from vae_gan3d.records.record_set import find_records
-from vae_gan3d.run_start import clear_after_a_yes, fit_prior_once, note_other_count, require_same_run
+from vae_gan3d.records.record_set import RecordSet, find_records
+from vae_gan3d.run_start import (
+    clear_after_a_yes,
+    fit_prior_once,
+    note_other_count,
+    require_same_run,
+    run_folders_held,
+)
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
-from vae_gan3d.training.cluster import choose_cluster, is_chief
+from vae_gan3d.training.cluster import Cluster, choose_cluster, is_chief
 from vae_gan3d.voxels.mesh_packages import READING, require_mesh_packages
 from vae_gan3d.voxels.mesh_reader import is_mesh
 from vae_gan3d.voxels.shape_folders import find_shapes
@@ -65,17 +72,18 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
     start_tensorflow(verbose=verbose)
     from vae_gan3d.records.writer import create_records as write_records
 
-    manifest = write_records(
-        listing,
-        config.output_dir,
-        split_name=config.split_name,
-        resolution=config.resolution,
-        shards=config.shards,
-        skip_bad=config.skip_bad,
-        workers=config.workers,
-        reading=config.reading.at(config.resolution),
-        beam_options=config.beam_options if config.runner == "beam" else None,
-    )
+    with folder_lock(config.output_dir, "--output_dir or --split_name", f".{config.split_name}{LOCK_NAME}"):
+        manifest = write_records(
+            listing,
+            config.output_dir,
+            split_name=config.split_name,
+            resolution=config.resolution,
+            shards=config.shards,
+            skip_bad=config.skip_bad,
+            workers=config.workers,
+            reading=config.reading.at(config.resolution),
+            beam_options=config.beam_options if config.runner == "beam" else None,
+        )
     count = sum(shard.records for shard in manifest.shards)
     size = sum(shard.bytes for shard in manifest.shards)
     skipped = f", {counted(len(manifest.skipped), 'file')} left out" if manifest.skipped else ""
@@ -147,7 +155,11 @@ def _train(config: TrainingConfig, verbose: bool) -> int:
     if run_folder.trained_stages(config.save_path):
         raise UserError(f"{config.save_path} holds stages that grew: give --progressive, or another --save_path")
     cluster = choose_cluster(config.devices, os.environ)
-    make_folder(config.save_path)
+    with run_folders_held([config.save_path], writes=is_chief(cluster)):
+        return _train_in_folder(config, records, cluster, verbose)
+
+
+def _train_in_folder(config: TrainingConfig, records: RecordSet, cluster: Cluster | None, verbose: bool) -> int:
     make_folder(config.logdir)
     if config.restart and is_chief(cluster):
         clear_after_a_yes(config.save_path, [config.save_path], assume_yes=config.assume_yes)

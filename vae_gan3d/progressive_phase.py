@@ -7,11 +7,17 @@ from vae_gan3d.config import ProgressiveConfig
 from vae_gan3d.device_start import start_devices
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import make_folder
-from vae_gan3d.records.record_set import find_records
-from vae_gan3d.run_start import clear_after_a_yes, fit_prior_once, note_other_count, require_same_run
+from vae_gan3d.records.record_set import RecordSet, find_records
+from vae_gan3d.run_start import (
+    clear_after_a_yes,
+    fit_prior_once,
+    note_other_count,
+    require_same_run,
+    run_folders_held,
+)
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
-from vae_gan3d.training.cluster import choose_cluster, is_chief
+from vae_gan3d.training.cluster import Cluster, choose_cluster, is_chief
 from vae_gan3d.training.stage_plan import plan_stages
 
 
@@ -34,14 +40,24 @@ def train_progressively(config: ProgressiveConfig, *, verbose: bool) -> int:
     model = dataclasses.replace(training.model, classes=records.classes)
     config = dataclasses.replace(config, training=dataclasses.replace(training, model=model))
     cluster = choose_cluster(training.devices, os.environ)
-    _prepare_folders(config, writes=is_chief(cluster))
+    with run_folders_held([training.save_path], writes=is_chief(cluster)):
+        _refuse_other_runs(config)
+        folders = [run_folder.stage_folder(training.save_path, resolution) for resolution in config.resolutions]
+        with run_folders_held(folders, writes=is_chief(cluster)):
+            return _train_stages(config, records, cluster, verbose=verbose)
+
+
+def _train_stages(config: ProgressiveConfig, records: RecordSet, cluster: Cluster | None, *, verbose: bool) -> int:
+    training = config.training
+    if training.restart and is_chief(cluster):
+        folders = [run_folder.stage_folder(training.save_path, resolution) for resolution in config.resolutions]
+        clear_after_a_yes(training.save_path, folders, assume_yes=training.assume_yes)
     stages = plan_stages(config, records.count)
     for stage in stages:
         if is_chief(cluster) or not training.restart:
             require_same_run(stage, records)
-        make_folder(stage.save_path)
         make_folder(stage.logdir)
-    distribution = start_devices(config.training, cluster, start_tensorflow, verbose=verbose)
+    distribution = start_devices(training, cluster, start_tensorflow, verbose=verbose)
     from vae_gan3d.training.stages import first_unfinished, train_stage
 
     with memory_errors_in_one_line():
@@ -59,18 +75,14 @@ def train_progressively(config: ProgressiveConfig, *, verbose: bool) -> int:
     return 0
 
 
-def _prepare_folders(config: ProgressiveConfig, *, writes: bool) -> None:
-    """Refuses a folder with another kind of run, or with other stages; who writes clears one that is to begin anew."""
+def _refuse_other_runs(config: ProgressiveConfig) -> None:
+    """Refuses a folder with a run without stages, or with other stages."""
     save_path = config.training.save_path
     if run_folder.checkpoint_epochs(save_path):
         raise UserError(f"{save_path} holds a run without stages: give another --save_path, or leave out --progressive")
-    if config.training.restart and writes:
-        folders = [run_folder.stage_folder(save_path, resolution) for resolution in config.resolutions]
-        clear_after_a_yes(save_path, folders, assume_yes=config.training.assume_yes)
     other = [stage for stage in run_folder.trained_stages(save_path) if stage not in config.resolutions]
     if other:
         raise UserError(
             f"{save_path} holds a stage of {other[0]}^3, which is none of --progressive="
             f"{','.join(map(str, config.resolutions))}: give the same stages, or another --save_path"
         )
-    make_folder(save_path)

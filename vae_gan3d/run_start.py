@@ -1,14 +1,53 @@
 """What comes before and after a run of training, in one folder or in several. Needs no TensorFlow to be imported."""
 
+import contextlib
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from vae_gan3d.config import TrainingConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.files import make_folder, write_refused
+from vae_gan3d.folder_lock import folder_lock
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training import run_folder
+from vae_gan3d.training.checkpoint_places import finish_saving
 from vae_gan3d.wording import counted
+
+
+@contextlib.contextmanager
+def run_folders_held(folders: Sequence[pathlib.Path], *, writes: bool) -> Iterator[None]:
+    """Makes run folders, and keeps other runs out of them within the block.
+
+    Args:
+        folders: the run folders.
+        writes: whether this process writes them; of several that train together only the chief does.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        UserError: another run holds one, or it cannot be made.
+    """
+    with contextlib.ExitStack() as stack:
+        for folder in folders:
+            make_folder(folder)
+            if writes:
+                stack.enter_context(folder_lock(folder, "--save_path"))
+                _finish_saving(folder)
+        yield
+
+
+def _finish_saving(folder: pathlib.Path) -> None:
+    """Gives a whole checkpoint its name, whose process was killed before.
+
+    Raises:
+        UserError: the system refuses.
+    """
+    try:
+        finish_saving(folder)
+    except OSError as error:
+        raise write_refused(f"the checkpoint in {folder}", error) from error
 
 
 def note_other_count(config: TrainingConfig, records: RecordSet) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -12,6 +13,13 @@ from vae_gan3d.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+_LESS = "give a smaller --batch_size, --resolution, --base_width or --samples, or in training --accumulate=4"
+# As TensorFlow tells of a constant, or of a copy to a GPU, that it had no memory for, and oneDNN of anything.
+_OUT_OF_MEMORY = re.compile(
+    r"Cannot parse tensor from proto|Dst tensor is not initialized|received an exception: ?Status: 1,|bad_alloc"
+)
+_USER_ERROR = re.compile(r"\bUserError: (.+)")  # as TensorFlow tells of an exception in Python that it called
 
 
 def start_tensorflow(*, verbose: bool) -> None:
@@ -79,8 +87,13 @@ def _join(make_strategy: "type[tf.distribute.MultiWorkerMirroredStrategy]") -> "
 
 
 @contextlib.contextmanager
-def memory_errors_in_one_line() -> Iterator[None]:
+def memory_errors_in_one_line(remedy: str = _LESS) -> Iterator[None]:
     """Tells a user what to make smaller where the memory of the device, or of the machine, does not suffice.
+
+    Likewise what Python that TensorFlow calls has to say, such as of a damaged record.
+
+    Args:
+        remedy: what to make smaller.
 
     Raises:
         UserError: in place of the error that TensorFlow or NumPy raises.
@@ -89,11 +102,25 @@ def memory_errors_in_one_line() -> Iterator[None]:
 
     try:
         yield
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        raise UserError(
-            "the memory does not suffice: give a smaller --batch_size, --resolution, --base_width or --samples, "
-            "or in training --accumulate=4"
-        ) from error
+    except (tf.errors.OpError, MemoryError) as error:
+        told = _in_one_line(error, remedy)
+        if told is None:
+            raise
+        raise UserError(told) from error
+
+
+def _in_one_line(error: Exception, remedy: str) -> str | None:
+    """What to tell a user of an error; None where that is not known."""
+    import tensorflow as tf  # as above
+
+    text = str(error)
+    if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError) or _OUT_OF_MEMORY.search(text):
+        return f"the memory does not suffice: {remedy}"
+    if isinstance(error, tf.errors.NotFoundError | tf.errors.PermissionDeniedError):
+        refused = "No such file" in text or "ermission denied" in text
+        return f"{text.splitlines()[0]}: was the file removed, or protected?" if refused else None
+    told = _USER_ERROR.search(text) if isinstance(error, tf.errors.InvalidArgumentError) else None
+    return told.group(1) if told else None
 
 
 @contextlib.contextmanager

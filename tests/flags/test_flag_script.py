@@ -1,5 +1,7 @@
 """What a user reads when a command line is refused. The processes are in tests/test_errors.py."""
 
+import pathlib
+
 import pytest
 
 from flags import phase, records, script
@@ -29,3 +31,17 @@ def test_verbose_is_asked_for_by_a_number_that_is_not_negative(parse):
     assert script.is_verbose()
     parse("--verbosity=-1")
     assert not script.is_verbose()
+
+
+def test_a_file_that_vanishes_is_one_line(parse, capsys):
+    def main():
+        pathlib.Path("/absent/file").read_text()
+
+    parse()
+    assert script._guarded(main) == 1
+    assert capsys.readouterr().err.startswith(
+        "error: cannot use /absent/file: No such file or directory; was it removed"
+    )
+    parse("--verbosity=1")
+    with pytest.raises(FileNotFoundError):
+        script._guarded(main)

@@ -87,6 +87,8 @@ def test_the_published_network_has_its_own_defaults(parse):
         ("--len_data=7", "expected_count", 7),
         ("--seed=7", "seed", 7),
         ("--precision=bfloat16", "precision", "bfloat16"),
+        ("--deterministic", "deterministic", True),
+        ("--max_bad_steps=7", "max_bad_steps", 7),
         ("--restart", "restart", True),
         ("--yes", "assume_yes", True),
         ("--resolution=16", "model.resolution", 16),

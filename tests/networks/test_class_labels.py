@@ -13,7 +13,7 @@ from vae_gan3d.networks.factory import build_networks
 SMALL = {
     "resolution": 16,
     "latent_size": 64,
-    "base_width": 16,
+    "base_width": 8,
     "normalization": "group",
     "activation": "relu",
     "architecture": "default",
@@ -60,7 +60,9 @@ def test_between_two_classes_lies_the_mean_of_their_vectors():
 @pytest.mark.parametrize("layout", ["vector", "grid"])
 @pytest.mark.parametrize("spectral", [False, True])
 def test_labels_matter_and_gradients_reach_every_weight(layout, spectral):
-    networks = build_networks(**SMALL, latent_layout=layout, spectral_normalization=spectral, classes=3)
+    networks = build_networks(
+        **{**SMALL, "base_width": 16}, latent_layout=layout, spectral_normalization=spectral, classes=3
+    )
     if layout == "grid":  # these blocks begin at zero, and keep gradients from what lies within
         for block in (networks.encoder.refine, networks.generator.blocks[0]):
             block.layers[-1].kernel.assign(tf.random.stateless_normal(block.layers[-1].kernel.shape, seed=(0, 0)))

@@ -15,6 +15,7 @@ from tests.small_runs import WITHOUT_GAME, make_config, restored_weights, small_
 from vae_gan3d.training import loop, run_parts, run_recorder, run_report
 from vae_gan3d.training.health import Watch
 from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, index_file, read_model_config
+from vae_gan3d.training.run_log import CLOCK_COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +95,13 @@ def test_tensorboard_gets_every_kind(finished):
 
 
 def test_a_stopped_run_ends_where_an_uninterrupted_one_does(tmp_path, records, finished):
-    """Learning rates, the KL term's weight, mirroring and spectral norms go on as if nothing had happened."""
+    """Learning rates, the KL term's weight, mirroring and spectral norms go on as if nothing had happened.
+
+    It stops between two rows of metrics.csv, and the next row is of the steps before the stop too.
+    """
     whole, _ = finished
     parts = make_config(tmp_path)
-    train_to_step(parts, records, 4)
+    train_to_step(parts, records, 5)
     assert loop.train(parts, records) == 0
     steps_of = tensorboard_of(parts)[1]
     assert (steps_of["kl"], steps_of["Final/kl"]) == ([2, 4, 6, 8], [8])
@@ -106,6 +110,15 @@ def test_a_stopped_run_ends_where_an_uninterrupted_one_does(tmp_path, records, f
     assert step == expected_step == 8
     for mine, reference in zip(weights, expected, strict=True):
         np.testing.assert_allclose(mine, reference, rtol=1e-3, atol=1e-5)
+    for mine, reference in zip(rows_of(parts), rows_of(whole), strict=True):
+        np.testing.assert_allclose(mine, reference, rtol=1e-3, atol=1e-3)
+
+
+def rows_of(config):
+    """The numbers of metrics.csv but those of the clock; NaN for an empty field."""
+    with open(config.save_path / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [[float(row[name] or "nan") for name in row if name not in CLOCK_COLUMNS] for row in rows]
 
 
 def test_a_finished_run_is_left_alone(records, finished, capsys):

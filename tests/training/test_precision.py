@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from vae_gan3d.training import precision as precision_module
-from vae_gan3d.training.precision import set_precision
+from vae_gan3d.training.precision import set_precision, slow_kernels_warning
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +46,14 @@ def test_auto_takes_bfloat16_where_it_is_fast(monkeypatch, tmp_path, devices, in
 def test_other_names_are_refused():
     with pytest.raises(ValueError, match="precision='float16' is not known"):
         set_precision("float16")
+
+
+@pytest.mark.parametrize(
+    ("asked", "devices", "warns"), [(None, [], False), ("1", [], False), ("0", [], True), ("0", ["gpu"], False)]
+)
+def test_a_user_who_has_switched_the_fast_kernels_off_is_told(monkeypatch, asked, devices, warns):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: devices)
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", asked)
+    assert (slow_kernels_warning() is not None) == warns

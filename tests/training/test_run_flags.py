@@ -18,7 +18,8 @@ def test_flags_are_texts_and_paths_are_among_them(tmp_path):
 def test_they_are_read_back(tmp_path):
     write_flags(tmp_path, {"records": "ä b", "seed": "0"})
     assert read_flags(tmp_path) == {"records": "ä b", "seed": "0"}
-    assert json.loads((tmp_path / "flags.json").read_text())["seed"] == "0"
+    written = json.loads((tmp_path / "flags.json").read_text())
+    assert (written["seed"], written["format"], written["schema"]) == ("0", "vae_gan3d.flags", 1)
 
 
 def test_what_is_absent_or_damaged_is_empty(tmp_path):

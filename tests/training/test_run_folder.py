@@ -37,6 +37,7 @@ def test_find_checkpoint_by_folder_prefix_and_file(tmp_path):
     assert run_folder.find_checkpoint(newest) == newest
     assert run_folder.find_checkpoint(tmp_path / "model.ckpt-9.index") == tmp_path / "model.ckpt-9"
     assert run_folder.find_checkpoint(tmp_path / "model.ckpt-9.data-00000-of-00001") == tmp_path / "model.ckpt-9"
+    assert run_folder.find_checkpoint(tmp_path / "model.ckpt-9.json") == tmp_path / "model.ckpt-9"
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_a_configuration_from_before_spectral_normalisation_is_of_networks_witho
     run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
     path = tmp_path / run_folder.CONFIG_NAME
     contents = json.loads(path.read_text())
-    del contents["model"]["spectral_normalization"]
+    del contents["model"]["spectral_normalization"], contents["digest"]
     path.write_text(json.dumps(contents))
     assert run_folder.read_model_config(tmp_path) == MODEL
     run_folder.require_same_run(tmp_path, MODEL, batch_size=32)
@@ -125,6 +126,7 @@ def test_a_configuration_from_before_plain_gans_is_of_a_vae_gan(tmp_path):
     contents = json.loads(path.read_text())
     for field in ("kind", "latent_deviation", "leaky_slope"):
         del contents["model"][field]
+    del contents["digest"]
     path.write_text(json.dumps(contents))
     found = run_folder.read_model_config(tmp_path)
     assert (found.kind, found.latent_deviation, found.leaky_slope) == ("vae_gan", 1, 0.2)
@@ -187,9 +189,18 @@ def test_another_optimizer_is_refused_and_older_runs_are_of_adam(tmp_path):
         run_folder.require_same_run(tmp_path, MODEL, batch_size=32)
     path = tmp_path / run_folder.CONFIG_NAME
     contents = json.loads(path.read_text())
-    del contents["optimizer"]
+    del contents["optimizer"], contents["digest"]
     path.write_text(json.dumps(contents))
     run_folder.require_same_run(tmp_path, MODEL, batch_size=32)
+
+
+@pytest.mark.parametrize(("old", "new"), [('"leaky_slope": 0.2', '"leaky_slope": 0.3'), ("chair", "Chair")])
+def test_a_changed_configuration_is_refused(tmp_path, old, new):
+    run_folder.write_run_config(tmp_path, dataclasses.replace(MODEL, classes=("chair",)), batch_size=32, record_count=9)
+    path = tmp_path / run_folder.CONFIG_NAME
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(UserError, match=r"config\.json is damaged \(it was changed after it was written"):
+        run_folder.read_model_config(tmp_path)
 
 
 def test_clearing_removes_what_a_run_wrote_and_nothing_else(tmp_path):
@@ -197,7 +208,7 @@ def test_clearing_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
     (tmp_path / "output_ims" / "epoch-1_sample-2").mkdir(parents=True)
     run_folder.prior_file(run_folder.checkpoint_prefix(tmp_path, 3)).touch()
-    for name in ("report.html", "flags.json", "evaluated.json"):
+    for name in ("report.html", "flags.json", "evaluated.json", "metrics_window.npz"):
         (tmp_path / name).touch()
     for name in ("encoder", "generator", "discriminator", "somebody"):
         run_folder.weights_file(tmp_path, name).touch()

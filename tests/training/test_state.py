@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
 from vae_gan3d.training.state import TrainingState, inference_checkpoint
+from vae_gan3d.training.step_options import StepOptions
+from vae_gan3d.training.updates import set_learning_rates
 
 
 def make_state(architecture, normalization, seed, spectral=False, with_encoder=True):
@@ -77,6 +79,11 @@ def test_a_resumed_run_takes_the_learning_rate_it_is_given(tmp_path):
     save_checkpoint(saved.checkpoint(), tmp_path, 1, keep=1)
     restore_newest(resumed.checkpoint(), tmp_path)
     np.testing.assert_allclose(resumed.optimizer.learning_rate.numpy(), 1e-3)
+    resumed.learning_rate = 0.25  # of the resumed run's command line, as build_state gives it
+    options = StepOptions(1.0, "bce", 0.3, 0, 0.0, 1.0, 1.0, 8, seed=0, global_batch=4, ema_decay=0.999)
+    set_learning_rates(resumed, options, discriminator_enters=0)
+    np.testing.assert_allclose(resumed.optimizer.learning_rate.numpy(), 0.25)
+    np.testing.assert_allclose(resumed.d_optimizer.learning_rate.numpy(), 1e-3)
 
 
 def test_a_plain_gan_has_nothing_of_an_encoder(tmp_path):

@@ -141,10 +141,14 @@ def test_files_that_are_absent_damaged_or_not_of_training_are_refused(tmp_path):
     state.networks.generator.save_weights(files["generator"])
     with pytest.raises(UserError, match="is not a file of weights that training wrote"):
         load_weight_files(state, files)
-    save_weight_files(state, tmp_path)
+    files["generator"].write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"generator\.weights\.h5 is not .*cut short or changed after it was written"):
+        load_weight_files(state, files)
+    files["generator"].write_bytes(whole[512:])  # as older versions wrote it
+    load_weight_files(state, files)
     with h5py.File(files["generator"], "r+") as file:
         file.attrs["schema"] = 2
-    with pytest.raises(UserError, match=r"it is of format vae_gan3d\.weights 2, not vae_gan3d\.weights 1"):
+    with pytest.raises(UserError, match=r"generator\.weights\.h5 was written by a newer version"):
         load_weight_files(state, files)
 
 
@@ -152,6 +156,7 @@ def test_a_missing_array_is_refused(tmp_path):
     state = make_state(1)
     save_weight_files(state, tmp_path)
     files = files_of(tmp_path, "generator")
+    files["generator"].write_bytes(files["generator"].read_bytes()[512:])  # without the digest
     with h5py.File(files["generator"], "r+") as file:
         del file["layers/voxel_transposed_convolution/vars/0"]
     with pytest.raises(UserError, match="or is damaged"):

@@ -1,6 +1,7 @@
 """The shape of the networks, and what of it is a choice."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from vae_gan3d.checks import require, require_at_least, require_between, require_choice, require_finite
@@ -122,6 +123,15 @@ class ModelConfig:
             f"--base_width={self.base_width} cannot be split into the 8 groups of --normalization=group: "
             "give a multiple of 8 or another normalization",
         )
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "ModelConfig":
+        """The configuration of what `dataclasses.asdict` gave and JSON held.
+
+        Raises:
+            KeyError, TypeError, ValueError: a field is missing, superfluous or wrong.
+        """
+        return cls(**{**values, "classes": tuple(values["classes"])})
 
     @property
     def known_classes(self) -> tuple[str, ...]:

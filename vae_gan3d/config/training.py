@@ -139,6 +139,8 @@ class TrainingConfig:
         weights: files of weights that a new run begins with, by the names of the networks.
         report: renews the page of the run at each checkpoint.
         devices: what it trains on.
+        deterministic: makes equal runs equal bit for bit.
+        max_bad_steps: skipped in a row, after which a run goes back to its newest checkpoint.
     """
 
     model: ModelConfig
@@ -163,11 +165,14 @@ class TrainingConfig:
     weights: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
     report: bool = True
     devices: DevicesConfig = dataclasses.field(default_factory=DevicesConfig)
+    deterministic: bool = False
+    max_bad_steps: int = 20
 
     def __post_init__(self) -> None:
         require_choice("precision", self.precision, PRECISIONS)
         for flag in ("epochs", "batch_size", "checkpoint_every", "keep_checkpoints", "image_every", "log_every"):
             require_at_least(flag, getattr(self, flag), 1)
+        require_at_least("max_bad_steps", self.max_bad_steps, 1)
         require_between("seed", self.seed, 0, LARGEST_SEED)
         for axis in self.mirror:
             require_choice("mirror", axis, MIRROR_AXES)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from vae_gan3d.replicas import this_replica
-from vae_gan3d.training.adversarial_game import game_metrics, latents_of_new_shapes, summed
+from vae_gan3d.training.adversarial_game import game_metrics, is_played, latents_of_new_shapes, summed
 from vae_gan3d.training.judging import judge
 from vae_gan3d.training.losses import adaptive_weight, dice_loss, kl_divergence, kl_weight_at, reconstruction_loss
 from vae_gan3d.training.metrics import intersection_over_union
@@ -57,9 +57,7 @@ def gradients_by_parts(
         voxels: `[B, R, R, R, 1]` float32 in {0, 1}, this replica's samples.
         labels: `[B]` int64, their classes; None where the networks are not conditional.
     """
-    playing = tf.constant(False)
-    if options.adversarial_weight > 0:
-        playing = state.step >= options.adversarial_warmup
+    playing = is_played(state, options)
     shape = (voxels.shape[0], state.networks.generator.latent_size)
     noise = latent_noise(shape, seed=options.seed, stream=POSTERIOR_STREAM, step=state.step)
     new_latents = tf.cond(

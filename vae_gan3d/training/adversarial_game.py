@@ -65,11 +65,18 @@ def adversarial_part(state: TrainingState, options: StepOptions, reconstruction:
     if options.adversarial_weight == 0:
         return _rest(state, reconstruction.logits)
     return tf.cond(
-        state.step >= options.adversarial_warmup,
+        is_played(state, options),
         lambda: _play(state, options, reconstruction),
         lambda: _rest(state, reconstruction.logits),
         name="adversarial_game",
     )
+
+
+def is_played(state: TrainingState, options: StepOptions) -> tf.Tensor:
+    """Whether the game has begun in this step, a bool scalar; never without its weight."""
+    if options.adversarial_weight == 0:
+        return tf.constant(False)
+    return state.step >= options.adversarial_warmup
 
 
 def summed(ours: list[tf.Tensor], theirs: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -53,7 +53,9 @@ def _require_shared_folder(distribution: Distribution, folder: pathlib.Path) -> 
     chosen = int.from_bytes(os.urandom(4), "big") + 1 if distribution.is_chief else 0
     mark = folder / f".shared-{distribution.largest(chosen)}"
     if distribution.is_chief:
-        write_text(make_folder(folder) / mark.name, "")
+        for old in make_folder(folder).glob(".shared-*"):  # of a chief that was killed: the lock keeps living ones out
+            old.unlink(missing_ok=True)
+        write_text(mark, "")
     distribution.largest(0)
     try:
         missing = distribution.gathered([not _appears(mark)])

@@ -8,10 +8,19 @@ from vae_gan3d.training.metrics import discriminator_accuracy
 from vae_gan3d.training.micro_batches import joined_over_parts, summed_over_parts
 from vae_gan3d.training.noise import TURN_STREAM, latent_noise
 from vae_gan3d.training.penalties import penalty_term
+from vae_gan3d.training.soundness import is_sound, none_where_skipped
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.step_metrics import STEP_METRICS
 from vae_gan3d.training.step_options import StepOptions
-from vae_gan3d.training.updates import apply_gradients, apply_where, set_learning_rates, statistics_kept, update_average
+from vae_gan3d.training.updates import (
+    apply_gradients,
+    apply_where,
+    move_where,
+    remembered_statistics,
+    set_learning_rates,
+    statistics_kept,
+    update_average,
+)
 
 _DISCRIMINATOR_METRICS = (
     "discriminator_loss",
@@ -31,6 +40,10 @@ def gan_step(
     Goodfellow et al. 2014, algorithm 1, with the same real shapes in every turn of the discriminator. Each turn draws
     latents of its own from N(0, latent_deviation²). Of a conditional model it generates shapes of the batch's classes.
 
+    A turn that finds a NaN or an infinity in its loss or gradient is skipped by itself: it moves nothing, and the
+    averages rest in its step. What an earlier turn has moved stands: to take that back, every step would have to copy
+    all weights.
+
     Args:
         state: generator, discriminator, optimizers and step; changed.
         options: the constants.
@@ -39,19 +52,21 @@ def gan_step(
 
     Returns:
         `[11]` float32, means over the batch and over the turns in the order of `STEP_METRICS`; NaN where a GAN has
-        none.
+        none, and all NaN of a step with a turn that is skipped.
     """
     set_learning_rates(state, options, discriminator_enters=0)
     with tf.name_scope("discriminator_turns"):
         told = [train_discriminator(state, options, voxels, turn, labels) for turn in range(options.d_steps)]
     with tf.name_scope("generator_turns"):
         deceived = [train_generator(state, options, voxels, turn, labels) for turn in range(options.g_steps)]
+    sound = ~tf.reduce_any([tf.math.is_nan(numbers[0]) for numbers in (*told, *deceived)])
     with tf.name_scope("average"):
-        update_average(state, options.ema_decay)
+        averaged = [pair[0] for pair in state.averaged_pairs()]
+        move_where(sound, lambda: update_average(state, options.ema_decay), averaged)
     state.step.assign_add(1)
     found = dict(zip(_DISCRIMINATOR_METRICS, tf.unstack(_mean_of_known(tf.stack(told))), strict=True))
     found.update(zip(_GENERATOR_METRICS, tf.unstack(tf.reduce_mean(tf.stack(deceived), axis=0)), strict=True))
-    return tf.stack([found.get(name, tf.constant(float("nan"))) for name in STEP_METRICS])
+    return none_where_skipped(sound, tf.stack([found.get(name, tf.constant(float("nan"))) for name in STEP_METRICS]))
 
 
 def train_discriminator(
@@ -68,7 +83,7 @@ def train_discriminator(
 
     Returns:
         `[5]` float32: loss, accuracy, the norm of all gradients, R1 and the penalty of wgan-gp, the last two NaN where
-        they are not measured.
+        they are not measured; all NaN of a turn that is skipped.
     """
     _, generator, discriminator = state.networks
     latents = _latents(state, options, voxels.shape[0], turn)
@@ -87,6 +102,7 @@ def train_discriminator(
         accuracy = options.share_of_mean(discriminator_accuracy(real_logits, fake_logits))
         return [loss, accuracy, *tape.gradient(loss, discriminator.trainable_variables)]
 
+    before = remembered_statistics([discriminator])
     with statistics_kept(generator):
         fakes = joined_over_parts(options.accumulate, make_fakes, (latents, labels))
     loss, accuracy, *gradients = summed_over_parts(options.accumulate, tell, (voxels, fakes, labels))
@@ -94,14 +110,16 @@ def train_discriminator(
     penalties, by_penalty = penalty_term(discriminator, options, voxels, lambda: fakes, update, labels)
     gradients = [mine + other for mine, other in zip(gradients, by_penalty, strict=True)]
     loss, accuracy, penalties, *gradients = this_replica().totals([loss, accuracy, penalties, *gradients])
-    discriminator.advance_spectral_norms()
+    numbers = tf.stack([loss, accuracy, tf.linalg.global_norm(gradients)])
+    sound = is_sound([numbers], penalties)
+    move_where(sound, discriminator.advance_spectral_norms, (), before)
     apply_where(
-        accuracy <= options.d_accuracy_threshold,
+        sound & (accuracy <= options.d_accuracy_threshold),
         state.d_optimizer,
         gradients,
         discriminator.trainable_variables,
     )
-    return tf.concat([tf.stack([loss, accuracy, tf.linalg.global_norm(gradients)]), penalties], axis=0)
+    return none_where_skipped(sound, tf.concat([numbers, penalties], axis=0))
 
 
 def train_generator(
@@ -118,7 +136,7 @@ def train_generator(
         labels: `[B]` int64, the classes of the shapes to generate; None without classes.
 
     Returns:
-        `[2]` float32: the loss, and the norm of all gradients.
+        `[2]` float32: the loss, and the norm of all gradients; NaN of a turn that is skipped.
     """
     _, generator, discriminator = state.networks
     latents = _latents(state, options, voxels.shape[0], options.d_steps + turn)
@@ -132,11 +150,20 @@ def train_generator(
             loss = options.batch_mean(generator_loss(relative_logits(judged, partners, kind), kind))
         return [loss, *tape.gradient(loss, generator.trainable_variables)]
 
+    before = remembered_statistics([generator])
     with statistics_kept(discriminator):
         loss, *gradients = summed_over_parts(options.accumulate, deceive, (latents, voxels, labels))
     loss, *gradients = this_replica().totals([loss, *gradients])
-    apply_gradients(state.optimizer, gradients, generator.trainable_variables)
-    return tf.stack([loss, tf.linalg.global_norm(gradients)])
+    numbers = tf.stack([loss, tf.linalg.global_norm(gradients)])
+    sound = is_sound([numbers], tf.zeros([2]))
+    variables = generator.trainable_variables
+    move_where(
+        sound,
+        lambda: apply_gradients(state.optimizer, gradients, variables),
+        [*variables, *state.optimizer.variables],
+        before,
+    )
+    return none_where_skipped(sound, numbers)
 
 
 def _latents(state: TrainingState, options: StepOptions, count: int, turn: int) -> tf.Tensor:

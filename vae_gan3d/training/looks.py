@@ -4,6 +4,7 @@ import pathlib
 
 import tensorflow as tf
 
+from vae_gan3d.errors import UserError
 from vae_gan3d.training.monitor import Monitor
 from vae_gan3d.training.tensorboard_log import TensorBoardLog
 
@@ -49,6 +50,18 @@ class Looks:
         if step % self._shown_every and step != self._total_steps:
             return
         for name, path in pictures.items():
-            picture = tf.io.decode_png(tf.io.read_file(str(path)), channels=3)
+            picture = tf.io.decode_png(_contents(path), channels=3)
             self._log.write_picture(name, step, picture.numpy())
         self._log.write_meshes("shapes", step, self._monitor.shapes()[:_MESHES])
+
+
+def _contents(path: pathlib.Path) -> bytes:
+    """The bytes of a file that was just written.
+
+    Raises:
+        UserError: it is gone.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; was the folder removed?") from error

@@ -1,25 +1,30 @@
 """A training run: from records to checkpoints, logs and pictures."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 from tqdm import tqdm
 
 from vae_gan3d.config import TrainingConfig
+from vae_gan3d.errors import FileRefusedError, UserError
 from vae_gan3d.files import make_folder
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.tensorflow_start import memory_errors_in_one_line
 from vae_gan3d.training.agreement import require_same_start
 from vae_gan3d.training.checkpoints import restore_newest
+from vae_gan3d.training.determinism import set_determinism
 from vae_gan3d.training.distribution import ONE_DEVICE, Distribution
 from vae_gan3d.training.game_entry import ENTRY_LINE, entry_note, game_begins, step_costs
-from vae_gan3d.training.precision import set_precision
+from vae_gan3d.training.memory_remedy import memory_remedy
+from vae_gan3d.training.precision import set_precision, slow_kernels_warning
 from vae_gan3d.training.run_flags import run_flags, write_flags
 from vae_gan3d.training.run_folder import write_run_config
 from vae_gan3d.training.run_parts import build_state, compiled_step, run_batches, step_options
 from vae_gan3d.training.run_recorder import RunRecorder
 from vae_gan3d.training.schedule import Schedule
+from vae_gan3d.training.skipped_steps import SkippedSteps
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.stop_request import StopRequest, stop_request
 from vae_gan3d.training.weight_files import load_weight_files
@@ -51,10 +56,22 @@ def train(
         0, or 128 plus the signal's number where a signal stopped the run.
 
     Raises:
-        UserError: a checkpoint or a file of weights cannot be read, a file cannot be written, or another process is
-            gone.
+        UserError: a checkpoint or a file of weights cannot be read, a file cannot be written, another process is gone,
+            the memory does not suffice, or too many steps are skipped.
     """
+    with memory_errors_in_one_line(memory_remedy(config)):
+        return _train(config, records, after_save, first_weights, distribution)
+
+
+def _train(
+    config: TrainingConfig,
+    records: RecordSet,
+    after_save: AfterSave | None,
+    first_weights: FirstWeights | None,
+    distribution: Distribution,
+) -> int:
     precision = set_precision(config.precision)
+    set_determinism(config.deterministic)
     with distribution.peers_needed(), distribution.scope():
         state = build_state(config)
     restored = restore_newest(state.checkpoint(), config.save_path)
@@ -74,9 +91,11 @@ def train(
     if distribution.is_chief:
         _describe_run(config, records)
     _announce(config, state, schedule, records.count, precision, restored, distribution)
-    with stop_request("stopping after this step") as stop:
+    with stop_request("stopping after this step", at_once=True) as stop:
         try:
             run.take_steps(stop)
+        except FileRefusedError as error:
+            raise run.rescued(error) from error
         finally:
             run.close()
     return stop.exit_status if stop else 0
@@ -115,6 +134,9 @@ def _announce(
     note = entry_note(config, step=state.steps_taken, total_steps=schedule.total_steps)
     if note:
         print(note)
+    warning = slow_kernels_warning()
+    if warning:
+        print(warning, file=sys.stderr)
     print("preparing the first step: tracing and compiling the graph", flush=True)
 
 
@@ -156,7 +178,9 @@ class _Run:
         options = step_options(config, schedule.total_steps)
         self._take_step = compiled_step(state, options, config.model.kind, distribution)
         self._graph_shown = False
-        self._window: list[tf.Tensor] = []
+        self._skipped = SkippedSteps(config, state, quiet=not distribution.is_chief)
+        self._saved = True
+        self._window: list[tf.Tensor] = self._recorder.open_window() if self._recorder else []
 
     def take_steps(self, stop: StopRequest) -> None:
         """Trains to the last step, or to the first one after a request to stop."""
@@ -168,7 +192,7 @@ class _Run:
             costs=step_costs(config),
             disable=self._recorder is None,
         ) as bar:
-            for voxels, labels in self._batches:
+            for voxels, labels in self._read_batches():
                 if self._step == config.loss.adversarial_warmup and game_begins(config) and self._recorder:
                     bar.write(ENTRY_LINE, file=sys.stderr)
                 with self._distribution.peers_needed():
@@ -180,16 +204,44 @@ class _Run:
                 if self._recorder and (self._step % config.image_every == 0 or last):
                     self._recorder.look(self._step)
                 stopping = self._stopping(stop)
-                if schedule.checkpoint_due(self._step):
-                    self._save(schedule.epochs_completed(self._step), bar, last=last)
-                    if self._after_save is not None:
-                        self._after_save(schedule.epochs_completed(self._step), self._state)
+                if schedule.checkpoint_due(self._step) or not self._saved:
+                    self._save_due(bar, last=last)
                 elif stopping:
                     self._save(schedule.epoch_in_progress(self._step), bar, last=True)
                 bar.update()
                 if stopping:
-                    bar.write(f"stopped at step {self._step}: the same command goes on from there", file=sys.stderr)
+                    where = "there" if self._saved else "the newest checkpoint, as the last steps were skipped"
+                    bar.write(f"stopped at step {self._step}: the same command goes on from {where}", file=sys.stderr)
                     return
+
+    def _read_batches(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """The batches.
+
+        Raises:
+            FileRefusedError: a record cannot be read any more.
+        """
+        try:
+            with memory_errors_in_one_line(memory_remedy(self._config)):
+                yield from self._batches
+        except UserError as error:
+            raise FileRefusedError(str(error)) from error
+
+    def rescued(self, error: FileRefusedError) -> FileRefusedError:
+        """Saves what can still be saved after the step at which a file could not be written, or read on.
+
+        Args:
+            error: why the run ends.
+
+        Returns:
+            The same, with where the run goes on from.
+        """
+        if not self._recorder:
+            return error
+        step = self._state.steps_taken  # also where the first one was not shown
+        due = self._schedule.checkpoint_due(step)
+        epoch = self._schedule.epochs_completed(step) if due else self._schedule.epoch_in_progress(step)
+        whole = self._recorder.rescue(epoch, step, self._window, save=self._skipped.may_save())
+        return FileRefusedError(f"{error}; {f'the same command goes on from {whole}' if whole else 'nothing is saved'}")
 
     def close(self) -> None:
         """Flushes and closes the logs."""
@@ -205,14 +257,30 @@ class _Run:
 
     def _take(self, *arguments: tf.Tensor | None) -> None:
         """Takes a step, and shows the graph of the first one, which is then traced already."""
-        self._window.append(self._take_step(*arguments))
+        metrics = self._take_step(*arguments)
+        self._window.append(metrics)
+        self._skipped.follow(self._step + 1, metrics)
         if self._recorder and not self._graph_shown:
             self._recorder.show_graph(self._take_step.get_concrete_function(*arguments).graph)
             self._graph_shown = True
 
+    def _save_due(self, bar: tqdm, *, last: bool) -> None:
+        """Saves the checkpoint of the epochs completed; later, where the newest step was skipped.
+
+        Raises:
+            UserError: there is no later step.
+        """
+        epoch = self._schedule.epochs_completed(self._step)
+        self._save(epoch, bar, last=last)
+        if self._saved and self._after_save is not None:
+            self._after_save(epoch, self._state)
+        if last and not self._saved:
+            raise self._skipped.unfinished()
+
     def _save(self, epoch: int, bar: tqdm, *, last: bool) -> None:
-        if self._recorder:
-            self._recorder.save(epoch, self._step, bar, last=last)
+        self._saved = self._skipped.may_save()
+        if self._recorder and self._saved:
+            self._recorder.save(epoch, self._step, self._window, bar, last=last)
         self._distribution.largest(0)  # no process goes on, or reads the folder, before the checkpoint is there
 
     def _write_log(self, bar: tqdm) -> None:

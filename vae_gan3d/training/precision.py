@@ -1,5 +1,6 @@
 """Which number type the convolutions run in."""
 
+import os
 import pathlib
 
 import keras
@@ -34,6 +35,17 @@ def set_precision(precision: str) -> str:
         raise ValueError(f"precision={precision!r} is not known: give auto, float32 or bfloat16")
     keras.mixed_precision.set_dtype_policy(policies[precision])
     return precision
+
+
+def slow_kernels_warning() -> str | None:
+    """What to tell a user whose environment keeps TensorFlow from its fast convolutions on a CPU, or None.
+
+    TensorFlow takes every word for no that begins with 0, f or n.
+    """
+    asked = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")
+    if tf.config.list_physical_devices("GPU") or not asked.strip().lower().startswith(("0", "f", "n")):
+        return None
+    return f"warning: TF_ENABLE_ONEDNN_OPTS={asked} makes training several times slower on a CPU: unset it"
 
 
 def processor_multiplies_bfloat16(processor_file: pathlib.Path) -> bool:

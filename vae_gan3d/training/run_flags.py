@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from vae_gan3d.config import TrainingConfig
+from vae_gan3d.file_versions import file_version
 from vae_gan3d.files import write_text
 from vae_gan3d.training.hyperparameters import run_hyperparameters
 from vae_gan3d.training.run_folder import FLAGS_NAME
+
+FLAGS_FORMAT = "vae_gan3d.flags"
+FLAGS_SCHEMA = 1
 
 
 def run_flags(config: TrainingConfig) -> dict[str, str]:
@@ -23,7 +27,7 @@ def run_flags(config: TrainingConfig) -> dict[str, str]:
         "save_path": str(config.save_path),
         **run_hyperparameters(config),
     }
-    for name in ("checkpoint_every", "keep_checkpoints", "image_every", "log_every"):
+    for name in ("checkpoint_every", "keep_checkpoints", "image_every", "log_every", "deterministic", "max_bad_steps"):
         values[name] = getattr(config, name)
     for network, path in config.weights.items():
         values[f"{network}_weights"] = str(path)
@@ -40,12 +44,14 @@ def write_flags(folder: pathlib.Path, flags: Mapping[str, str]) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_text(folder / FLAGS_NAME, json.dumps(flags, indent=2) + "\n")
+    text = json.dumps({**file_version(FLAGS_FORMAT, FLAGS_SCHEMA), **flags}, indent=2)
+    write_text(folder / FLAGS_NAME, text + "\n")
 
 
 def read_flags(folder: pathlib.Path) -> dict[str, str]:
     """The flags of a run; none where they are not known, as of runs of older versions."""
-    return {name: str(value) for name, value in read_object(folder / FLAGS_NAME).items()}
+    found = read_object(folder / FLAGS_NAME)
+    return {name: str(value) for name, value in found.items() if name not in file_version(FLAGS_FORMAT, FLAGS_SCHEMA)}
 
 
 def read_object(path: pathlib.Path) -> dict[str, Any]:

@@ -12,13 +12,17 @@ from typing import Any
 import vae_gan3d
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.file_versions import newer_version, require_known_version
 from vae_gan3d.files import write_text
+from vae_gan3d.sealed_json import require_unchanged, sealed
+from vae_gan3d.training.checkpoint_digest import newest_whole, require_whole
 from vae_gan3d.training.run_search import name_runs_near
 from vae_gan3d.wording import counted, name_some
 
 CHECKPOINT_STEM = "model.ckpt"
 CONFIG_NAME = "config.json"
 METRICS_NAME = "metrics.csv"
+WINDOW_NAME = "metrics_window.npz"
 PICTURES_NAME = "output_ims"
 PLOTS_NAME = "plots"
 REPORT_NAME = "report.html"
@@ -30,16 +34,21 @@ CONFIG_FORMAT = "vae_gan3d.model"
 CONFIG_SCHEMA = 1
 _FIRST_OPTIMIZER = "adam"  # the only one, before config.json said which
 _STAGE_PATTERN = re.compile(r"stage-(\d+)")
-_INDEX_PATTERN = re.compile(rf"{re.escape(CHECKPOINT_STEM)}-(\d+)\.index")
+_PART_PATTERN = re.compile(rf"{re.escape(CHECKPOINT_STEM)}-(\d+)\.(index|data-00000-of-00001|json)")
 
 
 def checkpoint_epochs(folder: pathlib.Path) -> list[int]:
     """The epochs whose checkpoints lie in a folder with index and data, newest first."""
+    parts = (index_file, data_file)
+    return [epoch for epoch in seen_epochs(folder) if all(part(folder, epoch).is_file() for part in parts)]
+
+
+def seen_epochs(folder: pathlib.Path) -> list[int]:
+    """The epochs of whose checkpoints at least one file lies in a folder, newest first."""
     if not folder.is_dir():
         return []
-    found = (_INDEX_PATTERN.fullmatch(path.name) for path in folder.iterdir())
-    epochs = (int(match.group(1)) for match in found if match)
-    return sorted((epoch for epoch in epochs if data_file(folder, epoch).is_file()), reverse=True)
+    found = (_PART_PATTERN.fullmatch(path.name) for path in folder.iterdir())
+    return sorted({int(match.group(1)) for match in found if match}, reverse=True)
 
 
 def checkpoint_prefix(folder: pathlib.Path, epoch: int) -> pathlib.Path:
@@ -78,7 +87,7 @@ def trained_stages(folder: pathlib.Path) -> list[int]:
         return []
     found = (_STAGE_PATTERN.fullmatch(path.name) for path in folder.iterdir())
     resolutions = (int(match.group(1)) for match in found if match)
-    stages = (resolution for resolution in resolutions if checkpoint_epochs(stage_folder(folder, resolution)))
+    stages = (resolution for resolution in resolutions if seen_epochs(stage_folder(folder, resolution)))
     return sorted(stages, reverse=True)
 
 
@@ -90,13 +99,13 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
             progressive growing.
 
     Returns:
-        The prefix; for a folder, that of its newest checkpoint, of the last stage that has one.
+        The prefix; for a folder, that of its newest checkpoint that is whole, of the last stage that has one.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it is damaged.
     """
     if checkpoint.is_dir():
-        epochs = checkpoint_epochs(checkpoint)
+        epochs = seen_epochs(checkpoint)
         stages = [] if epochs else trained_stages(checkpoint)
         if stages:
             prefix = find_checkpoint(stage_folder(checkpoint, stages[0]))
@@ -107,9 +116,9 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
                 f"{checkpoint} holds no checkpoint ({CHECKPOINT_STEM}-N.index): "
                 f"{name_runs_near(checkpoint, _has_checkpoint)}"
             )
-        return checkpoint_prefix(checkpoint, epochs[0])
+        return newest_whole([checkpoint_prefix(checkpoint, epoch) for epoch in epochs])
     prefix = checkpoint
-    if checkpoint.suffix == ".index" or checkpoint.suffix.startswith(".data-"):
+    if _PART_PATTERN.fullmatch(checkpoint.name) or checkpoint.suffix == ".index":
         prefix = checkpoint.with_suffix("")
     missing = [
         str(path)
@@ -118,6 +127,7 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
     ]
     if missing:
         raise UserError(_describe_missing(prefix, missing))
+    require_whole(prefix)
     return prefix
 
 
@@ -158,7 +168,7 @@ def write_run_config(
         "record_count": record_count,
         "optimizer": optimizer,
     }
-    write_text(folder / CONFIG_NAME, json.dumps(contents, indent=2) + "\n")
+    write_text(folder / CONFIG_NAME, json.dumps(sealed(contents), indent=2) + "\n")
 
 
 def read_model_config(folder: pathlib.Path) -> ModelConfig:
@@ -170,7 +180,7 @@ def read_model_config(folder: pathlib.Path) -> ModelConfig:
     contents = _read_contents(folder)
     try:
         model = dict(contents["model"])
-        return ModelConfig(**{**model, "classes": tuple(model["classes"])})
+        return ModelConfig.from_values(model)
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(folder, error) from error
 
@@ -244,14 +254,18 @@ def changed_records_note(folder: pathlib.Path, model: ModelConfig, *, record_cou
 def _read_contents(folder: pathlib.Path) -> dict[str, Any]:
     path = folder / CONFIG_NAME
     try:
-        contents = json.loads(path.read_text(encoding="utf-8"))
-        found = (contents["format"], contents["schema"])
+        contents = dict(json.loads(path.read_text(encoding="utf-8")))
+        require_known_version(path, contents, CONFIG_FORMAT, CONFIG_SCHEMA)
+        require_unchanged(contents)
+        unknown = contents["model"].keys() - {field.name for field in dataclasses.fields(ModelConfig)}
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: it belongs beside the checkpoints and describes their networks") from error
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except UserError:  # which says it all
+        raise
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise _damaged(folder, error) from error
-    if found != (CONFIG_FORMAT, CONFIG_SCHEMA):
-        raise UserError(f"{path} is of format {found[0]} {found[1]}, not {CONFIG_FORMAT} {CONFIG_SCHEMA}")
+    if unknown:
+        raise newer_version(path, contents, f"networks with {name_some(sorted(unknown))}")
     return contents
 
 
@@ -261,8 +275,9 @@ def _damaged(folder: pathlib.Path, error: Exception) -> UserError:
 
 def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
     """Everything in a folder that a run wrote, by its names; nothing else is ever removed."""
-    patterns = [f"{CHECKPOINT_STEM}-*", "checkpoint", CONFIG_NAME, METRICS_NAME, PICTURES_NAME, PLOTS_NAME]
-    patterns += [REPORT_NAME, FLAGS_NAME, EVALUATED_NAME, "events.out.tfevents.*"]
+    patterns = [f"{CHECKPOINT_STEM}-*", f".{CHECKPOINT_STEM}-*.ready", "checkpoint", CONFIG_NAME, METRICS_NAME]
+    patterns += [PICTURES_NAME, PLOTS_NAME]
+    patterns += [WINDOW_NAME, REPORT_NAME, FLAGS_NAME, EVALUATED_NAME, "events.out.tfevents.*"]
     patterns += [weights_file(folder, network).name for network in NETWORK_NAMES]
     return sorted(path for pattern in patterns for path in folder.glob(pattern))
 

@@ -7,10 +7,12 @@ import pathlib
 from collections.abc import Sequence
 
 from vae_gan3d.errors import UserError
-from vae_gan3d.files import write_text
+from vae_gan3d.files import append_text, write_text
 from vae_gan3d.training.run_folder import METRICS_NAME, PLOTS_NAME
 from vae_gan3d.training.tensorboard_log import TensorBoardLog
 from vae_gan3d.viewing.training_plots import save_training_plots
+
+CLOCK_COLUMNS = ("steps_per_second",)  # all others are the same where a run is the same bit for bit
 
 
 class RunLog:
@@ -59,12 +61,10 @@ class RunLog:
         known = {name: value for name, value in values.items() if not math.isnan(value)}
         row: dict[str, object] = {"epoch": epoch, "step": step}
         row.update({name: f"{value:.6g}" for name, value in known.items()})
-        try:
-            with open(self._path, "a", encoding="utf-8", newline="") as file:
-                csv.DictWriter(file, self.columns, restval="", lineterminator="\n").writerow(row)
-        except OSError as error:
-            raise UserError(f"cannot write {self._path}: {error.strerror}") from error
+        text = io.StringIO()
+        csv.DictWriter(text, self.columns, restval="", lineterminator="\n").writerow(row)
         self.tensorboard.write_scalars(step, known)
+        append_text(self._path, text.getvalue())  # last: where anything is refused, the row is still to be written
 
     def draw_plots(self) -> None:
         """Draws the curves of all rows to `SAVE_PATH/plots/`.
@@ -103,7 +103,8 @@ def read_metrics(path: pathlib.Path) -> list[dict[str, str]]:
         return []
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+            ended = [line for line in file if line.endswith("\n")]  # else a kill has cut the last one
+        rows = list(csv.DictReader(ended))
         complete = [row for row in rows if None not in row.values()]
         for row in complete:
             int(row["step"])

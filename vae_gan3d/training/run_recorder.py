@@ -1,6 +1,8 @@
 """What the one process that writes the run folder makes of a run: rows, pictures, checkpoints, the page."""
 
+import contextlib
 import math
+import pathlib
 import sys
 import time
 from collections.abc import Sequence
@@ -10,21 +12,25 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from vae_gan3d.config import TrainingConfig
+from vae_gan3d.errors import FileRefusedError, UserError
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoints import save_checkpoint
 from vae_gan3d.training.health import all_watches
 from vae_gan3d.training.hyperparameters import final_metrics, run_hyperparameters
 from vae_gan3d.training.looks import Looks
+from vae_gan3d.training.metrics_window import read_window, save_window
 from vae_gan3d.training.monitor import make_monitor
+from vae_gan3d.training.run_folder import CONFIG_NAME, checkpoint_epochs, checkpoint_prefix
 from vae_gan3d.training.run_log import RunLog
 from vae_gan3d.training.run_parts import spread_shapes
 from vae_gan3d.training.run_report import RunReport
 from vae_gan3d.training.schedule import Schedule
+from vae_gan3d.training.skipped_steps import skipped, skipped_line
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.step_metrics import STEP_METRICS
 from vae_gan3d.training.weight_files import save_weight_files
 
-_COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "steps_per_second")
+_COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "skipped_steps", "steps_per_second")
 # What stands beside the bar, where it is known, and its form.
 _SHOWN = {
     "reconstruction": ("reconstruction_loss", ".0f"),
@@ -76,7 +82,11 @@ class RunRecorder:
         )
         names = [records.classes[label] for label in labels]
         self._report = RunReport(config.save_path, config.model.describe(), self._monitor, names)
-        self._window_start = time.monotonic()
+        self._timed_step, self._timed_since = state.steps_taken, time.monotonic()
+
+    def open_window(self) -> list[np.ndarray]:
+        """The metrics `[11]` of each step since the last row, of a run that resumes between two rows."""
+        return list(read_window(self._config.save_path, self._state.steps_taken))
 
     def show_graph(self, graph: tf.Graph) -> None:
         """Shows the graph of a step in TensorBoard."""
@@ -86,17 +96,24 @@ class RunRecorder:
         """Writes pictures after a step."""
         self._looks.look(self._schedule.epochs_completed(step), step)
 
-    def save(self, epoch: int, step: int, bar: tqdm, *, last: bool) -> None:
+    def save(self, epoch: int, step: int, window: Sequence[tf.Tensor], bar: tqdm, *, last: bool) -> None:
         """Writes a checkpoint and all that is renewed with it.
+
+        What a finished run must not lack is written before the checkpoint, from which a killed run knows how far it is.
 
         Args:
             epoch: N of `model.ckpt-N`.
             step: steps taken.
+            window: the metrics `[11]` of each step since the last row.
             bar: says what is worth a line.
             last: whether the run ends here.
         """
-        prefix = save_checkpoint(self._state.checkpoint(), self._config.save_path, epoch, self._config.keep_checkpoints)
-        save_weight_files(self._state, self._config.save_path)
+        folder, keep = self._config.save_path, self._config.keep_checkpoints
+        if not self._is_there():
+            raise FileRefusedError(f"{folder} has lost its {CONFIG_NAME}: was the folder removed? choose another place")
+        save_window(folder, step, np.array([np.asarray(row) for row in window], np.float32), keep)
+        save_weight_files(self._state, folder)
+        prefix = save_checkpoint(self._state.checkpoint(), folder, epoch, keep)
         self._log.draw_plots()
         lines = [f"saved {prefix}"] if last else []
         if self._config.report:
@@ -106,6 +123,32 @@ class RunRecorder:
         for line in lines:
             bar.write(line, file=sys.stderr)
 
+    def rescue(self, epoch: int, step: int, window: Sequence[tf.Tensor], *, save: bool) -> pathlib.Path | None:
+        """Writes a checkpoint alone, where that is possible, and closes the logs.
+
+        Args:
+            epoch, step, window: as in `save`.
+            save: whether the weights are worth it; else the logs are closed, and that is all.
+
+        Returns:
+            The newest checkpoint, this one or an older one; None where there is none.
+        """
+        folder, keep = self._config.save_path, self._config.keep_checkpoints
+        with contextlib.suppress(UserError):
+            self._log.close()
+        if not self._is_there():
+            return None
+        if save:
+            with contextlib.suppress(UserError):
+                save_window(folder, step, np.array([np.asarray(row) for row in window], np.float32), keep)
+                save_checkpoint(self._state.checkpoint(), folder, epoch, keep)
+        epochs = checkpoint_epochs(folder)
+        return checkpoint_prefix(folder, epochs[0]) if epochs else None
+
+    def _is_there(self) -> bool:
+        """Whether the folder is still that of the run: one that was removed may have been made again by a writer."""
+        return (self._config.save_path / CONFIG_NAME).is_file()
+
     def write_log(self, step: int, window: Sequence[tf.Tensor], bar: tqdm) -> None:
         """Writes a row.
 
@@ -114,8 +157,10 @@ class RunRecorder:
             window: the metrics `[11]` of each step since the last row.
             bar: shows some of them.
         """
-        values = dict(zip(STEP_METRICS, mean_without_nan(tf.stack(window).numpy()), strict=True))
-        values["steps_per_second"] = len(window) / (time.monotonic() - self._window_start)
+        rows = tf.stack(window).numpy()
+        values = dict(zip(STEP_METRICS, mean_without_nan(rows), strict=True))
+        values["skipped_steps"] = float(skipped(rows).sum())
+        values["steps_per_second"] = (step - self._timed_step) / (time.monotonic() - self._timed_since)
         values.update(self._learning_rates(playing=not math.isnan(values["discriminator_loss"])))
         values["occupancy_ratio"] = self._monitor.occupancy_ratio()
         for fade in self._state.networks.fades[:1]:  # all are the same
@@ -125,11 +170,13 @@ class RunRecorder:
             self._log.tensorboard.write_scalars(step, final_metrics(values))
         known = {label: form for label, form in _SHOWN.items() if not math.isnan(values[form[0]])}
         bar.set_postfix({label: format(values[name], form) for label, (name, form) in known.items()}, refresh=False)
+        if values["skipped_steps"]:
+            bar.write(skipped_line(step, rows), file=sys.stderr)
         for watch in self._watches:
             warning = watch.warning(values, step)
             if warning:
                 bar.write(warning, file=sys.stderr)
-        self._window_start = time.monotonic()
+        self._timed_step, self._timed_since = step, time.monotonic()
 
     def close(self) -> None:
         """Flushes and closes the logs."""

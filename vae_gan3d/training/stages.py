@@ -8,6 +8,7 @@ from vae_gan3d.config import TrainingConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.networks.growth import grow
 from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.training.checkpoint_digest import find_fault
 from vae_gan3d.training.checkpoints import DAMAGED, restore_newest
 from vae_gan3d.training.distribution import ONE_DEVICE, Distribution
 from vae_gan3d.training.loop import AfterSave, train
@@ -93,6 +94,8 @@ def first_unfinished(stages: Sequence[TrainingConfig], record_count: int) -> int
 def _steps_taken(stage: TrainingConfig) -> int:
     """By the newest checkpoint; 0 where it cannot be read, so that resuming looks for an older one."""
     prefix = checkpoint_prefix(stage.save_path, checkpoint_epochs(stage.save_path)[0])
+    if find_fault(prefix) is not None:
+        return 0
     try:
         return int(tf.train.load_checkpoint(str(prefix)).get_tensor(_STEP_NAME))
     except DAMAGED:

@@ -76,6 +76,14 @@ class TrainingState:
             if id(pair[0]) not in fades
         ]
 
+    def is_finite(self) -> bool:
+        """Whether no weight, averaged weight or slot is NaN or infinite."""
+        networks = [*self.networks.by_name().values(), *self.average.by_name().values()]
+        holders = (*networks, self.optimizer, self.d_optimizer)
+        variables = [variable for holder in holders for variable in holder.variables]
+        values = [tf.convert_to_tensor(variable) for variable in variables]
+        return all(tf.reduce_all(tf.math.is_finite(value)) for value in values if value.dtype.is_floating)
+
     def checkpoint(self) -> tf.train.Checkpoint:
         """What is saved and restored, under the names that stand in a checkpoint.
 

@@ -10,5 +10,5 @@ ADVERSARIAL_METRICS = (
     "gradient_penalty",
     "d_gradient_norm",
 )
-# A number that a model lacks, or that was not measured in a step, is NaN.
+# A number that a model lacks, or that was not measured in a step, is NaN; of a step that was skipped all are.
 STEP_METRICS = ("reconstruction_loss", "kl", "iou", "gradient_norm", *ADVERSARIAL_METRICS)

@@ -3,10 +3,13 @@
 import contextlib
 import os
 import signal
+import socket
+import threading
 import types
 from collections.abc import Iterator
 
 _STANDARD_ERROR = 2
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
@@ -29,33 +32,73 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def stop_request(answer: str) -> Iterator[StopRequest]:
+def stop_request(answer: str, *, at_once: bool = False) -> Iterator[StopRequest]:
     """Catches the first Ctrl-C or SIGTERM within the block, and says so; a second one acts as if nothing caught it.
 
     Args:
         answer: what the user is told then, such as `stopping after this step`.
+        at_once: the second signal ends the process then and there with 128 plus its number, also while a long
+            operation of TensorFlow keeps Python from hearing it; only for blocks that may end so. A signal that was
+            ignored before the block ends nothing.
 
     Yields:
         A `StopRequest`, true once a signal came.
     """
     request = StopRequest()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in _NUMBERS}
 
     def restore() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
 
     def remember(number: int, _: types.FrameType | None) -> None:
-        request.signal_number = number
-        restore()
-        # Not by print, which must not be entered again where the signal came while it was at work.
-        with contextlib.suppress(OSError):
-            os.write(_STANDARD_ERROR, f"\n{answer}; again to leave at once\n".encode())
+        request.signal_number = request.signal_number or number
+        if not at_once:
+            restore()
+            _say(f"{answer}; again to leave at once")
 
-    for number in numbers:
-        signal.signal(number, remember)
+    ignored = {int(number) for number, handler in before.items() if handler == signal.SIG_IGN}
+    with _answered_at_once(request, answer, ignored) if at_once else contextlib.nullcontext():
+        for number in _NUMBERS:
+            signal.signal(number, remember)
+        try:
+            yield request
+        finally:
+            restore()
+
+
+@contextlib.contextmanager
+def _answered_at_once(request: StopRequest, answer: str, ignored: set[int]) -> Iterator[None]:
+    """Has a thread hear of each signal that has a handler, even where the main thread is not back in Python."""
+    listening, telling = socket.socketpair()
+    telling.setblocking(False)
+
+    def listen() -> None:
+        asked = False
+        while heard := listening.recv(1):
+            number = heard[0]
+            if number not in _NUMBERS:
+                continue
+            if not asked:
+                asked, request.signal_number = True, number
+                _say(f"{answer}; again to leave at once")
+            elif number not in ignored:
+                _say("stopped")
+                os._exit(128 + number)
+
+    thread = threading.Thread(target=listen, name="stop_request", daemon=True)
+    thread.start()
+    before = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
     try:
-        yield request
+        yield
     finally:
-        restore()
+        signal.set_wakeup_fd(before)
+        telling.close()
+        thread.join()
+        listening.close()
+
+
+def _say(line: str) -> None:
+    # Not by print, which must not be entered again where the signal came while it was at work.
+    with contextlib.suppress(OSError):
+        os.write(_STANDARD_ERROR, f"\n{line}\n".encode())

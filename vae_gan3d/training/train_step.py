@@ -4,20 +4,31 @@ import tensorflow as tf
 
 from vae_gan3d.replicas import this_replica
 from vae_gan3d.training.accumulated_step import StepGradients, gradients_by_parts
-from vae_gan3d.training.adversarial_game import Reconstruction, adversarial_part, summed
+from vae_gan3d.training.adversarial_game import Reconstruction, adversarial_part, is_played, summed
 from vae_gan3d.training.losses import dice_loss, kl_divergence, kl_weight_at, reconstruction_loss
 from vae_gan3d.training.metrics import intersection_over_union
 from vae_gan3d.training.noise import POSTERIOR_STREAM, latent_noise, reparameterize
+from vae_gan3d.training.soundness import is_sound, none_where_skipped
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.step_metrics import ADVERSARIAL_METRICS
 from vae_gan3d.training.step_options import StepOptions
-from vae_gan3d.training.updates import apply_gradients, apply_where, set_learning_rates, update_average
+from vae_gan3d.training.updates import (
+    Remembered,
+    apply_gradients,
+    apply_where,
+    move_where,
+    remembered_statistics,
+    set_learning_rates,
+    update_average,
+)
 
 
 def train_step(
     state: TrainingState, options: StepOptions, voxels: tf.Tensor, labels: tf.Tensor | None = None
 ) -> tf.Tensor:
     """Trains every network of a VAE-GAN, or of a VAE, by one batch.
+
+    A step that finds a NaN or an infinity in a loss or in a gradient is skipped: it counts, and moves nothing else.
 
     Args:
         state: networks, optimizers and step; changed.
@@ -26,15 +37,20 @@ def train_step(
         labels: `[B]` int64, their classes; None where the networks are not conditional.
 
     Returns:
-        `[11]` float32, means over the whole batch in the order of `STEP_METRICS`.
+        `[11]` float32, means over the whole batch in the order of `STEP_METRICS`; all NaN of a step that is skipped.
     """
     find = _gradients_at_once if options.accumulate == 1 else gradients_by_parts
+    before = remembered_statistics(state.networks.by_name().values())
     found = find(state, options, voxels, labels)
-    with tf.name_scope("update"):
-        _update(state, options, found)
     with tf.name_scope("metrics"):
         norm = tf.linalg.global_norm(found.of_model)
-        return tf.concat([found.measured, norm[tf.newaxis], found.game_metrics], axis=0)
+        *of_game, r1, gradient_penalty, of_discriminator = tf.unstack(found.game_metrics)
+        game = tf.where(is_played(state, options), tf.stack([*of_game, of_discriminator]), 0.0)
+        sound = is_sound([found.measured, norm, game], tf.stack([r1, gradient_penalty]))
+        metrics = none_where_skipped(sound, tf.concat([found.measured, norm[tf.newaxis], found.game_metrics], axis=0))
+    with tf.name_scope("update"):
+        _update(state, options, found, sound, before)
+    return metrics
 
 
 def _gradients_at_once(
@@ -77,18 +93,25 @@ def _gradients_at_once(
     return StepGradients(gradients, measured, adversarial.by_discriminator, adversarial.metrics)
 
 
-def _update(state: TrainingState, options: StepOptions, found: StepGradients) -> None:
-    """Moves the weights of every network, their averages and the step."""
+def _update(
+    state: TrainingState, options: StepOptions, found: StepGradients, sound: tf.Tensor, before: Remembered
+) -> None:
+    """Moves the weights of every network and their averages where the step is sound, and the step."""
     set_learning_rates(state, options, discriminator_enters=options.adversarial_warmup)
-    apply_gradients(state.optimizer, found.of_model, state.trained_variables)
     discriminator = state.networks.discriminator
-    discriminator.advance_spectral_norms()
+
+    def move() -> None:
+        apply_gradients(state.optimizer, found.of_model, state.trained_variables)
+        discriminator.advance_spectral_norms()
+        update_average(state, options.ema_decay)
+
+    averaged = [pair[0] for pair in state.averaged_pairs()]
+    move_where(sound, move, [*state.trained_variables, *state.optimizer.variables, *averaged], before)
     accuracy = found.game_metrics[ADVERSARIAL_METRICS.index("discriminator_accuracy")]
     apply_where(
-        accuracy <= options.d_accuracy_threshold,  # false while the accuracy is NaN
+        sound & (accuracy <= options.d_accuracy_threshold),  # false while the accuracy is NaN
         state.d_optimizer,
         found.by_discriminator,
         discriminator.trainable_variables,
     )
-    update_average(state, options.ema_decay)
     state.step.assign_add(1)

@@ -1,7 +1,7 @@
 """What moves when a step has its gradients: learning rates, weights that may rest, averaged copies."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -10,6 +10,9 @@ from vae_gan3d.replicas import this_replica
 from vae_gan3d.training.learning_rate import learning_rate_scale
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.step_options import StepOptions
+
+# Variables beside what they held.
+Remembered = Sequence[tuple[keras.Variable, tf.Tensor]]
 
 
 def set_learning_rates(state: TrainingState, options: StepOptions, *, discriminator_enters: int) -> None:
@@ -79,8 +82,7 @@ def apply_where(
 ) -> None:
     """Applies gradients where a condition holds; otherwise weights and slots stay as they are, bit for bit.
 
-    A zeroed gradient would still move Adam. Several replicas apply them and put everything back, because they cannot
-    assign mirrored variables inside of `tf.cond`.
+    A zeroed gradient would still move Adam.
 
     Args:
         condition: bool scalar, the same on every replica.
@@ -92,14 +94,35 @@ def apply_where(
     def apply() -> None:
         apply_gradients(optimizer, gradients, variables)
 
+    move_where(condition, apply, [*variables, *optimizer.variables])
+
+
+def move_where(
+    condition: tf.Tensor, move: Callable[[], None], variables: Iterable[keras.Variable], before: Remembered = ()
+) -> None:
+    """Moves variables where a condition holds; otherwise they stay as they are, bit for bit.
+
+    One device then moves nothing at all. Several replicas move, and put everything back, because they cannot assign
+    mirrored variables inside of `tf.cond`.
+
+    Args:
+        condition: bool scalar, the same on every replica.
+        move: assigns the variables.
+        variables: all that `move` assigns.
+        before: what other variables held that have moved already; they get it back where the condition does not hold.
+    """
     if this_replica().count == 1:
-        tf.cond(condition, apply, lambda: None)
+        tf.cond(condition, move, lambda: _put_back(before))
         return
-    changing = [*variables, *optimizer.variables]
-    before = [tf.identity(tf.convert_to_tensor(variable)) for variable in changing]
-    apply()
-    for variable, old in zip(changing, before, strict=True):
+    kept = [*before, *_remembered(variables)]
+    move()
+    for variable, old in kept:
         variable.assign(tf.where(condition, tf.convert_to_tensor(variable), old))
+
+
+def remembered_statistics(networks: Iterable[keras.Model]) -> Remembered:
+    """What networks keep beside their weights, such as BatchNorm's moving statistics, as it is now."""
+    return _remembered(variable for network in networks for variable in network.non_trainable_variables)
 
 
 @contextlib.contextmanager
@@ -115,9 +138,17 @@ def statistics_kept(network: keras.Model) -> Iterator[None]:
     Yields:
         Nothing.
     """
-    before = [tf.identity(tf.convert_to_tensor(variable)) for variable in network.non_trainable_variables]
+    before = remembered_statistics([network])
     yield
-    for variable, old in zip(network.non_trainable_variables, before, strict=True):
+    _put_back(before)
+
+
+def _remembered(variables: Iterable[keras.Variable]) -> Remembered:
+    return [(variable, tf.identity(tf.convert_to_tensor(variable))) for variable in variables]
+
+
+def _put_back(before: Remembered) -> None:
+    for variable, old in before:
         variable.assign(old)
 
 

@@ -11,9 +11,12 @@ from typing import Any
 import h5py
 import keras
 
+import vae_gan3d
 from vae_gan3d.errors import UserError
+from vae_gan3d.file_versions import require_known_version
 from vae_gan3d.files import atomic_path
 from vae_gan3d.networks.factory import Networks
+from vae_gan3d.training.digest_block import add_digest_block, require_digest
 from vae_gan3d.training.run_folder import weights_file
 from vae_gan3d.training.state import TrainingState, averaged_names
 
@@ -43,7 +46,9 @@ def save_weight_files(state: TrainingState, folder: pathlib.Path) -> None:
             with h5py.File(temporary, "r+") as file:
                 file.attrs["format"] = WEIGHTS_FORMAT
                 file.attrs["schema"] = WEIGHTS_SCHEMA
+                file.attrs["version"] = vae_gan3d.__version__
                 file.attrs["network"] = json.dumps({"name": name, **network.arguments})
+            add_digest_block(temporary)
 
 
 def load_weight_files(state: TrainingState, files: Mapping[str, pathlib.Path]) -> None:
@@ -76,13 +81,14 @@ def _averaged(networks: Networks, average: Networks) -> dict[str, keras.Model]:
 def _read_description(path: pathlib.Path) -> dict[str, Any]:
     """What a file says of its network."""
     try:
+        require_digest(path)
         with h5py.File(path, "r") as file:
-            found = (str(file.attrs["format"]), int(file.attrs["schema"]))
-            if found != (WEIGHTS_FORMAT, WEIGHTS_SCHEMA):
-                raise ValueError(f"it is of format {found[0]} {found[1]}, not {WEIGHTS_FORMAT} {WEIGHTS_SCHEMA}")
+            require_known_version(path, file.attrs, WEIGHTS_FORMAT, WEIGHTS_SCHEMA)
             return dict(json.loads(file.attrs["network"]))
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there: give a file such as RUN/generator.weights.h5") from error
+    except UserError:  # of a newer version
+        raise
     except _DAMAGE as error:
         raise _unreadable(path, error) from error
 

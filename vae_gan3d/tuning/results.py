@@ -4,6 +4,7 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+import vae_gan3d
 from vae_gan3d.config import SEARCHABLE, TuneConfig
 from vae_gan3d.files import write_text
 from vae_gan3d.tuning.search_space import parameter_flags
@@ -66,7 +67,8 @@ def best_flags(config: TuneConfig, best: "optuna.trial.FrozenTrial") -> str:
     searched = {name: best.params[name] for name in SEARCHABLE if name in best.params}
     base = [line for line in config.base_flags if line.partition("=")[0].removeprefix("--") not in searched]
     comment = (
-        f"# {config.objective} {best.value:.4f} after {counted(config.trial_epochs, 'epoch')} at most, "
+        f"# vae_gan3d {vae_gan3d.__version__}: {config.objective} {best.value:.4f} after "
+        f"{counted(config.trial_epochs, 'epoch')} at most, "
         f"of trial {best.number}: python train.py --flagfile=STUDY/{BEST_NAME} --save_path=RUN"
     )
     return "\n".join([comment, *base, *parameter_flags(searched)]) + "\n"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import vae_gan3d
 from vae_gan3d.config import TuneConfig
 from vae_gan3d.errors import UserError
 
@@ -97,6 +98,7 @@ def _require_same_conditions(study: "optuna.Study", config: TuneConfig, path: pa
     theirs = study.user_attrs.get(_CONDITIONS)
     if theirs is None:
         study.set_user_attr(_CONDITIONS, ours)
+        study.set_user_attr("version", vae_gan3d.__version__)
         return
     for name in sorted({*ours, *theirs}):
         if ours.get(name) != theirs.get(name):

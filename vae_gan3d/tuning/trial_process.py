@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from vae_gan3d.config import TrainingConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import make_folder
+from vae_gan3d.folder_lock import folder_lock
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 
@@ -112,7 +113,7 @@ def _train_and_measure(connection: Connection, task: TrialTask) -> float:
     from vae_gan3d.training.loop import train
     from vae_gan3d.tuning.measure import measure_run
 
-    with memory_errors_in_one_line():
+    with memory_errors_in_one_line(), folder_lock(config.save_path, "--output_dir"):
         held_out = ShapeSet(held_out_records, model.resolution)
         connection.send(Started())
         train(config, records, _Reporter(connection, config, held_out))

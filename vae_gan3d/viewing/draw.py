@@ -10,6 +10,7 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.viewing.sheets import save_sheet
 from vae_gan3d.voxels.numbered_shapes import shape_stem
 from vae_gan3d.voxels.reader_process import read_one
+from vae_gan3d.wording import printable
 
 _PIXELS = 240
 
@@ -29,11 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if picture.suffix.lower() != ".png":
             raise UserError(f"{picture}: pictures are written as PNG: give a name that ends in .png")
         grid = read_one(options.file)
-        save_sheet(picture, [grid], title=options.file.name, size=_PIXELS)
+        save_sheet(picture, [grid], title=printable(options.file.name), size=_PIXELS)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return 1
-    print(f"{options.file}: {'x'.join(map(str, grid.shape))}, {grid.mean():.2%} occupied; drawn as {picture}")
+    file, shape = printable(options.file), "x".join(map(str, grid.shape))
+    print(f"{file}: {shape}, {grid.mean():.2%} occupied; drawn as {printable(picture)}")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import vae_gan3d
 from vae_gan3d.files import write_text
 from vae_gan3d.viewing.measures import Measure
 from vae_gan3d.viewing.page import escaped, fill_template, script_json, web_file
@@ -136,6 +137,7 @@ def report_text(data: ReportData) -> str:
     return fill_template(
         web_file("report.html"),
         {
+            "version": vae_gan3d.__version__,
             "title": escaped(data.title),
             "summary": escaped(data.summary),
             "style": web_file("report.css"),

@@ -1,0 +1,101 @@
+"""Locks of folders: who is kept out, and who holds none any more."""
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from vae_gan3d import folder_lock as module
+from vae_gan3d.errors import UserError
+from vae_gan3d.folder_lock import LOCK_NAME, folder_lock
+
+# Holds a lock, and has a child that lives on.
+HOLDER = """
+import pathlib, subprocess, sys, time
+from vae_gan3d.folder_lock import folder_lock
+with folder_lock(pathlib.Path(sys.argv[1]), "--save_path"):
+    print(subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL).pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def refusal(folder):
+    with pytest.raises(UserError) as caught, folder_lock(folder, "--save_path"):
+        pass
+    return str(caught.value)
+
+
+def test_a_second_one_is_told_who_holds_the_folder_and_what_to_do(tmp_path):
+    with folder_lock(tmp_path, "--save_path"):
+        holder = f"process {os.getpid()} on {socket.gethostname()}"
+        expected = f"{tmp_path} is in use by {holder}: wait until it has ended, stop it, or give another --save_path"
+        assert refusal(tmp_path) == refusal(tmp_path) == expected
+        with folder_lock(tmp_path, "--output_dir", ".train.lock"):  # another lock in the same folder
+            pass
+    with folder_lock(tmp_path, "--save_path"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dead_process_holds_nothing_though_its_child_lives(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
+        child = int(holder.stdout.readline())
+        try:
+            assert f"is in use by process {holder.pid} on " in refusal(tmp_path)
+            holder.kill()
+            holder.wait()
+            assert (tmp_path / LOCK_NAME).exists()
+            with folder_lock(tmp_path, "--save_path"):
+                os.kill(child, 0)  # it is still there
+        finally:
+            holder.kill()
+            os.kill(child, signal.SIGKILL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_waited_for_a_file_that_is_gone_takes_the_new_one(tmp_path, monkeypatch):
+    """Between its opening and its locking of the file the holder ends, and takes the file away."""
+    flock, taken = module.fcntl.flock, []
+
+    def remove_then_lock(descriptor, operation):
+        if not taken:
+            (tmp_path / LOCK_NAME).unlink()
+        taken.append(descriptor)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(module.fcntl, "flock", remove_then_lock)
+    with folder_lock(tmp_path, "--save_path"):
+        assert len(taken) == 2
+        monkeypatch.undo()
+        assert "is in use by process " in refusal(tmp_path)
+
+
+def test_where_there_are_no_locks_a_note_says_so(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(module.fcntl, "flock", refuse)
+    with folder_lock(tmp_path, "--save_path"), folder_lock(tmp_path, "--save_path"):
+        pass
+    note = f"note: {tmp_path} cannot be locked here: see to it that no other run writes it\n"
+    assert capsys.readouterr().err == 2 * note
+
+
+def test_what_a_link_in_the_place_of_the_lock_points_to_is_not_touched(tmp_path):
+    thesis = tmp_path / "thesis.tex"
+    thesis.write_text("years of work")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / LOCK_NAME).symlink_to(thesis)
+    assert refusal(run).startswith(f"cannot write {run / LOCK_NAME}: ")
+    assert thesis.read_text() == "years of work"
+
+
+def test_a_lock_without_a_note_is_another_process(tmp_path):
+    with folder_lock(tmp_path, "--save_path"):
+        (tmp_path / LOCK_NAME).write_text("\x1b[2J")
+        assert "is in use by another process: " in refusal(tmp_path)
