@@ -57,7 +57,8 @@ def record_subjects(folder: pathlib.Path) -> list[Subject]:
         for number, shard in enumerate(shards, 1)
     ]
     subjects += [
-        Subject("record shard, unchecked before", shards[0], lambda: _read_by_number(str(ours)), foreign=shards[1:2]),
+        # Another shard of the set in its place is found by the digest alone, which only those who read all compare.
+        Subject("record shard, unchecked before", shards[0], lambda: _read_by_number(str(ours))),
         Subject(
             "manifest",
             ours / "train.json",

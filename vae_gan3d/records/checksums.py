@@ -10,7 +10,7 @@ _MASK_DELTA = 0xA282EAD8
 # A CRC begins from a register of ones; these four bytes lead there from one of zeros, which zeros before them keep.
 _PREFIX = np.array([0x54, 0x64, 0x1F, 0x64], np.uint8)
 _BLOCK = 256
-_CHUNK_BYTES = 1 << 22
+_CHUNK_BYTES = 1 << 19
 
 
 def masked_crc32c(messages: Sequence[bytes]) -> np.ndarray:
