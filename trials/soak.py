@@ -4,11 +4,12 @@
 
 The epochs from one checkpoint to the next are timed first, and the number of epochs is chosen so that the disturbed run
 lasts about as long as is asked for. The process is killed by SIGKILL after half to one and a half times `--kill_every`
-seconds, drawn uniformly, and started again with the same command. The undisturbed run of that command follows, and both
-have to be equal bit for bit, as in `trials.resume`.
+seconds, drawn uniformly, and started again with the same command. The undisturbed run of that command follows, or runs
+at the same time where `--beside` says so, and both have to be equal bit for bit, as in `trials.resume`.
 """
 
 import argparse
+import concurrent.futures
 import pathlib
 import random
 import sys
@@ -57,6 +58,7 @@ def main() -> int:
     parser.add_argument("--kind", default="vae_gan", choices=KINDS, help="what is trained (default vae_gan)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")
     parser.add_argument("--threads", type=int, default=2, help="of TensorFlow in train.py (default 2)")
+    parser.add_argument("--beside", action="store_true", help="the undisturbed run at the same time, on as many threads")
     parser.add_argument("--folder", type=pathlib.Path, help="keeps the runs there, in a new folder")
     try:
         flags = parser.parse_args()
@@ -81,8 +83,10 @@ def _soak(flags: argparse.Namespace, folder: pathlib.Path) -> int:
     epochs = _SAVED_EVERY * checkpoints
     print(f"{flags.kind}: start {start:.1f} s, {between:.2f} s a checkpoint, so {epochs} epochs", flush=True)
     command = command_of(checkpoints)
-    kills, minutes = _disturbed_run(command, folder / "disturbed", flags.kill_every, random.Random(flags.seed))
-    _, seconds = train_to_the_end(command, folder / "whole")
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        beside = executor.submit(train_to_the_end, command, folder / "whole") if flags.beside else None
+        kills, minutes = _disturbed_run(command, folder / "disturbed", flags.kill_every, random.Random(flags.seed))
+        _, seconds = beside.result() if beside else train_to_the_end(command, folder / "whole")
     print(f"undisturbed {seconds / 60:.1f} min", flush=True)
     differing = compare(folder / "whole", folder / "disturbed")
     outcome = "; ".join(differing) if differing else "equal bit for bit"
