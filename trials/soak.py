@@ -58,7 +58,7 @@ def main() -> int:
     parser.add_argument("--kind", default="vae_gan", choices=KINDS, help="what is trained (default vae_gan)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")
     parser.add_argument("--threads", type=int, default=2, help="of TensorFlow in train.py (default 2)")
-    parser.add_argument("--beside", action="store_true", help="the undisturbed run at the same time, on as many threads")
+    parser.add_argument("--beside", action="store_true", help="the undisturbed run at the same time")
     parser.add_argument("--folder", type=pathlib.Path, help="keeps the runs there, in a new folder")
     try:
         flags = parser.parse_args()
