@@ -59,9 +59,9 @@ def wait_until(happened, seconds=300):
 
 def main():
     """Answers until there are no more questions."""
-    import vae_gan3d.evaluation.fitted_report  # noqa: F401 (once for all, with TensorFlow and Matplotlib)
+    import vae_gan3d.evaluation.fitted_report
     import vae_gan3d.evaluation.prior_fitting
-    import vae_gan3d.training.loop  # noqa: F401
+    import vae_gan3d.training.loop  # noqa: F401 (once for all, with TensorFlow and Matplotlib)
 
     for line in sys.stdin:
         question = json.loads(line)
