@@ -38,7 +38,12 @@ def test_parameter_count_of_the_published_network():
 def test_the_default_network_adds_a_convolution_a_stage():
     generator = make("default", resolution=32, base_width=8, normalization="group")
     kinds = [(type(block.convolution).__name__, block.convolution.filters) for block in generator.blocks]
-    assert kinds == [("Conv3DTranspose", 16), ("Conv3D", 16), ("Conv3DTranspose", 8), ("Conv3D", 8)]
+    assert kinds == [
+        ("TransposedConvolution", 16),
+        ("Convolution", 16),
+        ("TransposedConvolution", 8),
+        ("Convolution", 8),
+    ]
 
 
 def test_the_default_network_begins_with_nearly_empty_grids_and_the_published_one_with_grey_ones():

@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from vae_gan3d.networks.activations import LEAKY_SLOPE, activation_layer
+from vae_gan3d.networks.convolutions import Convolution, TransposedConvolution, without_bias
 from vae_gan3d.networks.group_normalization import GroupNormalization
 from vae_gan3d.networks.normalization import normalization_layer
 from vae_gan3d.networks.spectral_norm import SpectralConvolution
-from vae_gan3d.networks.voxel_convolutions import VoxelConvolution, without_bias
+from vae_gan3d.networks.voxel_convolutions import VoxelConvolution
 
 CORE_SIDE = 4  # every network meets the latent at 4^3
 
@@ -113,13 +114,13 @@ def halving(
 
 def doubling(channels: int, normalization: str, activation: str, name: str) -> ConvolutionBlock:
     """A transposed 4^3 convolution of stride 2: `[B, D, H, W, C]` to `[B, 2D, 2H, 2W, channels]`."""
-    convolution = keras.layers.Conv3DTranspose(channels, 4, strides=2, padding="same", name="convolution")
+    convolution = TransposedConvolution(channels, 4, strides=2, padding="same", name="convolution")
     return ConvolutionBlock(convolution, normalization, activation, name=name)
 
 
 def refining(channels: int, normalization: str, activation: str, name: str) -> ConvolutionBlock:
     """A 3^3 convolution that keeps the grid: `[B, D, H, W, C]` to `[B, D, H, W, channels]`."""
-    convolution = keras.layers.Conv3D(channels, 3, padding="same", name="convolution")
+    convolution = Convolution(channels, 3, padding="same", name="convolution")
     return ConvolutionBlock(convolution, normalization, activation, name=name)
 
 
@@ -147,10 +148,10 @@ class ResidualBlock(keras.layers.Layer):
         self.layers = [
             normalization_layer(normalization, "normalization0"),
             activation_layer(activation, "activation0", leaky_slope),
-            keras.layers.Conv3D(channels, 3, padding="same", name="convolution0"),
+            Convolution(channels, 3, padding="same", name="convolution0"),
             normalization_layer(normalization, "normalization1"),
             activation_layer(activation, "activation1", leaky_slope),
-            keras.layers.Conv3D(channels, 3, padding="same", kernel_initializer="zeros", name="convolution1"),
+            Convolution(channels, 3, padding="same", kernel_initializer="zeros", name="convolution1"),
         ]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -18,6 +18,7 @@ from vae_gan3d.networks.blocks import (
     stage_count,
 )
 from vae_gan3d.networks.class_labels import check_classes, class_shares, class_vectors
+from vae_gan3d.networks.convolutions import Convolution
 from vae_gan3d.networks.fading import check_grown, double_grids, fade_variable, faded
 from vae_gan3d.networks.voxel_convolutions import VoxelTransposedConvolution
 
@@ -213,7 +214,7 @@ def _class_latents(classes: int, cells: int) -> keras.layers.Layer | None:
 def _opening(width: int, normalization: str, activation: str, latent_layout: str) -> ConvolutionBlock:
     """From the latent to `[B, 4, 4, 4, width]`."""
     if latent_layout == "grid":
-        convolution = keras.layers.Conv3D(width, 3, padding="same", name="convolution")
+        convolution = Convolution(width, 3, padding="same", name="convolution")
     else:
         convolution = keras.layers.Conv3DTranspose(width, CORE_SIDE, padding="valid", name="convolution")
     return ConvolutionBlock(convolution, normalization, activation, name="opening")

@@ -7,18 +7,16 @@ Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network
 8 voxels around each corner of a cell as 8 channels: they come from the same 2^3 cells, those of one cell from 3^3.
 """
 
-from collections.abc import Callable
-
 import keras
 import tensorflow as tf
 
+from vae_gan3d.networks.convolutions import Convolution, Gradients
+
 _STRIDES = [1, 2, 2, 2, 1]
 
-Gradients = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
-
-class VoxelConvolution(keras.layers.Conv3D):
-    """`keras.layers.Conv3D`; fast backward where it is 4^3 with stride 2 and padding `same`, on one channel."""
+class VoxelConvolution(Convolution):
+    """`Convolution`; fast backward also where it is 4^3 with stride 2 and padding `same`, on one channel."""
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Convolves without the bias, which Keras's `call` adds."""
@@ -45,19 +43,6 @@ class VoxelTransposedConvolution(keras.layers.Conv3DTranspose):
         """Maps `[B, N, N, N, C]` to `[B, 2N, 2N, 2N, 1]`."""
         voxels = double_to_voxels(inputs, tf.convert_to_tensor(self.kernel))
         return voxels + tf.convert_to_tensor(self.bias)
-
-
-def without_bias(layer: keras.layers.Conv3D | keras.layers.Conv3DTranspose, inputs: tf.Tensor) -> tf.Tensor:
-    """What a convolution gives before it adds its bias.
-
-    Args:
-        layer: built, with padding `same` or `valid`, and no activation.
-        inputs: `[B, D, H, W, C]` float.
-    """
-    with tf.name_scope(layer.name):
-        if isinstance(layer, keras.layers.Conv3DTranspose):
-            return keras.ops.conv_transpose(inputs, layer.kernel, strides=list(layer.strides), padding=layer.padding)
-        return layer.convolution_op(inputs, layer.kernel)
 
 
 def halve_voxels(voxels: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
