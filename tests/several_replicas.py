@@ -61,7 +61,11 @@ IN_PARTS = ("vae_gan", "vae_gan_wasserstein", "gan_wasserstein")
 
 
 def take_steps(case, distribution, steps=STEPS, optimizer="sgd", learning_rate=1e-4, **changed):
-    """Metrics `[steps, 11]` of a case, and all its variables after the last step by their paths."""
+    """What a case comes to: metrics `[steps, 11]`, all variables by their paths, and a bad step after them.
+
+    Of that step, in which the last sample alone holds a NaN: its metrics, how many variables it moved, and how many
+    differ from replica to replica after it.
+    """
     take_step, networks, options = CASES[case]
     with distribution.scope():
         state = TrainingState(
@@ -77,7 +81,13 @@ def take_steps(case, distribution, steps=STEPS, optimizer="sgd", learning_rate=1
     labels = tf.constant([0, 1, 1, 0], tf.int64) if "classes" in networks else None
     metrics = [step(voxels_of(number), labels).numpy() for number in range(steps)]
     assert step.experimental_get_tracing_count() == 1
-    return {"metrics": np.stack(metrics), **values_of(state)}
+    learned, before = values_of(state), copies_of(state)
+    bad = step(voxels_of(steps) * tf.reshape([1.0] * (BATCH - 1) + [float("nan")], [BATCH, 1, 1, 1, 1]), labels)
+    after = copies_of(state)
+    moved = sum(not all(map(np.array_equal, before[name], copies)) for name, copies in after.items())
+    apart = sum(not np.array_equal(copies[0], copies[-1]) for copies in after.values())
+    bad_step = {"bad metrics": bad.numpy(), "moved": np.array(moved), "apart": np.array(apart)}
+    return {"metrics": np.stack(metrics), **bad_step, **learned}
 
 
 def values_of(state):
@@ -86,6 +96,17 @@ def values_of(state):
         f"{number} {variable.path}": variable.numpy()
         for number, network in enumerate(networks)
         for variable in network.variables
+    }
+
+
+def copies_of(state):
+    """All replicas' copies of what a step may move but its number; learning rates are set by the number."""
+    holders = [*state.networks.by_name().values(), *state.average.by_name().values()]
+    return {
+        f"{number} {variable.path}": [copy.numpy() for copy in getattr(variable.value, "values", [variable.value])]
+        for number, holder in enumerate([*holders, state.optimizer, state.d_optimizer])
+        for variable in holder.variables
+        if not variable.path.endswith("learning_rate")
     }
 
 

@@ -42,6 +42,14 @@ def test_two_replicas_take_the_steps_of_one_device(found, case):
     require_equal(found[case]["two"], found[case]["one"])
 
 
+@pytest.mark.parametrize("case", SHARED)
+def test_a_nan_on_one_replica_alone_moves_no_replica(found, case):
+    two = found[case]["two"]
+    assert np.isnan(two["bad metrics"]).all()
+    assert two["apart"] == 0
+    assert (two["moved"] > 0) == case.startswith("gan")  # whose generator's turn sees no real shapes, and is sound
+
+
 def test_a_checkpoint_of_two_replicas_goes_on_on_one_device(found):
     one, two = found["run"]["one"], found["run"]["two"]
     for name, value in one.items():
