@@ -17,6 +17,7 @@ from vae_gan3d.training.checkpoints import restore_newest
 from vae_gan3d.training.determinism import set_determinism
 from vae_gan3d.training.distribution import ONE_DEVICE, Distribution
 from vae_gan3d.training.game_entry import ENTRY_LINE, entry_note, game_begins, step_costs
+from vae_gan3d.training.memory_forecast import require_memory
 from vae_gan3d.training.memory_remedy import memory_remedy
 from vae_gan3d.training.precision import set_precision, slow_kernels_warning
 from vae_gan3d.training.run_flags import run_flags, write_flags
@@ -72,6 +73,7 @@ def _train(
 ) -> int:
     precision = set_precision(config.precision)
     set_determinism(config.deterministic)
+    require_memory(config, processes=len(distribution.processes))
     with distribution.peers_needed(), distribution.scope():
         state = build_state(config)
     restored = restore_newest(state.checkpoint(), config.save_path)

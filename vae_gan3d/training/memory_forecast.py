@@ -1,0 +1,85 @@
+"""Whether a step fits into the memory of this machine, before one is tried.
+
+On a processor nobody is told of memory that has run out: the kernel ends the process, or an allocation within
+TensorFlow's libraries ends in a crash.
+"""
+
+import contextlib
+import pathlib
+import sys
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from vae_gan3d.config import TrainingConfig
+from vae_gan3d.errors import UserError
+from vae_gan3d.training.memory_remedy import memory_remedy
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
+
+# A step keeps 9 to 26 of every sample, voxel and channel of the outermost layers (docs/PERFORMANCE.md).
+_LEAST_BYTES = 8
+_START_BYTES = 640 << 20  # Python with TensorFlow
+_GIBIBYTE = 1 << 30
+_CONTROL_GROUPS = ("memory.max", "memory/memory.limit_in_bytes")
+
+
+class MachineMemory(NamedTuple):
+    """Bytes, swap space among them: all that a process here may ever have, and what is free now."""
+
+    limit: int
+    free: int
+
+
+def require_memory(config: TrainingConfig, *, processes: int = 1) -> None:
+    """Refuses a run on a processor whose steps cannot fit, and warns of one that does not fit beside what else runs.
+
+    Args:
+        config: the run.
+        processes: among which each batch is split.
+
+    Raises:
+        UserError: a step needs more than there is; the line says of which flags that depends.
+    """
+    machine = None if tf.config.list_physical_devices("GPU") else machine_memory()
+    if machine is None:
+        return
+    need = least_step_bytes(config, processes)
+    needed = f"a step needs {need / _GIBIBYTE:.1f} GiB at the least"
+    if need > machine.limit:
+        has = f"{machine.limit / _GIBIBYTE:.1f} GiB may be had here"
+        raise UserError(f"the memory does not suffice: {needed}, and {has}: {memory_remedy(config)}")
+    if need > machine.free:
+        has = f"{machine.free / _GIBIBYTE:.1f} GiB are free"
+        print(f"warning: {needed}, and {has}: if the run is killed, {memory_remedy(config)}", file=sys.stderr)
+
+
+def least_step_bytes(config: TrainingConfig, processes: int = 1) -> int:
+    """What a process of a run has in memory at the least, by what steps of several sizes took."""
+    samples = config.batch_size // config.devices.accumulate // processes
+    return _START_BYTES + _LEAST_BYTES * samples * config.model.resolution**3 * config.model.base_width
+
+
+def machine_memory(root: pathlib.Path = pathlib.Path("/")) -> MachineMemory | None:
+    """What Linux says of its memory, of this process's control group and of its own limit; None elsewhere.
+
+    Args:
+        root: where `proc` and `sys` lie.
+    """
+    try:
+        lines = (root / "proc/meminfo").read_text(encoding="utf-8").splitlines()
+        sizes = {line.split(":")[0]: 1024 * int(line.split()[1]) for line in lines if line.endswith(" kB")}
+        limit = sizes["MemTotal"] + sizes["SwapTotal"]
+        free = sizes["MemAvailable"] + sizes["SwapFree"]
+    except (OSError, KeyError, ValueError, IndexError):
+        return None
+    for name in _CONTROL_GROUPS:
+        with contextlib.suppress(OSError, ValueError):  # without a limit it is a word
+            limit = min(limit, int((root / "sys/fs/cgroup" / name).read_text(encoding="utf-8")))
+    if resource is not None:
+        own = resource.getrlimit(resource.RLIMIT_AS)[0]
+        limit = limit if own == resource.RLIM_INFINITY else min(limit, own)
+    return MachineMemory(limit, min(free, limit))
