@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 
-from vae_gan3d.sealed_json import require_unchanged, sealed
+from vae_gan3d.sealed_json import read_json, require_unchanged, sealed
 
 
 def test_the_digest_is_of_sorted_keys_without_blanks():
@@ -27,3 +28,16 @@ def test_a_change_is_refused(change):
 
 def test_an_older_file_without_a_digest_is_not_looked_at():
     require_unchanged({"number": 1})
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(b"{", "Expecting"), (b"\xff{}", "utf-8"), (b"[" * 200_000, "nested too deeply"), (None, "more than 64 MiB")],
+)
+def test_what_is_no_json_or_too_much_is_a_value_error(tmp_path, data, reason):
+    path = tmp_path / "a.json"
+    path.write_bytes(data or b"")
+    if data is None:
+        os.truncate(path, 64 << 30)  # which takes no room on the disk
+    with pytest.raises(ValueError, match=reason):
+        read_json(path)

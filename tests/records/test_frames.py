@@ -1,4 +1,6 @@
+import os
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -41,6 +43,28 @@ def test_a_forged_length_is_refused(tmp_path, length):
     write_tfrecords(path, [b"abcdef"])
     path.write_bytes(struct.pack("<Q", length) + path.read_bytes()[8:])
     with pytest.raises(UserError, match="cut short or damaged at byte 0"):
+        scan_frames(path)
+
+
+def test_zeros_are_no_records_and_take_no_memory(tmp_path):
+    # Each 16 of them are a record of length 0, but for the checksum, which is not 0.
+    path = tmp_path / "a.tfrecords"
+    path.write_bytes(b"")
+    os.truncate(path, 64 << 30)  # which takes no room on the disk
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"damaged at byte 0 \(record 0\)"):
+        scan_frames(path)
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()
+
+
+def test_the_record_is_named_beyond_the_first_headers(tmp_path):
+    # 5,000 empty records of 16 bytes each, the last of which is cut.
+    path = tmp_path / "a.tfrecords"
+    write_tfrecords(path, [b""] * 5000)
+    assert scan_frames(path).offsets[[0, 4095, 4096, 4999]].tolist() == [12, 65_532, 65_548, 79_996]
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"damaged at byte 79984 \(record 4999\)"):
         scan_frames(path)
 
 

@@ -121,6 +121,10 @@ def test_nothing_readable_is_an_error_and_not_a_fresh_start(tmp_path, part):
         path.unlink()
     with pytest.raises(UserError, match="checkpoint tells of checkpoints, and none is there"):
         restore_newest(make(0)[0], tmp_path)
+    (tmp_path / "checkpoint").unlink()
+    (tmp_path / "plots").mkdir()  # as every save leaves them
+    with pytest.raises(UserError, match=r"plots is drawn after checkpoints, and none is there: .*use another --save"):
+        restore_newest(make(0)[0], tmp_path)
 
 
 def test_a_checkpoint_of_another_model_is_refused_with_both_described(tmp_path):

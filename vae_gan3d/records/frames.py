@@ -16,6 +16,8 @@ FOOTER_BYTES = 4
 _LENGTH_BYTES = 8
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM = np.dtype("<u4")
+# A file of zeros is one of millions of records of length 0: their checksums are wrong, and looked at on the way.
+_HEADERS_AT_ONCE = 4096
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -118,16 +120,25 @@ def _walk(path: pathlib.Path, file: int, size: int) -> FrameIndex:
         headers.append(os.pread(file, HEADER_BYTES, position))
         length = _LENGTH.unpack_from(headers[-1])[0] if len(headers[-1]) == HEADER_BYTES else size
         position += HEADER_BYTES + length + FOOTER_BYTES
-    whole = len(starts) - (position > size)  # the last record may pass the end
-    found = masked_crc32c([header[:_LENGTH_BYTES] for header in headers[:whole]])
-    expected = np.frombuffer(b"".join(header[_LENGTH_BYTES:] for header in headers[:whole]), _CHECKSUM)
-    # A forged length leads astray, so that the first wrong one counts.
-    wrong = [*np.flatnonzero(found != expected).tolist(), *range(whole, len(starts))]
-    if wrong:
-        raise _damaged(path, starts[wrong[0]], wrong[0])
+        if len(headers) == _HEADERS_AT_ONCE or position >= size:
+            wrong = _first_wrong(headers, last_is_whole=position <= size)
+            if wrong is not None:
+                number = len(starts) - len(headers) + wrong
+                raise _damaged(path, starts[number], number)
+            headers = []
     offsets = np.asarray(starts, np.int64) + HEADER_BYTES
     ends = np.asarray([*starts[1:], size] if starts else [], np.int64)
     return FrameIndex(offsets, ends - FOOTER_BYTES - offsets)
+
+
+def _first_wrong(headers: Sequence[bytes], *, last_is_whole: bool) -> int | None:
+    """The place of the first header whose length is not that of its checksum, or whose record passes the file's end."""
+    whole = len(headers) if last_is_whole else len(headers) - 1
+    found = masked_crc32c([header[:_LENGTH_BYTES] for header in headers[:whole]])
+    expected = np.frombuffer(b"".join(header[_LENGTH_BYTES:] for header in headers[:whole]), _CHECKSUM)
+    # A forged length leads astray, so that the first wrong one counts.
+    wrong = [*np.flatnonzero(found != expected).tolist(), *range(whole, len(headers))]
+    return wrong[0] if wrong else None
 
 
 def _damaged(path: pathlib.Path, position: int, number: int) -> UserError:

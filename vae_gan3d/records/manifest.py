@@ -9,7 +9,7 @@ from typing import TypeVar
 from vae_gan3d import files
 from vae_gan3d.errors import UserError
 from vae_gan3d.file_versions import require_known_version
-from vae_gan3d.sealed_json import require_unchanged, sealed
+from vae_gan3d.sealed_json import read_json, require_unchanged, sealed
 from vae_gan3d.voxels.grids import RESOLUTIONS
 from vae_gan3d.wording import counted
 
@@ -129,10 +129,10 @@ def read_manifest(path: pathlib.Path) -> Manifest:
             changed.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; {_REMEDY}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not a JSON file ({' '.join(str(error).split())}); {_REMEDY}") from error
     try:
         require_known_version(path, _typed(values, "the whole", dict), FORMAT, SCHEMA)

@@ -12,16 +12,20 @@ import numpy as np
 import tensorflow as tf
 
 from vae_gan3d.errors import UserError
+from vae_gan3d.file_versions import file_version, require_known_version
 from vae_gan3d.files import flush_folder, flush_to_disk, scratch_folder, write_refused
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.records.manifest import Shard, SkippedFile
 from vae_gan3d.records.record_set import file_sha256
 from vae_gan3d.records.schema import encode_example
 from vae_gan3d.records.shard_plan import PlannedFile, ShardPlan
-from vae_gan3d.sealed_json import require_unchanged, sealed
+from vae_gan3d.sealed_json import read_json, require_unchanged, sealed
 from vae_gan3d.voxels.grids import pack_grid, pad_grid, resize_grid
 from vae_gan3d.voxels.reader_process import GridResult, read_grids
 from vae_gan3d.wording import printable
+
+NOTE_FORMAT = "vae_gan3d.shard"
+NOTE_SCHEMA = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,15 +74,19 @@ def find_shard(plan: ShardPlan, folder: pathlib.Path, published: pathlib.Path) -
         published: where the file goes then.
 
     Returns:
-        The shard; None where there is none, it was written by another plan, or its bytes are not those of its note.
+        The shard; None where there is none, it was written by another plan, its bytes are not those of its note, or
+        the note is damaged or of a newer version.
     """
     try:
-        fields = json.loads(note_path(folder, plan.name).read_text(encoding="ascii"))
+        path = note_path(folder, plan.name)
+        fields = read_json(path)
+        if "format" in fields:  # which notes of older versions lack
+            require_known_version(path, fields, NOTE_FORMAT, NOTE_SCHEMA)
         require_unchanged(fields)
         found = WrittenShard(
             Shard(**fields["shard"]), tuple(SkippedFile(**file) for file in fields["skipped"]), fields["plan"]
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (UserError, OSError, ValueError, KeyError, TypeError):
         return None
     if found.plan != plan.digest:
         return None
@@ -157,7 +165,8 @@ def _write_shard(plan: ShardPlan, folder: pathlib.Path, results: Iterable[GridRe
         shard = Shard(plan.name, count, temporary.stat().st_size, file_sha256(temporary))
         note = scratch / "note.json"
         written = WrittenShard(shard, tuple(skipped), plan.digest)
-        note.write_text(json.dumps(sealed(dataclasses.asdict(written)), indent=2) + "\n", encoding="ascii")
+        fields = {**file_version(NOTE_FORMAT, NOTE_SCHEMA), **dataclasses.asdict(written)}
+        note.write_text(json.dumps(sealed(fields), indent=2) + "\n", encoding="ascii")
         for path, target in ((temporary, folder / plan.name), (note, note_path(folder, plan.name))):
             flush_to_disk(path)
             path.replace(target)

@@ -15,7 +15,7 @@ from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.file_versions import require_known_version
 from vae_gan3d.records.record_set import file_sha256
-from vae_gan3d.sealed_json import DIGEST, require_unchanged, sealed
+from vae_gan3d.sealed_json import DIGEST, read_json, require_unchanged, sealed
 
 DIGEST_FORMAT = "vae_gan3d.checkpoint"
 DIGEST_SCHEMA = 1
@@ -157,7 +157,7 @@ def _read(prefix: pathlib.Path) -> dict[str, Any] | None:
     """
     path = digest_file(prefix)
     try:
-        contents = dict(json.loads(path.read_text(encoding="utf-8")))
+        contents = dict(read_json(path))
         require_known_version(path, contents, DIGEST_FORMAT, DIGEST_SCHEMA)
         require_unchanged({DIGEST: None, **contents})
         if contents["files"].keys() != _PARTS.keys():
@@ -169,7 +169,7 @@ def _read(prefix: pathlib.Path) -> dict[str, Any] | None:
         return None
     except UserError:  # of a newer version
         raise
-    except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise _damaged(prefix, error) from error
 
 

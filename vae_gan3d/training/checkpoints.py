@@ -12,7 +12,13 @@ from vae_gan3d.errors import FileRefusedError, UserError
 from vae_gan3d.files import flush_folder, flush_to_disk, make_folder, temporary_path, write_refused, write_text
 from vae_gan3d.training.checkpoint_digest import find_fault, require_model, say_if_unchecked, write_digest
 from vae_gan3d.training.checkpoint_places import finish_saving, older_parts, ready_folder
-from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, read_model_config, seen_epochs
+from vae_gan3d.training.run_folder import (
+    PLOTS_NAME,
+    checkpoint_epochs,
+    checkpoint_prefix,
+    read_model_config,
+    seen_epochs,
+)
 
 # What TensorFlow raises where the bytes are bad, and where they are of other variables.
 DAMAGED = (tf.errors.OpError, IndexError, RuntimeError)
@@ -92,6 +98,8 @@ def restore_newest(checkpoint: tf.train.Checkpoint, folder: pathlib.Path) -> int
         raise UserError(f"{faults[0]}, nor can any older one in {folder} be used: {_ANEW}")
     if (folder / _STATE_NAME).is_file():
         raise UserError(f"{folder / _STATE_NAME} tells of checkpoints, and none is there: put them back, {_ANEW}")
+    if (folder / PLOTS_NAME).is_dir():
+        raise UserError(f"{folder / PLOTS_NAME} is drawn after checkpoints, and none is there: put them back, {_ANEW}")
     return None
 
 

@@ -20,8 +20,8 @@ try:
 except ImportError:  # Windows has none
     resource = None  # type: ignore[assignment]
 
-# A step keeps 9 to 26 of every sample, voxel and channel of the outermost layers (docs/PERFORMANCE.md).
-_LEAST_BYTES = 8
+# Of every sample, voxel and channel of the outermost layers a step keeps 9 to 26, most often 15 (docs/PERFORMANCE.md).
+_LEAST_BYTES, _USUAL_BYTES = 8, 15
 _START_BYTES = 640 << 20  # Python with TensorFlow
 _GIBIBYTE = 1 << 30
 _CONTROL_GROUPS = ("memory.max", "memory/memory.limit_in_bytes")
@@ -47,20 +47,22 @@ def require_memory(config: TrainingConfig, *, processes: int = 1) -> None:
     machine = None if tf.config.list_physical_devices("GPU") else machine_memory()
     if machine is None:
         return
-    need = least_step_bytes(config, processes)
-    needed = f"a step needs {need / _GIBIBYTE:.1f} GiB at the least"
-    if need > machine.limit:
+    least, usual = step_bytes(config, processes)
+    if least > machine.limit:
+        needed = f"a step needs {least / _GIBIBYTE:.1f} GiB at the least"
         has = f"{machine.limit / _GIBIBYTE:.1f} GiB may be had here"
         raise UserError(f"the memory does not suffice: {needed}, and {has}: {memory_remedy(config)}")
-    if need > machine.free:
+    if usual > machine.free:
+        needed = f"a step needs {least / _GIBIBYTE:.1f} to {usual / _GIBIBYTE:.1f} GiB"
         has = f"{machine.free / _GIBIBYTE:.1f} GiB are free"
         print(f"warning: {needed}, and {has}: if the run is killed, {memory_remedy(config)}", file=sys.stderr)
 
 
-def least_step_bytes(config: TrainingConfig, processes: int = 1) -> int:
-    """What a process of a run has in memory at the least, by what steps of several sizes took."""
+def step_bytes(config: TrainingConfig, processes: int = 1) -> tuple[int, int]:
+    """What a process of a run has in memory, at the least and usually, by what steps of several sizes took."""
     samples = config.batch_size // config.devices.accumulate // processes
-    return _START_BYTES + _LEAST_BYTES * samples * config.model.resolution**3 * config.model.base_width
+    kept = samples * config.model.resolution**3 * config.model.base_width
+    return _START_BYTES + _LEAST_BYTES * kept, _START_BYTES + _USUAL_BYTES * kept
 
 
 def machine_memory(root: pathlib.Path = pathlib.Path("/")) -> MachineMemory | None:

@@ -8,6 +8,7 @@ from typing import Any
 from vae_gan3d.config import TrainingConfig
 from vae_gan3d.file_versions import file_version
 from vae_gan3d.files import write_text
+from vae_gan3d.sealed_json import read_json
 from vae_gan3d.training.hyperparameters import run_hyperparameters
 from vae_gan3d.training.run_folder import FLAGS_NAME
 
@@ -57,7 +58,7 @@ def read_flags(folder: pathlib.Path) -> dict[str, str]:
 def read_object(path: pathlib.Path) -> dict[str, Any]:
     """An object of a JSON file; an empty one where there is none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

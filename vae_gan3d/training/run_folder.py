@@ -14,7 +14,7 @@ from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.file_versions import newer_version, require_known_version
 from vae_gan3d.files import write_text
-from vae_gan3d.sealed_json import require_unchanged, sealed
+from vae_gan3d.sealed_json import read_json, require_unchanged, sealed
 from vae_gan3d.training.checkpoint_digest import newest_whole, require_whole
 from vae_gan3d.training.run_search import name_runs_near
 from vae_gan3d.wording import counted, name_some
@@ -254,7 +254,7 @@ def changed_records_note(folder: pathlib.Path, model: ModelConfig, *, record_cou
 def _read_contents(folder: pathlib.Path) -> dict[str, Any]:
     path = folder / CONFIG_NAME
     try:
-        contents = dict(json.loads(path.read_text(encoding="utf-8")))
+        contents = dict(read_json(path))
         require_known_version(path, contents, CONFIG_FORMAT, CONFIG_SCHEMA)
         require_unchanged(contents)
         unknown = contents["model"].keys() - {field.name for field in dataclasses.fields(ModelConfig)}
