@@ -16,12 +16,12 @@ import time
 
 
 class ScriptServer:
-    """Starts scripts, and waits for them."""
+    """Starts scripts in a network that was cut, and waits for them."""
 
-    def __init__(self, **environment):
+    def __init__(self, network, **environment):
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.forked_scripts"],
-            env={**os.environ, **environment},
+            network.command(["-m", "tests.forked_scripts"]),
+            env={**network.environment, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

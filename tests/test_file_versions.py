@@ -20,13 +20,20 @@ def test_this_schema_and_older_ones_are_read(schema):
     require_known_version(PATH, fields(schema=schema), "vae_gan3d.model", 2)
 
 
-def test_a_newer_one_says_to_update():
+@pytest.mark.parametrize("version", ["0.9.0", np.array("0.9.0")])
+def test_a_newer_one_says_to_update(version):
     with pytest.raises(UserError) as caught:
-        require_known_version(PATH, fields(), "vae_gan3d.model", 1)
+        require_known_version(PATH, fields(version=version), "vae_gan3d.model", 1)
     assert str(caught.value) == (
         "RUN/config.json was written by a newer version 0.9.0 of vae_gan3d (schema 2, and this program reads up to 1): "
         "update this program"
     )
+
+
+@pytest.mark.parametrize("version", [None, 9, ["0.9.0"], {"a": 1}])
+def test_a_version_that_is_no_text_is_left_out(version):
+    with pytest.raises(UserError, match=r"by a newer version of vae_gan3d \(schema 2"):
+        require_known_version(PATH, fields(version=version), "vae_gan3d.model", 1)
 
 
 @pytest.mark.parametrize(

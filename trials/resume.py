@@ -6,7 +6,7 @@ For each kind of model, a tiny one is trained by `train.py --deterministic` with
 command is run in another folder, and killed by SIGKILL at points drawn uniformly from the undisturbed run's time, from
 the start of the process to its end (processor time, so that a busy machine makes no difference); after each it is run
 again, after the last to its end. Weights, averaged weights, optimizer slots and step of every checkpoint, the prior,
-the files of weights and `metrics.csv` have to be equal.
+the files of weights and `metrics.csv` have to be equal, in each stage of a model that grows.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from trials.training_process import (
     kill_after,
     processor_clock,
     rows_written,
+    stages_of,
     tiny_command,
     train_to_the_end,
     write_records,
@@ -97,10 +98,16 @@ def _killed_run(
 
 
 def compare(expected: pathlib.Path, found: pathlib.Path) -> list[str]:
-    """What differs between two run folders, see `equal_runs.differences`."""
+    """What differs between two run folders, see `equal_runs.differences`, in the stages of each."""
     from trials.equal_runs import differences  # which starts TensorFlow, needed only now
 
-    return differences(expected, found)
+    theirs, ours = stages_of(expected), stages_of(found)
+    if len(theirs) != len(ours):
+        return [f"stages {[stage.name for stage in ours]}, not {[stage.name for stage in theirs]}"]
+    if theirs == [expected]:
+        return differences(expected, found)
+    pairs = zip(theirs, ours, strict=True)
+    return [f"{stage.name}/{line}" for stage, other in pairs for line in differences(stage, other)]
 
 
 def main() -> int:

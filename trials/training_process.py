@@ -9,13 +9,16 @@ import sys
 import time
 from collections.abc import Callable
 
-from vae_gan3d.training.run_folder import METRICS_NAME, checkpoint_epochs
+from vae_gan3d.training.run_folder import METRICS_NAME, checkpoint_epochs, stage_folder
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 _POLL_SECONDS = 0.01
 # Less the tenth, which is a test shape, two classes make 22 shapes, in batches of 4: every other epoch ends within a
 # step, and most ends of epochs lie between two rows.
 _SHAPES_A_CLASS, _BATCH_SIZE = 12, 4
+# Of the last stage that grows; what is smaller pools them.
+_RECORD_RESOLUTION = 32
+_STAGES = (16, _RECORD_RESOLUTION)
 _COMMON = (
     "--resolution=16",
     "--base_width=8",
@@ -28,13 +31,20 @@ _COMMON = (
     "--log_every=3",
     "--image_every=40",
 )
-# What is trained: the game that enters on the way, classes, parts of batches, BatchNorm, several turns a step.
+# What is trained: the game that enters on the way, classes, parts of batches, BatchNorm, several turns a step, stages
+# that grow.
 KINDS = {
     "vae_gan": ("--adversarial_warmup=12", "--kl_warmup=9"),
     "vae": ("--model=vae", "--optimizer=adamw"),
     "gan": ("--model=gan", "--adversarial_loss=relativistic", "--d_steps=2", "--d_accuracy_threshold=0.9"),
     "vae_gan_parts": ("--adversarial_warmup=12", "--conditional", "--accumulate=2", "--adversarial_loss=hinge"),
     "vae_gan_3dgan": ("--architecture=3dgan", "--adversarial_warmup=12", "--optimizer=sgd", "--learning_rate=1e-5"),
+    "progressive": (
+        f"--progressive={','.join(map(str, _STAGES))}",
+        f"--resolution={_RECORD_RESOLUTION}",
+        "--adversarial_warmup=12",
+        "--kl_warmup=9",
+    ),
 }
 Clock = Callable[[], float]
 
@@ -61,7 +71,7 @@ class TrainingCommand:
 def tiny_command(
     records: pathlib.Path, kind: str, *, epochs: int, threads: int, changed: tuple[str, ...] = ()
 ) -> TrainingCommand:
-    """The command that trains one of `KINDS`, deterministic, for so many epochs of five or six steps."""
+    """The command that trains one of `KINDS`, deterministic, for so many epochs of five or six steps a stage."""
     flags = (*_COMMON, *KINDS[kind], f"--epochs={epochs}", "--keep_checkpoints=4", "--deterministic", *changed)
     return TrainingCommand(records, flags, threads)
 
@@ -76,7 +86,7 @@ def write_records(folder: pathlib.Path) -> pathlib.Path:
         The folder of the records.
     """
     shapes = ["-m", "vae_gan3d.voxels.demo_shapes", f"--output_dir={folder}", "--classes=chair,lamp"]
-    shapes += [f"--count={_SHAPES_A_CLASS}", "--resolution=16"]
+    shapes += [f"--count={_SHAPES_A_CLASS}", f"--resolution={_RECORD_RESOLUTION}"]
     writing = ["create_tf_record.py", f"--data_dir={folder}/volumetric_data", f"--output_dir={folder}/records"]
     for words in (shapes, [*writing, "--classes=all", "--if_train=true"]):
         subprocess.run([sys.executable, *words], cwd=ROOT, check=True, capture_output=True)
@@ -188,8 +198,18 @@ def log_of(folder: pathlib.Path) -> pathlib.Path:
     return folder.with_name(f"{folder.name}.log")
 
 
+def stages_of(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The run folders of the stages that were begun, the first stage first; the folder itself of a run without any."""
+    stages = (stage_folder(folder, resolution) for resolution in _STAGES)
+    return [stage for stage in stages if stage.is_dir()] or [folder]
+
+
 def rows_written(folder: pathlib.Path) -> int:
-    """The rows of `metrics.csv`; 0 where there is none."""
+    """The rows of `metrics.csv`, of all stages together; 0 where there is none."""
+    return sum(_rows_of(stage) for stage in stages_of(folder))
+
+
+def _rows_of(folder: pathlib.Path) -> int:
     return _counted(folder, lambda: max(0, len((folder / METRICS_NAME).read_text().splitlines()) - 1))
 
 
@@ -203,7 +223,12 @@ def _counted(folder: pathlib.Path, count: Callable[[], int]) -> int:
 def _progress(folder: pathlib.Path) -> str:
     if not folder.is_dir():
         return "before it had a folder"
-    epochs, rows = checkpoint_epochs(folder), rows_written(folder)
-    saved = f"model.ckpt-{epochs[0]}" if epochs else "no checkpoint"
-    unfinished = [path.name for path in folder.iterdir() if ".tmp" in path.name]
-    return f"{rows} rows, {saved}" + (f", while it wrote {unfinished[0]}" if unfinished else "")
+    stages = stages_of(folder)
+    saved = ", ".join(_newest_checkpoint(stage) for stage in stages)
+    unfinished = [path.name for stage in stages for path in stage.iterdir() if ".tmp" in path.name]
+    return f"{rows_written(folder)} rows, {saved}" + (f", while it wrote {unfinished[0]}" if unfinished else "")
+
+
+def _newest_checkpoint(folder: pathlib.Path) -> str:
+    epochs = checkpoint_epochs(folder)
+    return f"{folder.name}/model.ckpt-{epochs[0]}" if epochs else f"{folder.name} without a checkpoint"

@@ -4,8 +4,13 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 import vae_gan3d
 from vae_gan3d.errors import UserError
+
+# What stands in files of formats of others, where they have room for who wrote them.
+PROGRAM = f"vae_gan3d {vae_gan3d.__version__}"
 
 
 def file_version(file_format: str, schema: int) -> dict[str, str | int]:
@@ -44,5 +49,6 @@ def newer_version(path: pathlib.Path, fields: Mapping[str, Any], what: str) -> U
         fields: what it holds.
         what: is not known.
     """
-    version = f" {fields['version']}" if isinstance(fields.get("version"), str) else ""
+    found = np.asarray(fields.get("version"))  # of an archive it is an array
+    version = f" {found}" if found.dtype.kind == "U" and not found.ndim else ""
     return UserError(f"{path} was written by a newer version{version} of vae_gan3d ({what}): update this program")

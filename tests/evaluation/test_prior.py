@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import vae_gan3d
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
 from vae_gan3d.evaluation.prior import MixturePrior, NormalPrior, load_prior
@@ -105,6 +106,15 @@ def test_factors_are_stored_in_half_precision_and_older_files_are_read(tmp_path)
     np.testing.assert_array_equal(load_prior(tmp_path / "older.npz").fitted["chair"].factors, factors)
 
 
+def test_a_stored_prior_says_what_wrote_it_and_one_without_is_read(tmp_path):
+    PRIOR.save(tmp_path / "prior.npz")
+    with np.load(tmp_path / "prior.npz") as stored:
+        fields = dict(stored)
+    assert str(fields.pop("version")) == vae_gan3d.__version__
+    np.savez(tmp_path / "older.npz", **fields)
+    assert load_prior(tmp_path / "older.npz").counts == PRIOR.counts
+
+
 def test_a_file_cut_anywhere_is_refused_by_name(tmp_path):
     PRIOR.save(tmp_path / "whole.npz")
     whole, cut = (tmp_path / "whole.npz").read_bytes(), tmp_path / "cut.npz"
@@ -136,7 +146,7 @@ def test_a_changed_byte_is_refused_or_changes_nothing(tmp_path):
     ("changed", "message"),
     [
         ({"format": "other"}, "it is of format other, not vae_gan3d.prior"),
-        ({"schema": 2}, "was written by a newer version"),
+        ({"schema": 2, "version": "9.1"}, r"was written by a newer version 9\.1 of vae_gan3d \(schema 2"),
         ({"factors": None}, "'factors' is missing"),
         ({"counts": np.array([600, 300, 5, 100])}, "one with shapes has none"),
         ({"counts": np.array([600, 300, 0])}, "not one for one"),

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import vae_gan3d
 from tests.fakes import box_grid, write_shape_tree
 from vae_gan3d.errors import UserError
 from vae_gan3d.records import shard_writer
@@ -55,6 +56,18 @@ def test_a_shard_is_found_where_it_is_published_but_not_under_another_in_the_fol
 @pytest.mark.parametrize("note", ["", "[]", "{}", '{"shard": 1}', '{"shard": {}, "skipped": [], "plan": ""}'])
 def test_a_damaged_note_is_none(plan, folder, note):
     note_path(folder, plan.name).write_text(note, encoding="ascii")
+    assert find_shard(plan, folder, folder.parent) is None
+
+
+def test_a_note_says_what_wrote_it_and_one_without_is_read(plan, folder):
+    path = note_path(folder, plan.name)
+    fields = json.loads(path.read_text(encoding="ascii"))
+    header = {"format": "vae_gan3d.shard", "schema": 1, "version": vae_gan3d.__version__}
+    assert {name: fields[name] for name in header} == header
+    older = {name: value for name, value in fields.items() if name not in {*header, "digest"}}
+    path.write_text(json.dumps(older), encoding="ascii")
+    assert find_shard(plan, folder, folder.parent) is not None
+    path.write_text(json.dumps({**older, **header, "schema": 2}), encoding="ascii")
     assert find_shard(plan, folder, folder.parent) is None
 
 

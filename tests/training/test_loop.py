@@ -1,8 +1,11 @@
 """Training runs on small records: files, resuming, stopping."""
 
+import contextlib
 import csv
 import dataclasses
+import io
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -170,11 +173,35 @@ def test_a_page_that_cannot_be_made_does_not_end_the_run(tmp_path, records, caps
     assert checkpoint_epochs(config.save_path) == [3, 2]
 
 
-def test_the_page_is_left_out_on_request(tmp_path, records, capsys):
-    config = make_config(tmp_path, loss=WITHOUT_GAME, report=False)
-    assert loop.train(config, records) == 0
+@pytest.fixture(scope="module")
+def without_a_page(tmp_path_factory, records):
+    """A VAE of eight steps, trained without a report, and what was said as an error."""
+    config = make_config(tmp_path_factory.mktemp("without_a_page"), loss=WITHOUT_GAME, report=False)
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        assert loop.train(config, records) == 0
+    return config, said.getvalue()
+
+
+def test_the_page_is_left_out_on_request(without_a_page):
+    config, said = without_a_page
     assert not (config.save_path / "report.html").exists()
-    assert "report" not in capsys.readouterr().err
+    assert "report" not in said
+
+
+def test_a_learning_rate_given_at_a_resume_is_used(tmp_path, records, without_a_page):
+    before, _ = without_a_page
+    shutil.copytree(before.save_path, tmp_path / "run")
+    optimizer = dataclasses.replace(before.optimizer, learning_rate=1e-4)
+    places = {"save_path": tmp_path / "run", "logdir": tmp_path / "run"}
+    longer = {"epochs": 8, "checkpoint_every": 8, "image_every": 1000}
+    assert loop.train(dataclasses.replace(before, optimizer=optimizer, **places, **longer), records) == 0
+    with open(tmp_path / "run/metrics.csv", newline="") as file:
+        rates = {int(row["step"]): float(row["learning_rate"]) for row in csv.DictReader(file)}
+    # A row holds the rate of its last step, by (1 + cos a) / 2. After the 2 steps of warm-up the first run has 6 steps
+    # of 30 degrees each; 8 epochs by 10 shapes are 20 steps, so that 18 of 10 degrees each follow: a = 10 (step - 3).
+    first = {2: 1e-3, 4: 0.933013e-3, 6: 0.5e-3, 8: 0.066987e-3}  # 30, 90, 150 degrees
+    then = {10: 0.671010e-4, 12: 0.5e-4, 14: 0.328990e-4, 16: 0.178606e-4, 18: 0.066987e-4, 20: 0.007596e-4}
+    assert rates == pytest.approx({**first, **then}, rel=1e-3)
 
 
 def test_means_leave_out_what_is_not_known():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import vae_gan3d
 from vae_gan3d.errors import UserError
 from vae_gan3d.training import metrics_window
 from vae_gan3d.training.metrics_window import read_window, save_window
@@ -59,5 +60,15 @@ def test_a_newer_file_says_to_update(tmp_path, monkeypatch):
     monkeypatch.setattr(metrics_window, "WINDOW_SCHEMA", 2)
     save_window(tmp_path, 5, rows(2), keep=15)
     monkeypatch.undo()
-    with pytest.raises(UserError, match=r"metrics_window.npz was written by a newer version of vae_gan3d \(schema 2"):
+    said = rf"metrics_window.npz was written by a newer version {vae_gan3d.__version__} of vae_gan3d \(schema 2"
+    with pytest.raises(UserError, match=said):
         read_window(tmp_path, 5)
+
+
+def test_a_file_says_what_wrote_it_and_one_without_is_read(tmp_path):
+    save_window(tmp_path, 5, rows(2), keep=15)
+    with np.load(tmp_path / metrics_window.WINDOW_NAME) as stored:
+        fields = dict(stored)
+    assert str(fields.pop("version")) == vae_gan3d.__version__
+    np.savez(tmp_path / metrics_window.WINDOW_NAME, **fields)
+    assert read_window(tmp_path, 5).tobytes() == rows(2).tobytes()

@@ -151,9 +151,10 @@ def test_a_vae_goes_on_as_a_vae_gan(tmp_path):
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        (None, "is missing"),
+        (None, r"config\.json is missing, .*: copy it from the run they came from, or train anew \("),
         ("{", "is damaged"),
         ("[]", "is damaged"),
+        ("[" * 200_000, "nested too deeply"),
         (json.dumps({"format": "other", "schema": 1}), "is of format other"),
         (json.dumps({**HEADER, "model": {"resolution": 32}}), "is damaged"),
         (json.dumps({**HEADER, "model": "abc"}), "is damaged"),

@@ -9,6 +9,7 @@ from tests.training import test_train_step as vae
 from vae_gan3d.replicas import Replica, acting_as
 from vae_gan3d.training import gan_step as gan_module
 from vae_gan3d.training import judging, penalties
+from vae_gan3d.training import train_step as vae_module
 from vae_gan3d.training.gan_step import gan_step
 from vae_gan3d.training.soundness import is_sound
 from vae_gan3d.training.train_step import train_step
@@ -37,6 +38,11 @@ def moved(before, state):
 
 def broken(function, change):
     return lambda *arguments, **options: change(function(*arguments, **options))
+
+
+@tf.custom_gradient
+def with_bad_gradient(loss):
+    return tf.identity(loss), lambda upstream: upstream * NAN
 
 
 @pytest.mark.parametrize(
@@ -77,6 +83,29 @@ def test_a_bad_step_of_a_vae_gan_moves_nothing_and_counts(monkeypatch, where, na
     assert int(state.step) == 1
 
 
+@pytest.mark.parametrize(
+    ("where", "name", "weight", "place"),
+    [(vae_module, "reconstruction_loss", 0.0, 3), (judging, "discriminator_loss", 0.3, -1)],
+    ids=["model", "discriminator"],
+)
+def test_a_bad_gradient_of_finite_losses_moves_nothing_and_counts(monkeypatch, where, name, weight, place):
+    state, judged = vae.make_state(**PUBLISHED), []
+    before = everything(state)
+
+    def noted(numbers, penalties):
+        judged.extend(number for part in numbers for number in part.numpy().ravel())
+        return is_sound(numbers, penalties)
+
+    monkeypatch.setattr(where, name, broken(getattr(where, name), with_bad_gradient))
+    monkeypatch.setattr(vae_module, "is_sound", noted)
+    assert np.isnan(train_step(state, vae.OPTIONS._replace(adversarial_weight=weight), vae.voxels())).all()
+    # After reconstruction loss, KL and IoU the norm of the model's gradient, at the end that of the discriminator's.
+    assert np.isnan(judged.pop(place))
+    assert np.isfinite(judged).all()
+    assert moved(before, state) == []
+    assert int(state.step) == 1
+
+
 def test_a_compiled_step_goes_on_after_a_bad_one():
     state = vae.make_state(**PUBLISHED)
     step = vae.compiled(state, vae.OPTIONS._replace(adversarial_weight=0.0))
@@ -101,13 +130,14 @@ def test_what_is_bad_on_another_replica_moves_nothing_on_this_one():
     assert int(state.step) == 1
 
 
+@pytest.mark.parametrize("change", [lambda loss: loss * NAN, with_bad_gradient], ids=["loss", "gradient"])
 @pytest.mark.parametrize(("side", "other"), [("discriminator", "generator"), ("generator", "discriminator")])
-def test_a_bad_turn_of_a_gan_is_skipped_by_itself_and_the_averages_rest(monkeypatch, side, other):
+def test_a_bad_turn_of_a_gan_is_skipped_by_itself_and_the_averages_rest(monkeypatch, side, other, change):
     state = gan.published_state()
     before = {name: gan.values(state, name) for name in (side, other)}
     averaged = [variable.numpy() for variable in state.average.generator.variables]
     name = f"{side}_loss"
-    monkeypatch.setattr(gan_module, name, broken(getattr(gan_module, name), lambda loss: loss * NAN))
+    monkeypatch.setattr(gan_module, name, broken(getattr(gan_module, name), change))
     assert np.isnan(gan_step(state, gan.OPTIONS, gan.voxels())).all()
     same = {
         name: all(np.array_equal(old, new) for old, new in zip(before[name], gan.values(state, name), strict=True))

@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import THREAD_LIMITS
 from tests.fakes import random_grids, write_records
 from tests.forked_scripts import ScriptServer, wait_until
+from tests.no_network import cut_network
 from trials.equal_runs import differences
 from trials.soak import checkpoints_for
 from trials.training_process import log_of, rows_written
@@ -34,7 +35,13 @@ FLAGS = (
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory):
+def network(tmp_path_factory):
+    with cut_network(tmp_path_factory.mktemp("network")) as network:
+        yield network
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory, network):
     """An undisturbed run; one that was left in its first step, then killed, then went on; and how it was left."""
     folder = tmp_path_factory.mktemp("killed")
     write_records(folder / "records", random_grids(10, 16))
@@ -43,7 +50,7 @@ def story(tmp_path_factory):
     words, others = (
         ["train.py", f"--records={folder / 'records'}", f"--save_path={run}", *FLAGS] for run in (whole, parts)
     )
-    server = ScriptServer(**dict.fromkeys(THREAD_LIMITS, "1"))
+    server = ScriptServer(network, **dict.fromkeys(THREAD_LIMITS, "1"))
     try:
         assert server.run(words, log_of(whole)) == 0, log_of(whole).read_text()
         number = server.start(others, log)
@@ -77,6 +84,11 @@ def test_a_killed_run_ends_equal_bit_for_bit(story):
     assert rows_written(whole) == 4
     assert checkpoint_epochs(whole) == [4, 2]
     assert differences(whole, parts) == []
+
+
+def test_no_process_sought_a_network(story, network):
+    assert story
+    assert network.attempts() == []
 
 
 def test_a_soak_takes_as_many_epochs_as_its_time_allows():

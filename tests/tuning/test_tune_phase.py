@@ -36,21 +36,26 @@ def finish(process):
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory):
+def network(tmp_path_factory):
+    with cut_network(tmp_path_factory.mktemp("network")) as network:
+        yield network
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory, network):
     """The study's folder, and what became of the two processes."""
     folder = tmp_path_factory.mktemp("tuning")
     for number, split in enumerate(("train", "test")):
         write_records(folder / "records", random_grids(6, 16, number), split=split)
     places = (f"--records={folder / 'records'}", f"--output_dir={folder / 'study'}")
     command = ["train.py", "--phase=tune", *places, *SMALL, *STUDY]
-    with cut_network(folder) as network:
-        endless = start(network, [*command, "--trials=1000"])
-        deadline = time.monotonic() + SECONDS
-        metrics = folder / "study/trial-0000/metrics.csv"
-        while not (metrics.is_file() and last_step(metrics)) and endless.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.1)
-        endless.send_signal(signal.SIGINT)
-        return folder / "study", finish(endless), finish(start(network, [*command, "--trials=2"]))
+    endless = start(network, [*command, "--trials=1000"])
+    deadline = time.monotonic() + SECONDS
+    metrics = folder / "study/trial-0000/metrics.csv"
+    while not (metrics.is_file() and last_step(metrics)) and endless.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    endless.send_signal(signal.SIGINT)
+    return folder / "study", finish(endless), finish(start(network, [*command, "--trials=2"]))
 
 
 def rows(study):
@@ -93,6 +98,12 @@ def test_the_best_flags_are_a_file_that_training_takes(story):
     assert (run.model.activation, run.optimizer.learning_rate) == (best["activation"], float(best["learning_rate"]))
     assert (run.model.resolution, run.model.base_width, run.model.kind, run.batch_size) == (16, 8, "vae", 2)
     assert run.records == str(study.parent / "records")
+
+
+def test_no_process_sought_a_network(story, network):
+    study, *_ = story
+    assert (study / "trial-0002/trial.log").exists()
+    assert network.attempts() == []
 
 
 def small_study(folder, **changes):

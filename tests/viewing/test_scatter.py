@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from PIL import Image
 
+import vae_gan3d
 from vae_gan3d.viewing.scatter import class_style, save_scatter
 
 AXES = ("x", "y")
@@ -38,3 +40,12 @@ def test_refusals(tmp_path, points, names):
     with pytest.raises(ValueError, match="one name for each"):
         save_scatter(tmp_path / "map.png", points, names, title="T", axes=AXES)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_says_what_wrote_it_and_has_the_same_bytes_again(tmp_path):
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    for path in paths:
+        save_scatter(path, np.zeros((1, 2)), ["a"], title="T", axes=AXES)
+    with Image.open(paths[0]) as picture:
+        assert picture.info["Software"] == f"vae_gan3d {vae_gan3d.__version__}"
+    assert paths[0].read_bytes() == paths[1].read_bytes()

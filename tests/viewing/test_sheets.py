@@ -5,7 +5,9 @@ import concurrent.futures
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from PIL import Image
 
+import vae_gan3d
 from vae_gan3d.errors import UserError
 from vae_gan3d.viewing.sheets import save_pairs, save_sheet, save_strip
 
@@ -149,3 +151,12 @@ def test_a_folder_in_the_way_is_a_user_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot make the folder"):
         save_sheet(tmp_path / "file" / "sheet.png", _blocks(1), size=32)
+
+
+def test_a_picture_says_what_wrote_it_and_has_the_same_bytes_again(tmp_path):
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    for path in paths:
+        save_sheet(path, _blocks(1), size=32)
+    with Image.open(paths[0]) as picture:
+        assert picture.info["Software"] == f"vae_gan3d {vae_gan3d.__version__}"
+    assert paths[0].read_bytes() == paths[1].read_bytes()

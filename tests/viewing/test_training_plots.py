@@ -5,7 +5,9 @@ import time
 import matplotlib.image
 import numpy as np
 import pytest
+from PIL import Image
 
+import vae_gan3d
 from vae_gan3d.errors import UserError
 from vae_gan3d.viewing import training_plots
 from vae_gan3d.viewing.training_plots import save_training_plots, thinned
@@ -77,3 +79,12 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "plots").touch()
     with pytest.raises(UserError, match="cannot make the folder"):
         save_training_plots(tmp_path / "plots", VAE)
+
+
+def test_a_picture_says_what_wrote_it_and_has_the_same_bytes_again(tmp_path):
+    for name in ("a", "b"):
+        save_training_plots(tmp_path / name, {"kl": VAE["kl"]})
+    paths = [tmp_path / name / "losses.png" for name in ("a", "b")]
+    with Image.open(paths[0]) as picture:
+        assert picture.info["Software"] == f"vae_gan3d {vae_gan3d.__version__}"
+    assert paths[0].read_bytes() == paths[1].read_bytes()

@@ -5,7 +5,9 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from PIL import Image
 
+import vae_gan3d
 from vae_gan3d.viewing import trial_plot
 from vae_gan3d.viewing.trial_plot import PlottedTrial, save_trials
 
@@ -78,3 +80,12 @@ def test_no_trials_are_refused(tmp_path):
     with pytest.raises(ValueError, match="there is no trial to plot"):
         save_trials(tmp_path / "trials.png", [], ("depth",), objective="iou", maximize=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_says_what_wrote_it_and_has_the_same_bytes_again(tmp_path):
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    for path in paths:
+        save_trials(path, TRIALS, ("depth",), objective="iou", maximize=True)
+    with Image.open(paths[0]) as picture:
+        assert picture.info["Software"] == f"vae_gan3d {vae_gan3d.__version__}"
+    assert paths[0].read_bytes() == paths[1].read_bytes()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import vae_gan3d
 from tests.fakes import box_grid
 from vae_gan3d.viewing import turning
 from vae_gan3d.viewing.sheets import save_sheet
@@ -35,6 +36,7 @@ def test_every_view_is_a_frame_and_all_differ(tmp_path):
     assert all((views[first] != views[first - 1]).any() for first in range(8))
     with Image.open(tmp_path / "a.gif") as picture:
         assert picture.info["loop"] == 0
+        assert picture.info["comment"] == f"vae_gan3d {vae_gan3d.__version__}".encode("ascii")
 
 
 def test_neighbouring_views_are_the_most_alike(tmp_path):

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 
+import vae_gan3d
 from tests.fakes import box_grid
 from vae_gan3d.config import MESH_FORMATS
 from vae_gan3d.errors import UserError
@@ -85,6 +86,24 @@ def test_an_stl_is_binary_with_a_normal_and_three_corners_a_triangle(tmp_path):
     assert len(data) == 84 + 50 * len(triangles)
     numbers = np.frombuffer(data[84 : 84 + 48], "<f4").reshape(4, 3)
     np.testing.assert_allclose(numbers[1:], vertices[triangles[0]])
+
+
+@pytest.mark.parametrize(
+    ("extension", "begins", "ends"),
+    [
+        (".stl", b"", b"\0"),
+        (".obj", b"# ", b"\n"),
+        (".ply", b"\ncomment ", b"\nelement "),
+        (".glb", b'"generator":"', b'"'),
+    ],
+)
+def test_every_format_says_what_wrote_it(tmp_path, extension, begins, ends):
+    path = tmp_path / f"box{extension}"
+    write_mesh(*tall_box(), path)
+    program = f"vae_gan3d {vae_gan3d.__version__}".encode("ascii")
+    data = path.read_bytes()
+    assert data.count(begins + program + ends) == 1
+    assert extension != ".stl" or data[:80] == program.ljust(80, b"\0")
 
 
 def test_gltf_has_smooth_normals_and_a_material_that_is_no_metal(tmp_path):

@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+import vae_gan3d
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
 from vae_gan3d.file_versions import require_known_version
@@ -194,10 +195,10 @@ class MixturePrior:
     def save(self, path: pathlib.Path) -> None:
         """Writes the prior as an `.npz` file without pickles.
 
-        Its fields: `format` and `schema`; `classes` (`[C]` text), `counts` (`[C]` int64) and `components` (`[C]` int64,
-        the size of each class's mixture, 0 for none); and of all components one after the other `weights` (`[K]`),
-        `means` (`[K, L]`), float32, and `factors` (`[K, L, L]`), float16, which halves the file: fitted factors are
-        rounded to that (see `fit_prior`), so that what is loaded draws the same.
+        Its fields: `format`, `schema` and `version`; `classes` (`[C]` text), `counts` (`[C]` int64) and `components`
+        (`[C]` int64, the size of each class's mixture, 0 for none); and of all components one after the other `weights`
+        (`[K]`), `means` (`[K, L]`), float32, and `factors` (`[K, L, L]`), float16, which halves the file: fitted
+        factors are rounded to that (see `fit_prior`), so that what is loaded draws the same.
 
         Raises:
             UserError: the system refuses the write.
@@ -208,6 +209,7 @@ class MixturePrior:
                 temporary,
                 format=PRIOR_FORMAT,
                 schema=PRIOR_SCHEMA,
+                version=vae_gan3d.__version__,
                 classes=np.array(self.classes, np.str_),
                 counts=np.array(self.counts, np.int64),
                 components=np.array([len(mixture.weights) if mixture else 0 for mixture in self.mixtures], np.int64),

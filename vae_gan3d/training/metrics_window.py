@@ -11,6 +11,7 @@ import zlib
 
 import numpy as np
 
+import vae_gan3d
 from vae_gan3d.errors import UserError
 from vae_gan3d.file_versions import require_known_version
 from vae_gan3d.files import atomic_path
@@ -30,7 +31,7 @@ _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-_KEYS = ("format", "schema", "columns", "steps", "sizes", "rows")
+_KEYS = ("format", "schema", "version", "columns", "steps", "sizes", "rows")
 
 Windows = dict[int, np.ndarray]
 
@@ -55,6 +56,7 @@ def save_window(folder: pathlib.Path, step: int, rows: np.ndarray, keep: int) ->
             temporary,
             format=WINDOW_FORMAT,
             schema=WINDOW_SCHEMA,
+            version=vae_gan3d.__version__,
             columns=np.array(STEP_METRICS),
             steps=np.array(newest, np.int64),
             sizes=np.array([len(windows[at]) for at in newest], np.int64),

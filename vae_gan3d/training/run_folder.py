@@ -32,6 +32,7 @@ WEIGHTS_SUFFIX = ".weights.h5"
 NETWORK_NAMES = ("encoder", "generator", "discriminator")
 CONFIG_FORMAT = "vae_gan3d.model"
 CONFIG_SCHEMA = 1
+_CONFIG_REMEDY = "copy it from the run they came from, or train anew (those of other code, as of TF1, cannot be opened)"
 _FIRST_OPTIMIZER = "adam"  # the only one, before config.json said which
 _STAGE_PATTERN = re.compile(r"stage-(\d+)")
 _PART_PATTERN = re.compile(rf"{re.escape(CHECKPOINT_STEM)}-(\d+)\.(index|data-00000-of-00001|json)")
@@ -259,7 +260,7 @@ def _read_contents(folder: pathlib.Path) -> dict[str, Any]:
         require_unchanged(contents)
         unknown = contents["model"].keys() - {field.name for field in dataclasses.fields(ModelConfig)}
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: it belongs beside the checkpoints and describes their networks") from error
+        raise UserError(f"{path} is missing, which describes the checkpoints beside it: {_CONFIG_REMEDY}") from error
     except UserError:  # which says it all
         raise
     except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from vae_gan3d.file_versions import PROGRAM
 from vae_gan3d.files import atomic_path, make_folder
 from vae_gan3d.viewing.render import Color
 
@@ -59,7 +60,7 @@ def save_scatter(
     figure.legend(loc="outside right upper", frameon=False, fontsize=9, markerscale=1.5, ncols=columns)
     make_folder(path.parent)
     with atomic_path(path) as temporary:
-        FigureCanvasAgg(figure).print_png(str(temporary))
+        FigureCanvasAgg(figure).print_png(str(temporary), metadata={"Software": PROGRAM})
 
 
 def class_style(label: int) -> tuple[Color, str]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from vae_gan3d.file_versions import PROGRAM
 from vae_gan3d.files import atomic_path, make_folder
 from vae_gan3d.viewing.render import DEFAULT_COLOR, Color, render_voxels
 
@@ -71,7 +72,7 @@ def save_sheet(
     figure = lay_out(trim(pictures), columns, titles, title, row_labels, blank=blank)
     make_folder(pathlib.Path(path).parent)
     with atomic_path(pathlib.Path(path)) as temporary:
-        FigureCanvasAgg(figure).print_png(str(temporary))
+        FigureCanvasAgg(figure).print_png(str(temporary), metadata={"Software": PROGRAM})
 
 
 def save_pairs(

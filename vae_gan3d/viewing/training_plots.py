@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from vae_gan3d.file_versions import PROGRAM
 from vae_gan3d.files import atomic_path, make_folder
 
 _DPI = 100
@@ -55,7 +56,7 @@ def _save_panels(path: pathlib.Path, curves: list[tuple[Curve, str]], bounds: tu
         panel.set_visible(False)
     make_folder(path.parent)
     with atomic_path(path) as temporary:
-        FigureCanvasAgg(figure).print_png(str(temporary))
+        FigureCanvasAgg(figure).print_png(str(temporary), metadata={"Software": PROGRAM})
 
 
 def _draw_curve(panel: Axes, curve: Curve, title: str, bounds: tuple[float, float] | None) -> None:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from vae_gan3d.file_versions import PROGRAM
 from vae_gan3d.files import atomic_path, make_folder
 from vae_gan3d.wording import counted
 
@@ -77,7 +78,7 @@ def save_trials(
     figure.suptitle(f"{found}: {objective} {chosen.value:.4f}")
     make_folder(path.parent)
     with atomic_path(path) as temporary:
-        FigureCanvasAgg(figure).print_png(str(temporary))
+        FigureCanvasAgg(figure).print_png(str(temporary), metadata={"Software": PROGRAM})
 
 
 def _draw_parameter(panel: Axes, trials: Sequence[PlottedTrial], name: str, best: int) -> None:

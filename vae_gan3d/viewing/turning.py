@@ -8,6 +8,7 @@ import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
+from vae_gan3d.file_versions import PROGRAM
 from vae_gan3d.files import atomic_path, make_folder
 from vae_gan3d.viewing.rays import DEFAULT_CAMERA, Camera
 from vae_gan3d.viewing.render import DEFAULT_COLOR, Color, render_voxels
@@ -67,7 +68,8 @@ def save_turning_sheet(
     make_folder(pathlib.Path(path).parent)
     with atomic_path(pathlib.Path(path)) as temporary:
         first, *rest = _with_one_palette(frames)
-        first.save(temporary, format="GIF", save_all=True, append_images=rest, duration=_MILLISECONDS_A_VIEW, loop=0)
+        shown = {"append_images": rest, "duration": _MILLISECONDS_A_VIEW, "loop": 0, "comment": PROGRAM}
+        first.save(temporary, format="GIF", save_all=True, **shown)
 
 
 def _coarse(grid: np.ndarray) -> np.ndarray:

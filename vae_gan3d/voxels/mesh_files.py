@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from vae_gan3d.errors import UserError
+from vae_gan3d.file_versions import PROGRAM
 from vae_gan3d.files import atomic_path
 from vae_gan3d.voxels.mesh_packages import READING, require_mesh_packages
 
@@ -16,6 +17,7 @@ _GLTF_AXES = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float64)
 _METRES_A_MILLIMETRE = 0.001
 # Linear red, green, blue and opacity of the default color in viewing.render.
 _GLTF_COLOR = (0.107, 0.319, 0.694, 1.0)
+_STL_HEADER_BYTES = 80
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,13 +124,20 @@ def _encode(vertices: np.ndarray, triangles: np.ndarray, extension: str) -> byte
         mesh.visual = _gltf_material()
         scene = trimesh.Scene()
         scene.add_geometry(mesh, node_name="shape", geom_name="shape")
-        return gltf.export_glb(scene, include_normals=True)
+        return gltf.export_glb(scene, include_normals=True, tree_postprocessor=_name_program)
     if extension == ".obj":
-        text = obj.export_obj(mesh, include_normals=True, include_color=False, include_texture=False, header=None)
+        text = obj.export_obj(mesh, include_normals=True, include_color=False, include_texture=False, header=PROGRAM)
         return text.encode("ascii")
     if extension == ".ply":
-        return ply.export_ply(mesh, vertex_normal=True)
-    return stl.export_stl(mesh)
+        comment = f"\ncomment {PROGRAM}\nelement ".encode("ascii")
+        return ply.export_ply(mesh, vertex_normal=True).replace(b"\nelement ", comment, 1)
+    # A header that begins with "solid" would be that of an STL file in text.
+    return PROGRAM.encode("ascii").ljust(_STL_HEADER_BYTES, b"\0") + stl.export_stl(mesh)[_STL_HEADER_BYTES:]
+
+
+def _name_program(tree: dict[str, Any]) -> None:
+    """Says in a glTF file's JSON what wrote it, in trimesh's place."""
+    tree["asset"]["generator"] = PROGRAM
 
 
 def _gltf_material() -> Any:  # noqa: ANN401 (trimesh's own)

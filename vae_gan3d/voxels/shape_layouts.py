@@ -138,7 +138,7 @@ LAYOUTS = (
     ShapeLayout("ShapeNetCore", "SYNSET/MODEL/models/*.binvox", _has_models, _find_models, has_splits=False),
     ShapeLayout(
         "class folders",
-        "CLASS/*.obj",
+        "CLASS/*.{obj,npy,...}",
         lambda folder: bool(list_shapes(folder)),
         lambda folder, split: take_split(list_shapes(folder), split),
         has_splits=False,
