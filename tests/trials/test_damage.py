@@ -70,7 +70,7 @@ def test_a_share_of_all_damage_is_found(tmp_path, write, list_subjects, least):
     verdicts = collections.Counter()
     for subject in list_subjects(tmp_path):
         whole, expected = subject.file.read_bytes(), subject.read()
-        for damage in all_damages(len(whole), len(subject.foreign), every=512, seed=0, share=1499):
+        for damage in all_damages(len(whole), len(subject.foreign), every=512, seed=0, share=4999):
             verdict, reason = judge(subject, damage, whole, expected)
             verdicts[verdict] += 1
             assert verdict not in FAILED, f"{subject.name}: {damage}: {reason}"
