@@ -2,8 +2,8 @@
 
     python -m benchmarks.memory
 
-Each figure is the largest resident memory of a process of its own (Linux), after three steps of a VAE-GAN, of which the
-first carries the R1 penalty, and above that of the process once TensorFlow has started.
+Each figure is the largest resident memory of a process of its own (Linux), after three steps, of which the first
+carries the R1 penalty where there is one, and above that of the process once TensorFlow has started.
 """
 
 import argparse
@@ -23,7 +23,7 @@ def peak_mebibytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIBIBYTES_A_MEBIBYTE
 
 
-def measure_here(resolution: int, batch_size: int, precision: str) -> list[float]:
+def measure_here(model: str, resolution: int, batch_size: int, precision: str) -> list[float]:
     """Takes steps in this process: memory at TensorFlow's start, and at the end."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from vae_gan3d.tensorflow_start import start_tensorflow
@@ -34,15 +34,16 @@ def measure_here(resolution: int, batch_size: int, precision: str) -> list[float
 
     set_precision(precision)
     before = peak_mebibytes()
-    step = compiled_step("vae_gan", resolution, batch_size)
+    step = compiled_step(model, resolution, batch_size)
     for _ in range(_STEPS):
         step().numpy()
     return [before, peak_mebibytes()]
 
 
-def measure(resolution: int, batch_size: int, precision: str) -> list[float]:
+def measure(model: str, resolution: int, batch_size: int, precision: str) -> list[float]:
     """The same in a process of its own."""
-    words = [sys.executable, "-m", "benchmarks.memory", f"--here={resolution},{batch_size}", f"--precision={precision}"]
+    words = [sys.executable, "-m", "benchmarks.memory", f"--here={resolution},{batch_size}"]
+    words += [f"--model={model}", f"--precision={precision}"]
     found = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
     return json.loads(found.stdout.splitlines()[-1])
 
@@ -50,21 +51,22 @@ def measure(resolution: int, batch_size: int, precision: str) -> list[float]:
 def main() -> None:
     """Prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="vae_gan", choices=["vae_gan", "vae", "gan"])
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--here", help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.here:
         resolution, batch_size = map(int, flags.here.split(","))
-        print(json.dumps(measure_here(resolution, batch_size, flags.precision)))
+        print(json.dumps(measure_here(flags.model, resolution, batch_size, flags.precision)))
         return
-    print(f"{flags.precision}, default networks\n")
+    print(f"{flags.model}, {flags.precision}, default networks\n")
     print(
         "| voxels a side | batch | peak, MiB | of which training | MiB a shape more |\n| --- | --- | --- | --- | --- |"
     )
     for resolution, batch_sizes in _BATCH_SIZES.items():
         earlier: tuple[int, float] | None = None
         for batch_size in batch_sizes:
-            before, peak = measure(resolution, batch_size, flags.precision)
+            before, peak = measure(flags.model, resolution, batch_size, flags.precision)
             slope = "" if earlier is None else f"{(peak - earlier[1]) / (batch_size - earlier[0]):.1f}"
             print(f"| {resolution} | {batch_size} | {peak:.0f} | {peak - before:.0f} | {slope} |", flush=True)
             earlier = batch_size, peak

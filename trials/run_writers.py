@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.compat.proto.event_pb2 import Event
 
 from trials.file_writers import box
 from trials.writers import Found, Writer, digest, read_bytes
@@ -177,7 +178,7 @@ def _read_events(folder: pathlib.Path) -> Found:
     for path in folder.glob("events.*"):
         with contextlib.suppress(tf.errors.DataLossError):  # what was cut at the end, which TensorBoard passes over
             for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-                tf.compat.v1.Event.FromString(record)
+                Event.FromString(record)
     return {"events": "whole up to their end"}
 
 

@@ -22,7 +22,7 @@ HugePages_Total:       0
 
 
 def large_config(folder, **changed):
-    """640 MiB of the start, and 8 bytes of 512 samples, 64³ voxels and 64 channels: 64 GiB."""
+    """640 MiB of the start, and 4 bytes of 512 samples, 64³ voxels and 64 channels: 32 GiB."""
     model = dataclasses.replace(make_config(folder).model, resolution=64, base_width=64)
     return make_config(folder, model=model, batch_size=512, **changed)
 
@@ -48,10 +48,10 @@ def with_memory(monkeypatch, limit, free):
 def test_the_least_is_of_samples_voxels_and_channels(tmp_path):
     config = large_config(tmp_path)
     start = 640 * 2**20
-    assert step_bytes(config) == (64 * GIBIBYTE + start, 120 * GIBIBYTE + start)
-    assert step_bytes(config, processes=2) == (32 * GIBIBYTE + start, 60 * GIBIBYTE + start)
+    assert step_bytes(config) == (32 * GIBIBYTE + start, 120 * GIBIBYTE + start)
+    assert step_bytes(config, processes=2) == (16 * GIBIBYTE + start, 60 * GIBIBYTE + start)
     parts = dataclasses.replace(config.devices, accumulate=4)
-    assert step_bytes(dataclasses.replace(config, devices=parts)) == (16 * GIBIBYTE + start, 30 * GIBIBYTE + start)
+    assert step_bytes(dataclasses.replace(config, devices=parts)) == (8 * GIBIBYTE + start, 30 * GIBIBYTE + start)
 
 
 def test_more_than_there_is_is_refused_and_says_what_to_lower(tmp_path, monkeypatch):
@@ -59,7 +59,7 @@ def test_more_than_there_is_is_refused_and_says_what_to_lower(tmp_path, monkeypa
     with pytest.raises(UserError) as caught:
         require_memory(large_config(tmp_path))
     assert str(caught.value) == (
-        "the memory does not suffice: a step needs 64.6 GiB at the least, and 24.0 GiB may be had here: raise "
+        "the memory does not suffice: a step needs 32.6 GiB at the least, and 24.0 GiB may be had here: raise "
         "--accumulate (now 1), lower --batch_size (now 512), --resolution (now 64) or --base_width (now 64); what was "
         "saved before is whole"
     )
@@ -70,7 +70,7 @@ def test_more_than_is_free_is_warned_of(tmp_path, monkeypatch, capsys):
     require_memory(large_config(tmp_path))
     said = capsys.readouterr().err
     assert said.startswith(
-        "warning: a step needs 64.6 to 120.6 GiB, and 8.0 GiB are free: if the run is killed, raise --acc"
+        "warning: a step needs 32.6 to 120.6 GiB, and 8.0 GiB are free: if the run is killed, raise --acc"
     )
     assert "lower --batch_size (now 512), --resolution (now 64) or --base_width (now 64)" in said
 
