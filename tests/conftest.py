@@ -1,6 +1,14 @@
-"""Workers of pytest-xdist share the cores: each, and each process that it starts, computes in one thread."""
+"""Workers of pytest-xdist share the cores: each, and each process that it starts, computes in one thread.
+
+No test may seek another machine: what the scripts do within the process of the tests is refused a network, as their
+processes are in the stories (`tests/no_network.py`).
+"""
 
 import os
+
+import pytest
+
+from tests.no_network import refuse_outside, sought_outside
 
 # What else the tests under a path need, and are skipped without.
 OPTIONAL_TESTS = {"tests/browser/": "browser tests", "tests/records/test_beam_writer": "tests of Apache Beam"}
@@ -10,6 +18,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Read when NumPy and TensorFlow start, so before any test is imported.
     for name in THREAD_LIMITS:
         os.environ.setdefault(name, "1")
+
+
+refuse_outside()
+
+
+@pytest.fixture(autouse=True)
+def no_other_machine():
+    """A test fails that sought one, also where the refusal was caught."""
+    yield
+    assert sought_outside() == []
 
 
 def pytest_terminal_summary(terminalreporter):

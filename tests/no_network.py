@@ -1,16 +1,20 @@
-"""Processes without a network, whose attempts to reach one are counted."""
+"""Processes without a network, whose attempts to reach one are counted; and tests that leave this machine alone."""
 
 import contextlib
 import ctypes
 import os
 import pathlib
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 
 HOOK = pathlib.Path(__file__).parent / "network_hook"
 _CLONE_NEWNET = 0x40000000  # of <sched.h>
+_SOUGHT = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
+_HERE = ("", "localhost", "::1", "::", "0.0.0.0", socket.gethostname(), None)
 _COUNTS = ("OutNoRoutes", "OutRequests", "Ip6OutNoRoutes", "Ip6OutRequests")
+_sought_outside: list[str] = []
 
 
 class CutNetwork:
@@ -76,6 +80,31 @@ def cut_network(folder: pathlib.Path) -> Iterator[CutNetwork]:
     finally:
         if namespace is not None:
             os.close(namespace)
+
+
+def refuse_outside() -> None:
+    """From now on, refuses and notes each step of this process's Python towards another machine."""
+
+    def refuse(event, arguments):
+        if event not in _SOUGHT:
+            return
+        host = arguments[1] if event in ("socket.connect", "socket.sendto") else arguments[0]
+        if isinstance(host, tuple):
+            host = host[0]
+        elif event in ("socket.connect", "socket.sendto"):
+            return  # a path is an address on this machine
+        if host not in _HERE and not str(host).startswith("127."):
+            _sought_outside.append(f"{event} {host}")
+            raise PermissionError(f"no test needs {host}")
+
+    sys.addaudithook(refuse)
+
+
+def sought_outside() -> list[str]:
+    """What was refused since the last call."""
+    sought = [*_sought_outside]
+    _sought_outside.clear()
+    return sought
 
 
 def _in_thread(function):

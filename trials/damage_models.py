@@ -1,5 +1,6 @@
 """A tiny run with two checkpoints that `trials.damage` damages, and what reading it gives."""
 
+import dataclasses
 import pathlib
 import shutil
 
@@ -8,9 +9,10 @@ import numpy as np
 from trials.damage_subject import Subject, digest
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
-from vae_gan3d.evaluation.prior import MixturePrior, load_prior
+from vae_gan3d.evaluation.prior import MixturePrior
+from vae_gan3d.evaluation.prior_choice import choose_prior
 from vae_gan3d.evaluation.trained_model import load_model
-from vae_gan3d.training.checkpoint_digest import digest_file
+from vae_gan3d.training.checkpoint_digest import digest_file, index_sha256
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
 from vae_gan3d.training.run_folder import (
     checkpoint_prefix,
@@ -51,8 +53,9 @@ def write_runs(folder: pathlib.Path) -> None:
             if epoch == _OLDER:
                 shutil.copytree(run, folder / "first")
         save_weight_files(state, run)
-    _prior(0).save(prior_file(checkpoint_prefix(folder / "run", _NEWEST)))
-    _prior(1).save(prior_file(checkpoint_prefix(folder / "other", _NEWEST)))
+    for number, name in enumerate(("run", "other")):
+        prefix = _newest(folder / name)
+        dataclasses.replace(_prior(number), checkpoint=index_sha256(prefix)).save(prior_file(prefix))
     shutil.copytree(folder / "run", folder / "before_digests")
     for epoch in (_OLDER, _NEWEST):
         digest_file(checkpoint_prefix(folder / "before_digests", epoch)).unlink()
@@ -71,7 +74,7 @@ def model_subjects(folder: pathlib.Path) -> list[Subject]:
         ),
         Subject("config.json, test phases", config, lambda: tested.read(run), foreign=[other / config.name]),
         Subject("checkpoint, training", run / "checkpoint", lambda: resumed.read(run), foreign=[other / "checkpoint"]),
-        Subject("prior", prior, lambda: _read_prior(prior)),
+        Subject("prior", prior, lambda: _read_prior(_newest(run)), foreign=[prior_file(_newest(other))]),
         Subject("weights.h5", weights, lambda: reader.read(weights), foreign=others),
     ]
 
@@ -151,8 +154,9 @@ class _Weights:
         return digest(*(variable.numpy() for variable in self._state.networks.generator.variables))
 
 
-def _read_prior(path: pathlib.Path) -> str:
-    prior = load_prior(path)
+def _read_prior(prefix: pathlib.Path) -> str:
+    prior = choose_prior("mixture", prefix, model=_MODEL, records=None).stored
+    assert prior is not None  # a missing one is refused, because a mixture is asked for
     parts = [part for mixture in prior.fitted.values() for part in (mixture.weights, mixture.means, mixture.factors)]
     return digest(prior.classes, prior.counts, *parts)
 

@@ -1,5 +1,8 @@
 """Which prior is taken, by what was asked for, what is stored and what could be fitted."""
 
+import dataclasses
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -84,6 +87,20 @@ def test_a_prior_of_other_latents_or_a_damaged_one_is_refused(stored):
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(UserError, match=r"model\.ckpt-3\.prior\.npz is not a prior"):
         choose_prior(None, stored, model=model_of(3), records=None)
+
+
+def test_a_prior_that_was_fitted_to_another_checkpoint_is_refused(prefix):
+    prior = dataclasses.replace(PRIOR, checkpoint=hashlib.sha256(b"index").hexdigest())
+    prior.save(prefix.with_name("model.ckpt-3.prior.npz"))
+    index = prefix.with_name("model.ckpt-3.index")
+    index.write_bytes(b"index")
+    assert choose_prior(None, prefix, model=model_of(3), records=None).stored.checkpoint == prior.checkpoint
+    index.write_bytes(b"another")
+    with pytest.raises(UserError, match=r"prior\.npz was fitted to the latents of another checkpoint than mod"):
+        choose_prior(None, prefix, model=model_of(3), records=None)
+    index.unlink()
+    with pytest.raises(UserError, match=r"cannot read .*model\.ckpt-3\.index: No such file"):
+        choose_prior(None, prefix, model=model_of(3), records=None)
 
 
 def test_the_normal_prior_has_the_models_size(prefix):

@@ -1,5 +1,6 @@
 """From records to a stored prior, with a model that is not trained."""
 
+import hashlib
 import re
 
 import numpy as np
@@ -51,11 +52,13 @@ def test_each_class_is_fitted_to_its_own_shapes(model, records):
 
 
 def test_what_is_stored_is_what_was_fitted(model, records, tmp_path, capsys):
+    (tmp_path / "model.ckpt-7.index").write_bytes(b"index")
     prior = fit_and_store_prior(tmp_path / "model.ckpt-7", model, records, seed=0)
     out = capsys.readouterr().out
     assert re.match(r"fitted the prior on 35 shapes: 2 classes, .* components? \(\d+ s\)$", out.strip())
     assert out.count("\n") == 1
     stored = load_prior(tmp_path / "model.ckpt-7.prior.npz")
+    assert stored.checkpoint == prior.checkpoint == hashlib.sha256(b"index").hexdigest()
     for name in ("chair", "table"):
         np.testing.assert_array_equal(stored.fitted[name].factors, prior.fitted[name].factors)
 

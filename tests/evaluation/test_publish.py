@@ -1,5 +1,7 @@
 """What is given away of a run."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from vae_gan3d.config import ModelConfig
 from vae_gan3d.evaluation.prior import load_prior
 from vae_gan3d.evaluation.publish import main
 from vae_gan3d.evaluation.trained_model import load_model
+from vae_gan3d.training.checkpoint_digest import index_sha256
 from vae_gan3d.training.checkpoints import save_checkpoint
 from vae_gan3d.training.run_folder import find_checkpoint, prior_file, read_model_config, write_run_config
 from vae_gan3d.training.state import TrainingState
@@ -23,7 +26,7 @@ def run(tmp_path):
     folder = tmp_path / "run"
     prefix = save_checkpoint(state.checkpoint(), folder, 7, keep=1)
     write_run_config(folder, CONFIG, batch_size=4, record_count=9)
-    PRIOR.save(prior_file(prefix))
+    dataclasses.replace(PRIOR, checkpoint=index_sha256(prefix)).save(prior_file(prefix))
     return folder
 
 
@@ -37,10 +40,19 @@ def test_the_copy_generates_alike_and_is_smaller(run, tmp_path, capsys):
         load_model(path, read_model_config(path.parent)).generate(latents) for path in (find_checkpoint(run), prefix)
     ]
     np.testing.assert_array_equal(*grids)
-    np.testing.assert_array_equal(load_prior(prior_file(prefix)).fitted["lamp"].means, PRIOR.fitted["lamp"].means)
+    prior = load_prior(prior_file(prefix))
+    np.testing.assert_array_equal(prior.fitted["lamp"].means, PRIOR.fitted["lamp"].means)
+    assert prior.checkpoint == index_sha256(prefix) != index_sha256(find_checkpoint(run))
     sizes = [sum(path.stat().st_size for path in place.glob("model.ckpt-7.data*")) for place in (run, folder)]
     assert sizes[1] < 0.35 * sizes[0]
     assert f"wrote {prefix}, with all files of its folder" in capsys.readouterr().out
+
+
+def test_a_prior_of_another_checkpoint_is_not_copied(run, tmp_path, capsys):
+    dataclasses.replace(PRIOR, checkpoint="0" * 64).save(prior_file(find_checkpoint(run)))
+    assert main([str(run), str(tmp_path / "given")]) == 1
+    assert "was fitted to the latents of another checkpoint" in capsys.readouterr().err
+    assert not (tmp_path / "given").exists()
 
 
 def test_what_cannot_be_copied_is_one_line(run, tmp_path, capsys):

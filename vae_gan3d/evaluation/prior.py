@@ -125,11 +125,14 @@ class MixturePrior:
         classes: all class names, in label order.
         counts: the training shapes of each.
         mixtures: of each; None where the count is 0.
+        checkpoint: the sha256 of the index of the checkpoint to whose latents it was fitted; empty where that is not
+            known, as in files of older versions.
     """
 
     classes: tuple[str, ...]
     counts: tuple[int, ...]
     mixtures: tuple[GaussianMixture | None, ...]
+    checkpoint: str = ""
     name: ClassVar[str] = "mixture"
 
     def __post_init__(self) -> None:
@@ -195,10 +198,10 @@ class MixturePrior:
     def save(self, path: pathlib.Path) -> None:
         """Writes the prior as an `.npz` file without pickles.
 
-        Its fields: `format`, `schema` and `version`; `classes` (`[C]` text), `counts` (`[C]` int64) and `components`
-        (`[C]` int64, the size of each class's mixture, 0 for none); and of all components one after the other `weights`
-        (`[K]`), `means` (`[K, L]`), float32, and `factors` (`[K, L, L]`), float16, which halves the file: fitted
-        factors are rounded to that (see `fit_prior`), so that what is loaded draws the same.
+        Its fields: `format`, `schema`, `version` and `checkpoint`; `classes` (`[C]` text), `counts` (`[C]` int64) and
+        `components` (`[C]` int64, the size of each class's mixture, 0 for none); and of all components one after the
+        other `weights` (`[K]`), `means` (`[K, L]`), float32, and `factors` (`[K, L, L]`), float16, which halves the
+        file: fitted factors are rounded to that (see `fit_prior`), so that what is loaded draws the same.
 
         Raises:
             UserError: the system refuses the write.
@@ -210,6 +213,7 @@ class MixturePrior:
                 format=PRIOR_FORMAT,
                 schema=PRIOR_SCHEMA,
                 version=vae_gan3d.__version__,
+                checkpoint=self.checkpoint,
                 classes=np.array(self.classes, np.str_),
                 counts=np.array(self.counts, np.int64),
                 components=np.array([len(mixture.weights) if mixture else 0 for mixture in self.mixtures], np.int64),
@@ -276,4 +280,5 @@ def _from_fields(fields: Mapping[str, np.ndarray]) -> MixturePrior:
         GaussianMixture(*(part[end - size : end] for part in parts)) if size else None
         for size, end in zip(components, ends, strict=True)
     )
-    return MixturePrior(tuple(fields["classes"].tolist()), tuple(fields["counts"].tolist()), mixtures)
+    checkpoint = str(fields.get("checkpoint", ""))
+    return MixturePrior(tuple(fields["classes"].tolist()), tuple(fields["counts"].tolist()), mixtures, checkpoint)

@@ -11,6 +11,7 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.model_labels import require_known_classes
 from vae_gan3d.evaluation.prior import LatentPrior, MixturePrior, NormalPrior, load_prior
 from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.training.checkpoint_digest import index_sha256
 from vae_gan3d.training.run_folder import prior_file
 
 if TYPE_CHECKING:
@@ -81,15 +82,8 @@ def choose_prior(
     if model.kind == "gan" or asked == "normal":
         normal_prior(model).require_classes(classes or ())
         return PriorChoice()
-    path = prior_file(prefix)
-    if path.is_file():
-        stored = load_prior(path)
-        if stored.latent_size != model.latent_size:
-            raise UserError(
-                f"{path} is of latent size {stored.latent_size}, and the model of {model.latent_size}: remove it, and "
-                f"give {records_flag} to fit it again"
-            )
-        require_known_classes(model, stored.classes)
+    stored = stored_prior(prefix, model, records_flag=records_flag)
+    if stored is not None:
         stored.require_classes(classes or ())
         return PriorChoice(stored=stored)
     if records is not None:
@@ -98,6 +92,7 @@ def choose_prior(
             if name not in records.classes:
                 raise UserError(f"--classes={name}: the records hold {', '.join(records.classes)}: give one of these")
         return PriorChoice(records=records)
+    path = prior_file(prefix)
     if asked == "mixture" or (classes is not None and not model.conditional):
         raise UserError(f"{path} is missing: give {records_flag} of the training shapes, and the prior is fitted now")
     normal_prior(model).require_classes(classes or ())
@@ -107,6 +102,34 @@ def choose_prior(
         file=sys.stderr,
     )
     return PriorChoice()
+
+
+def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, records_flag: str = "--records") -> MixturePrior | None:
+    """The mixture that lies beside a checkpoint.
+
+    Args:
+        prefix: of the checkpoint.
+        model: its configuration.
+        records_flag: see `choose_prior`.
+
+    Returns:
+        The mixture; None where there is none.
+
+    Raises:
+        UserError: it is damaged, or was fitted to the latents of another checkpoint.
+    """
+    path = prior_file(prefix)
+    if not path.is_file():
+        return None
+    stored = load_prior(path)
+    remedy = f"remove it, and give {records_flag} to fit it again"
+    if stored.latent_size != model.latent_size:
+        sizes = f"is of latent size {stored.latent_size}, and the model of {model.latent_size}"
+        raise UserError(f"{path} {sizes}: {remedy}")
+    if stored.checkpoint and stored.checkpoint != index_sha256(prefix):
+        raise UserError(f"{path} was fitted to the latents of another checkpoint than {prefix.name}: {remedy}")
+    require_known_classes(model, stored.classes)
+    return stored
 
 
 def normal_prior(model: ModelConfig) -> NormalPrior:

@@ -1,5 +1,6 @@
 """From a checkpoint and its training records to the mixture prior that is stored beside it."""
 
+import dataclasses
 import pathlib
 import time
 
@@ -14,6 +15,7 @@ from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.records.pipeline import ordered_batches
 from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.training.checkpoint_digest import index_sha256
 from vae_gan3d.training.run_folder import prior_file
 
 _BATCH = 32
@@ -36,7 +38,7 @@ def fit_and_store_prior(prefix: pathlib.Path, model: TrainedModel, records: Reco
         UserError: a record cannot be read, the model gives no finite latents, or the file cannot be written.
     """
     start = time.monotonic()
-    prior = fit_prior(model, records, seed=seed)
+    prior = dataclasses.replace(fit_prior(model, records, seed=seed), checkpoint=index_sha256(prefix))
     prior.save(prior_file(prefix))
     print(f"fitted the prior on {prior.describe()} ({time.monotonic() - start:.0f} s)")
     return prior

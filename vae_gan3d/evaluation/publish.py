@@ -3,6 +3,7 @@
 Without optimizers and a second copy of the weights it is a quarter as large. Training does not go on from it.
 """
 
+import dataclasses
 import pathlib
 import shutil
 import sys
@@ -12,6 +13,7 @@ from vae_gan3d.command_line import OneLineParser
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import flush_folder, flush_to_disk, make_folder, scratch_folder, write_refused
 from vae_gan3d.tensorflow_start import start_tensorflow
+from vae_gan3d.training.checkpoint_digest import index_sha256
 from vae_gan3d.training.run_folder import (
     CHECKPOINT_STEM,
     CONFIG_NAME,
@@ -34,8 +36,10 @@ def publish(checkpoint: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
         The prefix of the checkpoint that was written.
 
     Raises:
-        UserError: there is no such checkpoint, it is damaged, the folder holds checkpoints, or cannot be written to.
+        UserError: there is no such checkpoint, it or its prior is damaged or of another model, the folder holds
+            checkpoints, or cannot be written to.
     """
+    from vae_gan3d.evaluation.prior_choice import stored_prior
     from vae_gan3d.evaluation.trained_model import load_model
     from vae_gan3d.training.checkpoints import save_checkpoint
     from vae_gan3d.training.state import inference_checkpoint
@@ -44,14 +48,15 @@ def publish(checkpoint: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     if checkpoint_epochs(folder):
         raise UserError(f"{folder} holds checkpoints already: give a new folder")
     model = load_model(prefix, read_model_config(prefix.parent))
+    prior = stored_prior(prefix, model.config)
     make_folder(folder)
     epoch = int(prefix.name.removeprefix(f"{CHECKPOINT_STEM}-"))
     try:
         with scratch_folder(folder) as aside:
             _copy(prefix.parent / CONFIG_NAME, aside / CONFIG_NAME)  # before the checkpoint, which repeats the model
             written = save_checkpoint(inference_checkpoint(model.networks), aside, epoch, keep=1)
-            if prior_file(prefix).is_file():  # a plain GAN has no fitted prior
-                _copy(prior_file(prefix), prior_file(written))
+            if prior is not None:
+                dataclasses.replace(prior, checkpoint=index_sha256(written)).save(prior_file(written))
             # The index last: a checkpoint counts from the moment that it is there.
             for path in sorted(aside.iterdir(), key=lambda path: path.suffix == ".index"):
                 path.replace(folder / path.name)

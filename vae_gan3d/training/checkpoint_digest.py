@@ -49,6 +49,19 @@ def write_digest(prefix: pathlib.Path, model: ModelConfig | None) -> None:
     digest_file(prefix).write_text(json.dumps(sealed(contents), indent=2) + "\n", encoding="utf-8")
 
 
+def index_sha256(prefix: pathlib.Path) -> str:
+    """By what a checkpoint is told from another: the digest of its index, in which the checksum of every variable is.
+
+    Raises:
+        UserError: the index cannot be read.
+    """
+    path = _part_file(prefix, "index")
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}: {_REMEDY}") from error
+
+
 def find_fault(prefix: pathlib.Path) -> str | None:
     """What is wrong with the files of a checkpoint.
 
