@@ -99,6 +99,17 @@ def test_a_worker_beside_the_chief_is_not_refused(tmp_path):
         assert names(tmp_path) == [LOCK_NAME]
 
 
+def test_a_refused_run_leaves_no_new_folder(tmp_path):
+    new, old, written = (tmp_path / name for name in ("new", "old", "written"))
+    old.mkdir()
+    for folder in (new, old, written):
+        with pytest.raises(UserError, match="refused"), run_folders_held([folder], writes=True):
+            if folder == written:
+                (folder / "config.json").touch()
+            raise UserError("refused")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "written"]
+
+
 def test_restart_with_yes_removes_the_run(training):
     with pytest.raises(Started):
         phases.run(dataclasses.replace(training, restart=True, assume_yes=True))

@@ -53,7 +53,7 @@ def test_the_same_command_goes_on(config, capsys):
     with pytest.raises(Started):
         phases.run(changed(config, expected_count=9))
     assert capsys.readouterr().err == "note: --len_data=9 is ignored: the records hold 3 shapes\n"
-    assert sorted(path.name for path in config.training.save_path.iterdir()) == ["stage-16", "stage-32"]
+    assert [path.name for path in config.training.save_path.iterdir()] == ["stage-16"]  # the other was left empty
 
 
 def test_stages_of_other_networks_are_refused(config):

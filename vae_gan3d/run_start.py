@@ -17,7 +17,7 @@ from vae_gan3d.wording import counted
 
 @contextlib.contextmanager
 def run_folders_held(folders: Sequence[pathlib.Path], *, writes: bool) -> Iterator[None]:
-    """Makes run folders, and keeps other runs out of them within the block.
+    """Makes run folders, and keeps other runs out of them within the block; one that it made and left empty goes again.
 
     Args:
         folders: the run folders.
@@ -31,11 +31,19 @@ def run_folders_held(folders: Sequence[pathlib.Path], *, writes: bool) -> Iterat
     """
     with contextlib.ExitStack() as stack:
         for folder in folders:
+            is_new = not folder.exists()
             make_folder(folder)
             if writes:
+                if is_new:
+                    stack.callback(_remove_empty, folder)
                 stack.enter_context(folder_lock(folder, "--save_path"))
                 _finish_saving(folder)
         yield
+
+
+def _remove_empty(folder: pathlib.Path) -> None:
+    with contextlib.suppress(OSError):  # it holds something, or is gone
+        folder.rmdir()
 
 
 def _finish_saving(folder: pathlib.Path) -> None:
