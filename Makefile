@@ -42,7 +42,7 @@ test: install
 .venv-beam/installed: pyproject.toml requirements-beam.lock requirements-beam.hashes
 	@$(PYTHON) -m venv .venv-beam
 	@echo "setting up .venv-beam: TensorFlow and Apache Beam, some minutes"
-	$(BEAM) $(PIP_INSTALL) --require-hashes -r requirements-beam.hashes
+	$(BEAM) $(PIP_INSTALL) --no-compile --require-hashes -r requirements-beam.hashes
 	$(BEAM) $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 

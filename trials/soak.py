@@ -26,7 +26,7 @@ from vae_gan3d.training.run_folder import checkpoint_epochs
 # So that thousands of epochs are not spent on pictures and pages.
 _SAVED_EVERY = 20
 _SPARSE = (f"--checkpoint_every={_SAVED_EVERY}", "--log_every=19", "--image_every=5000")
-_TIMED_CHECKPOINTS = (1, 5)
+_TIMED_CHECKPOINTS = (1, 9)
 
 
 def checkpoints_for(seconds: float, kill_every: float, start: float, between: float) -> int:
@@ -43,8 +43,10 @@ def checkpoints_for(seconds: float, kill_every: float, start: float, between: fl
         checkpoint, on average half of what lies between two.
 
     Raises:
-        UserError: a process would be killed before it saved anything.
+        UserError: a process would be killed before it saved anything, or the times cannot be.
     """
+    if between <= 0:
+        raise UserError(f"a checkpoint cannot take {between:.2f} s: other work came between, so try again")
     useful = kill_every - start - between / 2
     if useful <= between:
         needed = f"a start takes {start:.0f} s, a checkpoint {between:.1f} s"
@@ -81,8 +83,9 @@ def _soak(flags: argparse.Namespace, folder: pathlib.Path, aside: pathlib.Path) 
         return tiny_command(records, flags.kind, epochs=epochs, threads=flags.threads, changed=_SPARSE)
 
     few, many = _TIMED_CHECKPOINTS
-    start, first = train_to_the_end(command_of(few), aside / "timed-first")
-    between = (train_to_the_end(command_of(many), aside / "timed-more")[1] - first) / (many - few)
+    start, end = train_to_the_end(command_of(few), aside / "timed-first")
+    later_start, later_end = train_to_the_end(command_of(many), aside / "timed-more")
+    between = ((later_end - later_start) - (end - start)) / (many - few)
     checkpoints = checkpoints_for(60 * flags.minutes, flags.kill_every, start, between)
     epochs = _SAVED_EVERY * checkpoints
     more = f" more than {done}" if done else ""

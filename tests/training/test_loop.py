@@ -149,25 +149,23 @@ def test_ctrl_c_saves_and_says_where(tmp_path, records, capsys, monkeypatch):
     assert step == 1
 
 
-def test_warnings_are_shown_once(tmp_path, records, capsys, monkeypatch):
+def test_warnings_are_shown_once_and_a_page_that_cannot_be_made_does_not_end_the_run(
+    tmp_path, records, capsys, monkeypatch
+):
     class Alarm(Watch):
         def _failure(self, values, step):
             assert values["reconstruction_loss"] > 0
             return "something is wrong: mend it" if step > 2 else None
 
-    monkeypatch.setattr(run_recorder, "all_watches", lambda **_: [Alarm()])
-    assert loop.train(make_config(tmp_path, loss=WITHOUT_GAME), records) == 0
-    assert capsys.readouterr().err.count("warning: at step 4 something is wrong: mend it") == 1
-
-
-def test_a_page_that_cannot_be_made_does_not_end_the_run(tmp_path, records, capsys, monkeypatch):
     def fail(*_):
         raise MemoryError("out of memory\nand more")
 
+    monkeypatch.setattr(run_recorder, "all_watches", lambda **_: [Alarm()])
     monkeypatch.setattr(run_report, "save_report", fail)
     config = make_config(tmp_path, loss=WITHOUT_GAME)
     assert loop.train(config, records) == 0
     said = capsys.readouterr().err
+    assert said.count("warning: at step 4 something is wrong: mend it") == 1
     assert said.count(f"warning: {config.save_path / 'report.html'} is not renewed: out of memory; --report=false") == 2
     assert "and more" not in said
     assert checkpoint_epochs(config.save_path) == [3, 2]

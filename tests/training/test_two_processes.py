@@ -56,13 +56,13 @@ def start(folder, name, *words, **environment):
     return process, log
 
 
-def start_two(folder, name):
+def start_two(folder, name, *added):
     """The chief and the other worker of one run, on ports that were free a moment ago."""
     with socket.socket() as first, socket.socket() as second:
         for taken in (first, second):
             taken.bind(("127.0.0.1", 0))
         addresses = [f"127.0.0.1:{taken.getsockname()[1]}" for taken in (first, second)]
-    words = (f"--save_path={folder / 'run'}", "--epochs=100000", "--listen")
+    words = (f"--save_path={folder / 'run'}", "--epochs=100000", "--listen", *added)
     return [
         start(
             folder,
@@ -140,7 +140,7 @@ def test_the_same_commands_go_on_and_a_signal_to_one_stops_both(killed):
     folder, *_ = killed
     before = steps_logged(folder)[-1]
     written = {path: path.stat().st_mtime_ns for path in (folder / "run").glob("model.ckpt-*.index")}
-    both = start_two(folder, "second")
+    both = start_two(folder, "second", "--adversarial_weight=0")  # so that the step is traced in less time
     try:
         wait_until(lambda: steps_logged(folder)[-1] > before, both)
         both[1][0].send_signal(signal.SIGTERM)

@@ -96,3 +96,5 @@ def test_a_soak_takes_as_many_epochs_as_its_time_allows():
     assert checkpoints_for(1000, 100, start=30, between=20) == 30
     with pytest.raises(UserError, match=r"--kill_every=40 is too short: a start takes 30 s, a checkpoint 20.0 s"):
         checkpoints_for(1000, 40, start=30, between=20)
+    with pytest.raises(UserError, match=r"a checkpoint cannot take -2.00 s: other work came between"):
+        checkpoints_for(1000, 40, start=30, between=-2)
