@@ -76,6 +76,8 @@ def main() -> int:
 def _soak(flags: argparse.Namespace, folder: pathlib.Path, aside: pathlib.Path) -> int:
     whole, disturbed = folder / "whole", folder / "disturbed"
     done = max(checkpoint_epochs(whole), default=0)
+    if done and compare(whole, disturbed):  # such as where one was stopped later: a command of other length follows
+        raise UserError(f"--folder={folder}: its two runs are not equal, so they cannot go on: give a new folder")
     records = folder / "records" if done else write_records(folder)
 
     def command_of(checkpoints: int) -> TrainingCommand:
