@@ -12,8 +12,7 @@ from tests.test_latent_config import ARITHMETIC
 from vae_gan3d import phases
 from vae_gan3d.config import ExportConfig, ShapeFilesConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.folder_lock import LOCK_NAME, folder_lock
-from vae_gan3d.run_start import run_folders_held
+from vae_gan3d.folder_lock import folder_lock
 from vae_gan3d.training import run_folder
 from vae_gan3d.voxels import mesh_packages
 from vae_gan3d.voxels.read_options import ReadOptions
@@ -92,22 +91,6 @@ def test_a_second_run_in_one_folder_is_refused_before_it_changes_anything(traini
     assert run_folder.checkpoint_epochs(training.save_path) == [1]
     with pytest.raises(Started):
         phases.run(changed)
-
-
-def test_a_worker_beside_the_chief_is_not_refused(tmp_path):
-    with run_folders_held([tmp_path], writes=True), run_folders_held([tmp_path], writes=False):
-        assert names(tmp_path) == [LOCK_NAME]
-
-
-def test_a_refused_run_leaves_no_new_folder(tmp_path):
-    new, old, written = (tmp_path / name for name in ("new", "old", "written"))
-    old.mkdir()
-    for folder in (new, old, written):
-        with pytest.raises(UserError, match="refused"), run_folders_held([folder], writes=True):
-            if folder == written:
-                (folder / "config.json").touch()
-            raise UserError("refused")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "written"]
 
 
 def test_restart_with_yes_removes_the_run(training):
