@@ -5,8 +5,7 @@
 The epochs from one checkpoint to the next are timed first, and the number of epochs is chosen so that the disturbed run
 lasts about as long as is asked for. The process is killed by SIGKILL after half to one and a half times `--kill_every`
 seconds, drawn uniformly, and started again with the same command. The undisturbed run of that command follows, or runs
-at the same time where `--beside` says so, and both have to be equal bit for bit, as in `trials.resume`. With the
-`--folder` of an earlier soak both of its runs go on for so many minutes more.
+at the same time where `--beside` says so, and both have to be equal bit for bit, as in `trials.resume`.
 """
 
 import argparse
@@ -21,7 +20,6 @@ from trials.resume import compare
 from trials.training_process import KINDS, TrainingCommand, kill_after, tiny_command, train_to_the_end, write_records
 from vae_gan3d.command_line import OneLineParser
 from vae_gan3d.errors import UserError
-from vae_gan3d.training.run_folder import checkpoint_epochs
 
 # So that thousands of epochs are not spent on pictures and pages.
 _SAVED_EVERY = 20
@@ -63,36 +61,32 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")
     parser.add_argument("--threads", type=int, default=2, help="of TensorFlow in train.py (default 2)")
     parser.add_argument("--beside", action="store_true", help="the undisturbed run at the same time")
-    parser.add_argument("--folder", type=pathlib.Path, help="keeps the runs there, or goes on with them")
+    parser.add_argument("--folder", type=pathlib.Path, help="keeps the runs there, in a new folder")
     try:
         flags = parser.parse_args()
         with tempfile.TemporaryDirectory() as temporary:
-            return _soak(flags, flags.folder or pathlib.Path(temporary, "soak"), pathlib.Path(temporary))
+            return _soak(flags, flags.folder or pathlib.Path(temporary))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
 
-def _soak(flags: argparse.Namespace, folder: pathlib.Path, aside: pathlib.Path) -> int:
-    whole, disturbed = folder / "whole", folder / "disturbed"
-    done = max(checkpoint_epochs(whole), default=0)
-    if done and compare(whole, disturbed):  # such as where one was stopped later: a command of other length follows
-        raise UserError(f"--folder={folder}: its two runs are not equal, so they cannot go on: give a new folder")
-    records = folder / "records" if done else write_records(folder)
+def _soak(flags: argparse.Namespace, folder: pathlib.Path) -> int:
+    records = write_records(folder)
 
     def command_of(checkpoints: int) -> TrainingCommand:
         epochs = _SAVED_EVERY * checkpoints
         return tiny_command(records, flags.kind, epochs=epochs, threads=flags.threads, changed=_SPARSE)
 
     few, many = _TIMED_CHECKPOINTS
-    start, end = train_to_the_end(command_of(few), aside / "timed-first")
-    later_start, later_end = train_to_the_end(command_of(many), aside / "timed-more")
+    start, end = train_to_the_end(command_of(few), folder / "timed-first")
+    later_start, later_end = train_to_the_end(command_of(many), folder / "timed-more")
     between = ((later_end - later_start) - (end - start)) / (many - few)
     checkpoints = checkpoints_for(60 * flags.minutes, flags.kill_every, start, between)
     epochs = _SAVED_EVERY * checkpoints
-    more = f" more than {done}" if done else ""
-    print(f"{flags.kind}: start {start:.1f} s, {between:.2f} s a checkpoint, so {epochs} epochs{more}", flush=True)
-    command = command_of(done // _SAVED_EVERY + checkpoints)
+    print(f"{flags.kind}: start {start:.1f} s, {between:.2f} s a checkpoint, so {epochs} epochs", flush=True)
+    command = command_of(checkpoints)
+    whole, disturbed = folder / "whole", folder / "disturbed"
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
         beside = executor.submit(train_to_the_end, command, whole) if flags.beside else None
         kills, minutes = _disturbed_run(command, disturbed, flags.kill_every, random.Random(flags.seed))
