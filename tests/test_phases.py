@@ -200,11 +200,8 @@ def test_training_a_plain_gan_fits_no_prior(gan, monkeypatch):
     assert phases.run(gan) == 0
 
 
-@pytest.mark.parametrize(
-    ("status", "already_there", "fitted"),
-    [(0, False, ["model.ckpt-1", "report.html"]), (0, True, []), (130, False, [])],
-)
-def test_training_ends_with_a_prior_unless_it_was_stopped(training, monkeypatch, status, already_there, fitted):
+@pytest.mark.parametrize(("status", "fitted"), [(0, ["model.ckpt-1", "report.html"]), (130, [])])
+def test_training_ends_with_a_prior_unless_it_was_stopped(training, monkeypatch, status, fitted):
     found = []
     monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
     monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records, distribution: status)
@@ -216,8 +213,6 @@ def test_training_ends_with_a_prior_unless_it_was_stopped(training, monkeypatch,
     monkeypatch.setattr(
         "vae_gan3d.evaluation.fitted_report.renew_with_samples", lambda *arguments: found.append("report.html")
     )
-    if already_there:
-        run_folder.prior_file(training.save_path / "model.ckpt-1").touch()
     assert phases.run(training) == status
     assert found == fitted
 

@@ -1,10 +1,16 @@
-"""How run folders are held, and what is left of those of refused runs."""
+"""How run folders are held, what is left of those of refused runs, and which priors are fitted again."""
+
+import dataclasses
 
 import pytest
 
+from tests.evaluation.test_prior import PRIOR
+from tests.test_config import MODEL, TRAINING
 from vae_gan3d.errors import UserError
 from vae_gan3d.folder_lock import LOCK_NAME
-from vae_gan3d.run_start import run_folders_held
+from vae_gan3d.run_start import fit_prior_once, run_folders_held
+from vae_gan3d.training import run_folder
+from vae_gan3d.training.checkpoint_digest import index_sha256
 
 
 def test_a_worker_beside_the_chief_is_not_refused(tmp_path):
@@ -21,3 +27,32 @@ def test_a_refused_run_leaves_no_new_folder(tmp_path):
                 (folder / "config.json").touch()
             raise UserError("refused")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "written"]
+
+
+def write_prior(prefix, there):
+    """A prior of the checkpoint itself, of another checkpoint, or a file that is none."""
+    path = run_folder.prior_file(prefix)
+    if there == "damaged":
+        path.touch()
+    elif there:
+        checkpoint = index_sha256(prefix) if there == "its own" else "0" * 64
+        dataclasses.replace(PRIOR, checkpoint=checkpoint).save(path)
+
+
+@pytest.mark.parametrize(
+    ("there", "is_fitted"), [(None, True), ("its own", False), ("another's", True), ("damaged", True)]
+)
+def test_a_prior_is_fitted_unless_its_checkpoint_has_its_own(tmp_path, monkeypatch, capsys, there, is_fitted):
+    prefix, fitted = tmp_path / "model.ckpt-1", []
+    for path in (run_folder.index_file(tmp_path, 1), run_folder.data_file(tmp_path, 1)):
+        path.write_bytes(b"saved")
+    write_prior(prefix, there)
+    monkeypatch.setattr("vae_gan3d.evaluation.trained_model.load_model", lambda *arguments: None)
+    monkeypatch.setattr(
+        "vae_gan3d.evaluation.prior_fitting.fit_and_store_prior", lambda path, *rest, seed: fitted.append(path)
+    )
+    model = dataclasses.replace(MODEL, latent_size=3)
+    fit_prior_once(dataclasses.replace(TRAINING, save_path=tmp_path, model=model, report=False), None)
+    assert fitted == ([prefix] if is_fitted else [])
+    note = f"note: {prefix}.prior.npz is damaged or of another checkpoint, so it is fitted again\n"
+    assert capsys.readouterr().err == (note if there in ("another's", "damaged") else "")

@@ -85,8 +85,8 @@ def test_a_prior_of_other_latents_or_a_damaged_one_is_refused(stored):
         choose_prior(None, stored, model=model_of(8), records=None)
     path = stored.with_name("model.ckpt-3.prior.npz")
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(UserError, match=r"model\.ckpt-3\.prior\.npz is not a prior"):
-        choose_prior(None, stored, model=model_of(3), records=None)
+    with pytest.raises(UserError, match=r"model\.ckpt-3\.prior\.npz is not a prior .* and give --train_records to fit"):
+        choose_prior(None, stored, model=model_of(3), records=None, records_flag="--train_records")
 
 
 def test_a_prior_that_was_fitted_to_another_checkpoint_is_refused(prefix):

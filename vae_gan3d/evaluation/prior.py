@@ -233,11 +233,12 @@ def _in_proportion(odds: np.ndarray, count: int, generator: np.random.Generator)
     return np.searchsorted(np.cumsum(odds), np.minimum(places, np.nextafter(odds.sum(), 0)), side="right")
 
 
-def load_prior(path: pathlib.Path) -> MixturePrior:
+def load_prior(path: pathlib.Path, *, records_flag: str = "--records") -> MixturePrior:
     """Reads what `MixturePrior.save` wrote.
 
     Args:
         path: the `.npz` file.
+        records_flag: what the phase calls the flag that gives the training records.
 
     Returns:
         The prior, equal bit for bit where its factors have the precision of float16.
@@ -259,7 +260,8 @@ def load_prior(path: pathlib.Path) -> MixturePrior:
     except _DAMAGE as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise UserError(
-            f"{path} is not a prior that this version reads ({reason}): remove it, and give --records to fit it again"
+            f"{path} is not a prior that this version reads ({reason}): "
+            f"remove it, and give {records_flag} to fit it again"
         ) from error
 
 

@@ -121,7 +121,7 @@ def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, records_flag: str 
     path = prior_file(prefix)
     if not path.is_file():
         return None
-    stored = load_prior(path)
+    stored = load_prior(path, records_flag=records_flag)
     remedy = f"remove it, and give {records_flag} to fit it again"
     if stored.latent_size != model.latent_size:
         sizes = f"is of latent size {stored.latent_size}, and the model of {model.latent_size}"
