@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from vae_gan3d.errors import UserError
@@ -63,7 +64,7 @@ class ExplorerServer(ThreadedWSGIServer):
             ) from error
         self._connections = threading.BoundedSemaphore(_MOST_CONNECTIONS)
         with listening:
-            super().__init__(host, port, _not_ready, _Handler, fd=listening.fileno())
+            super().__init__(host, port, ServiceUnavailable(), _Handler, fd=listening.fileno())
 
     def serve(self, app: Callable[..., Iterable[bytes]]) -> None:
         """Answers until Ctrl-C.
@@ -96,8 +97,3 @@ class ExplorerServer(ThreadedWSGIServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 (the base class's)
         """A connection that breaks is the visitor's affair; the application reports its own errors."""
-
-
-def _not_ready(_environ: dict[str, Any], _start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Never called: nothing is answered before `serve`."""
-    raise NotImplementedError
