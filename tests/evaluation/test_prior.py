@@ -120,7 +120,9 @@ def test_a_file_cut_anywhere_is_refused_by_name(tmp_path):
     whole, cut = (tmp_path / "whole.npz").read_bytes(), tmp_path / "cut.npz"
     for length in range(0, len(whole), len(whole) // 40):
         cut.write_bytes(whole[:length])
-        with pytest.raises(UserError, match=r"cut\.npz is not a prior .*: remove it, and give --records to fit it"):
+        with pytest.raises(
+            UserError, match=r"cut\.npz is damaged, or no prior .*: remove it, and give --records to fit it"
+        ):
             load_prior(cut)
 
 
@@ -174,7 +176,7 @@ def test_files_that_are_no_archive_are_refused(tmp_path):
     np.save(tmp_path / "array.npy", np.zeros(3))
     (tmp_path / "text").write_text("not a prior")
     for name in ("array.npy", "text", "absent"):
-        with pytest.raises(UserError, match=f"{name} is not a prior that this version reads"):
+        with pytest.raises(UserError, match=f"{name} is damaged, or no prior"):
             load_prior(tmp_path / name)
 
 

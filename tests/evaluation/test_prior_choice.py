@@ -80,13 +80,17 @@ def test_unknown_classes_are_refused_with_those_that_there_are(stored, tmp_path,
         choose_prior(None, tmp_path / "model.ckpt-4", model=model_of(3), records=records, classes=("sofa",))
 
 
-def test_a_prior_of_other_latents_or_a_damaged_one_is_refused(stored):
+def test_a_prior_of_other_latents_or_a_damaged_one_is_refused(stored, records):
     with pytest.raises(UserError, match="is of latent size 3, and the model of 8: remove it"):
         choose_prior(None, stored, model=model_of(8), records=None)
     path = stored.with_name("model.ckpt-3.prior.npz")
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(UserError, match=r"model\.ckpt-3\.prior\.npz is not a prior .* and give --train_records to fit"):
+    with pytest.raises(
+        UserError, match=r"model\.ckpt-3\.prior\.npz is damaged, or no prior .* give --train_records to f"
+    ):
         choose_prior(None, stored, model=model_of(3), records=None, records_flag="--train_records")
+    with pytest.raises(UserError, match="remove it, and the same command fits it again"):
+        choose_prior(None, stored, model=model_of(3), records=records)
 
 
 def test_a_prior_that_was_fitted_to_another_checkpoint_is_refused(prefix):

@@ -44,6 +44,13 @@ def test_a_shard_has_a_note(plan, folder):
     assert (found.plan, found.shard.bytes) == (plan.digest, (folder / "a.tfrecords").stat().st_size)
 
 
+def test_the_bar_ends_full(plan, tmp_path, capsys):
+    write_shards([plan], tmp_path, workers=1, progress=True)
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert last.startswith("shapes to records: 100%")
+    assert " 3/3 " in last
+
+
 def test_a_shard_is_found_where_it_is_published_but_not_under_another_in_the_folder(plan, folder):
     target = folder.parent / "a.tfrecords"
     (folder / "a.tfrecords").rename(target)

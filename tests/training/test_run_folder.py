@@ -48,13 +48,14 @@ def runs(tmp_path):
         for epoch in epochs:
             touch_checkpoint(tmp_path / name, epoch)
     touch_checkpoint(tmp_path / "broken", 3, data=False)
+    touch_checkpoint(tmp_path / "chairs", 11, data=False)
     (tmp_path / "chairs" / "config.json").touch()
     (tmp_path / "notes" / "list.txt").touch()
     return tmp_path
 
 
 CHAIRS = "{w}/chairs holds model.ckpt-10, model.ckpt-9, model.ckpt-5"
-BOTH = "give a run folder that holds checkpoints, {w}/chairs, {w}/lamps"
+BOTH = "give a run folder that holds checkpoints: {w}/chairs, {w}/lamps"
 
 
 @pytest.mark.parametrize(
@@ -65,9 +66,15 @@ BOTH = "give a run folder that holds checkpoints, {w}/chairs, {w}/lamps"
         ("chairz", f"there is no folder {{w}}/chairz: {BOTH}"),
         ("chairz/model.ckpt-7", f"there is no folder {{w}}/chairz: {BOTH}"),
         (".", f"{{w}} holds no checkpoint (model.ckpt-N.index): {BOTH}"),
-        ("lamp/", "there is no folder {w}/lamp: give a run folder that holds checkpoints, {w}/lamps, {w}/chairs"),
-        ("notes", "{w}/notes holds no checkpoint (model.ckpt-N.index): give a run folder that holds checkpoints, "),
+        ("lamp/", "there is no folder {w}/lamp: give a run folder that holds checkpoints: {w}/lamps, {w}/chairs"),
+        ("notes", "{w}/notes holds no checkpoint (model.ckpt-N.index): give a run folder that holds checkpoints: "),
         ("notes/list.txt", "{w}/notes/list.txt is no checkpoint: train first, or give a run folder, or a prefix such"),
+        (
+            "chairs/model.ckpt-11",
+            "{w}/chairs/model.ckpt-11.data-00000-of-00001 is missing, a part of the checkpoint "
+            "{w}/chairs/model.ckpt-11: put it back, or give another that {w}/chairs holds: "
+            "model.ckpt-10, model.ckpt-9, model.ckpt-5",
+        ),
         ("broken/model.ckpt-3", "{w}/broken/model.ckpt-3.data-00000-of-00001 is missing, a part of the checkpoint "),
         ("a/b/model.ckpt-3", "there is no folder {w}/a/b: train first, or give a run folder, or a prefix such as RUN/"),
     ],

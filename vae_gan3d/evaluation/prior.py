@@ -18,6 +18,7 @@ from vae_gan3d.wording import counted
 
 PRIOR_FORMAT = "vae_gan3d.prior"
 PRIOR_SCHEMA = 1
+REFIT = "remove it, and give --records to fit it again"
 # What a damaged archive raises: RuntimeError where a changed bit speaks of encryption, or of an unknown compression.
 _DAMAGE = (
     OSError,
@@ -233,12 +234,12 @@ def _in_proportion(odds: np.ndarray, count: int, generator: np.random.Generator)
     return np.searchsorted(np.cumsum(odds), np.minimum(places, np.nextafter(odds.sum(), 0)), side="right")
 
 
-def load_prior(path: pathlib.Path, *, records_flag: str = "--records") -> MixturePrior:
+def load_prior(path: pathlib.Path, *, remedy: str = REFIT) -> MixturePrior:
     """Reads what `MixturePrior.save` wrote.
 
     Args:
         path: the `.npz` file.
-        records_flag: what the phase calls the flag that gives the training records.
+        remedy: what to do where it cannot be used, the end of an error's line.
 
     Returns:
         The prior, equal bit for bit where its factors have the precision of float16.
@@ -259,10 +260,7 @@ def load_prior(path: pathlib.Path, *, records_flag: str = "--records") -> Mixtur
         raise
     except _DAMAGE as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise UserError(
-            f"{path} is not a prior that this version reads ({reason}): "
-            f"remove it, and give {records_flag} to fit it again"
-        ) from error
+        raise UserError(f"{path} is damaged, or no prior ({reason}): {remedy}") from error
 
 
 def _from_fields(fields: Mapping[str, np.ndarray]) -> MixturePrior:

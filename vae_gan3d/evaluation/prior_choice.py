@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.model_labels import require_known_classes
-from vae_gan3d.evaluation.prior import LatentPrior, MixturePrior, NormalPrior, load_prior
+from vae_gan3d.evaluation.prior import REFIT, LatentPrior, MixturePrior, NormalPrior, load_prior
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoint_digest import index_sha256
 from vae_gan3d.training.run_folder import prior_file
@@ -82,7 +82,8 @@ def choose_prior(
     if model.kind == "gan" or asked == "normal":
         normal_prior(model).require_classes(classes or ())
         return PriorChoice()
-    stored = stored_prior(prefix, model, records_flag=records_flag)
+    again = f"give {records_flag} to fit it again" if records is None else "the same command fits it again"
+    stored = stored_prior(prefix, model, remedy=f"remove it, and {again}")
     if stored is not None:
         stored.require_classes(classes or ())
         return PriorChoice(stored=stored)
@@ -104,13 +105,13 @@ def choose_prior(
     return PriorChoice()
 
 
-def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, records_flag: str = "--records") -> MixturePrior | None:
+def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, remedy: str = REFIT) -> MixturePrior | None:
     """The mixture that lies beside a checkpoint.
 
     Args:
         prefix: of the checkpoint.
         model: its configuration.
-        records_flag: see `choose_prior`.
+        remedy: what to do where it cannot be used, the end of an error's line.
 
     Returns:
         The mixture; None where there is none.
@@ -121,8 +122,7 @@ def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, records_flag: str 
     path = prior_file(prefix)
     if not path.is_file():
         return None
-    stored = load_prior(path, records_flag=records_flag)
-    remedy = f"remove it, and give {records_flag} to fit it again"
+    stored = load_prior(path, remedy=remedy)
     if stored.latent_size != model.latent_size:
         sizes = f"is of latent size {stored.latent_size}, and the model of {model.latent_size}"
         raise UserError(f"{path} {sizes}: {remedy}")

@@ -48,7 +48,8 @@ def publish(checkpoint: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     if checkpoint_epochs(folder):
         raise UserError(f"{folder} holds checkpoints already: give a new folder")
     model = load_model(prefix, read_model_config(prefix.parent))
-    prior = stored_prior(prefix, model.config, records_flag="test.py --phase=sample --records")
+    refit = "remove it, and give test.py --phase=sample --records to fit it again"
+    prior = stored_prior(prefix, model.config, remedy=refit)
     make_folder(folder)
     epoch = int(prefix.name.removeprefix(f"{CHECKPOINT_STEM}-"))
     try:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
+import tqdm
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.file_versions import file_version, require_known_version
@@ -56,13 +57,15 @@ def write_shards(plans: Sequence[ShardPlan], folder: pathlib.Path, *, workers: i
         UserError: the system refuses to write.
     """
     paths = [path for plan in plans for path in plan.paths]
-    with contextlib.closing(read_grids(paths, workers=workers, options=plans[0].reading)) as results:
-        bar = progress_bar(results, total=len(paths), desc="shapes to records", unit="shape", disable=not progress)
-        with contextlib.closing(bar):  # before an error is told of, which gets a line of its own
-            stream = iter(bar)
-            for plan in plans:
-                with write_errors_in_one_line(folder.parent):
-                    _write_shard(plan, folder, itertools.islice(stream, len(plan.files)))
+    with (
+        contextlib.closing(read_grids(paths, workers=workers, options=plans[0].reading)) as results,
+        # Ends before an error is told of, which gets a line of its own.
+        progress_bar(total=len(paths), desc="shapes to records", unit="shape", disable=not progress) as bar,
+    ):
+        stream = _counted(results, bar)
+        for plan in plans:
+            with write_errors_in_one_line(folder.parent):
+                _write_shard(plan, folder, itertools.islice(stream, len(plan.files)))
 
 
 def find_shard(plan: ShardPlan, folder: pathlib.Path, published: pathlib.Path) -> WrittenShard | None:
@@ -147,6 +150,13 @@ def fit_grid(grid: np.ndarray, stored: int, may_shrink: bool) -> np.ndarray:
 def reason_of(path: pathlib.Path, error: str) -> str:
     """Why a file cannot be used, without its name."""
     return error.removeprefix(f"{printable(path)}: ")
+
+
+def _counted(results: Iterable[GridResult], bar: tqdm.tqdm) -> Iterator[GridResult]:
+    """Moves the bar at each result: one that is iterated over itself stops short where nothing asks for its end."""
+    for result in results:
+        bar.update()
+        yield result
 
 
 def _write_shard(plan: ShardPlan, folder: pathlib.Path, results: Iterable[GridResult]) -> None:

@@ -141,7 +141,11 @@ def _describe_missing(prefix: pathlib.Path, missing: Sequence[str]) -> str:
     folder = prefix.parent
     there = name_some([f"{CHECKPOINT_STEM}-{epoch}" for epoch in checkpoint_epochs(folder)])
     if len(missing) == 1:
-        rest = f"{folder} holds {there} as well" if there else name_runs_near(folder, _has_checkpoint)
+        rest = (
+            f"put it back, or give another that {folder} holds: {there}"
+            if there
+            else name_runs_near(folder, _has_checkpoint)
+        )
         return f"{missing[0]} is missing, a part of the checkpoint {prefix}: {rest}"
     if there:
         return f"there is no checkpoint {prefix}: {folder} holds {there}; give one of these, or {folder} for the newest"

@@ -27,7 +27,7 @@ def name_runs_near(folder: pathlib.Path, has_checkpoint: Callable[[pathlib.Path]
         return "train first, or give a run folder, or a prefix such as RUN/model.ckpt-40"
     alike = difflib.get_close_matches(folder.name, {run.name for run in runs}, n=len(runs))
     runs.sort(key=lambda run: alike.index(run.name) if run.name in alike else len(alike))
-    return f"give a run folder that holds checkpoints, {name_some([str(run) for run in runs])}"
+    return f"give a run folder that holds checkpoints: {name_some([str(run) for run in runs])}"
 
 
 def _runs_in(place: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]) -> list[pathlib.Path]:
