@@ -72,7 +72,7 @@ BOTH = "give a run folder that holds checkpoints: {w}/chairs, {w}/lamps"
         (
             "chairs/model.ckpt-11",
             "{w}/chairs/model.ckpt-11.data-00000-of-00001 is missing, a part of the checkpoint "
-            "{w}/chairs/model.ckpt-11: put it back, or give another that {w}/chairs holds: "
+            "{w}/chairs/model.ckpt-11: put it back, or give another of {w}/chairs: "
             "model.ckpt-10, model.ckpt-9, model.ckpt-5",
         ),
         ("broken/model.ckpt-3", "{w}/broken/model.ckpt-3.data-00000-of-00001 is missing, a part of the checkpoint "),

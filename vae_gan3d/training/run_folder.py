@@ -142,9 +142,7 @@ def _describe_missing(prefix: pathlib.Path, missing: Sequence[str]) -> str:
     there = name_some([f"{CHECKPOINT_STEM}-{epoch}" for epoch in checkpoint_epochs(folder)])
     if len(missing) == 1:
         rest = (
-            f"put it back, or give another that {folder} holds: {there}"
-            if there
-            else name_runs_near(folder, _has_checkpoint)
+            f"put it back, or give another of {folder}: {there}" if there else name_runs_near(folder, _has_checkpoint)
         )
         return f"{missing[0]} is missing, a part of the checkpoint {prefix}: {rest}"
     if there:
