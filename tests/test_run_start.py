@@ -2,11 +2,13 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from tests.evaluation.test_prior import PRIOR
 from tests.test_config import MODEL, TRAINING
 from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.prior import PRIOR_FORMAT, PRIOR_SCHEMA
 from vae_gan3d.folder_lock import LOCK_NAME
 from vae_gan3d.run_start import fit_prior_once, run_folders_held
 from vae_gan3d.training import run_folder
@@ -39,20 +41,46 @@ def write_prior(prefix, there):
         dataclasses.replace(PRIOR, checkpoint=checkpoint).save(path)
 
 
-@pytest.mark.parametrize(
-    ("there", "is_fitted"), [(None, True), ("its own", False), ("another's", True), ("damaged", True)]
-)
-def test_a_prior_is_fitted_unless_its_checkpoint_has_its_own(tmp_path, monkeypatch, capsys, there, is_fitted):
-    prefix, fitted = tmp_path / "model.ckpt-1", []
+@pytest.fixture
+def fitted(tmp_path, monkeypatch):
+    """The prefixes that priors are fitted for, of the run folder `tmp_path` with one checkpoint."""
+    found = []
     for path in (run_folder.index_file(tmp_path, 1), run_folder.data_file(tmp_path, 1)):
         path.write_bytes(b"saved")
-    write_prior(prefix, there)
     monkeypatch.setattr("vae_gan3d.evaluation.trained_model.load_model", lambda *arguments: None)
     monkeypatch.setattr(
-        "vae_gan3d.evaluation.prior_fitting.fit_and_store_prior", lambda path, *rest, seed: fitted.append(path)
+        "vae_gan3d.evaluation.prior_fitting.fit_and_store_prior", lambda path, *rest, seed: found.append(path)
     )
-    model = dataclasses.replace(MODEL, latent_size=3)
-    fit_prior_once(dataclasses.replace(TRAINING, save_path=tmp_path, model=model, report=False), None)
+    return found
+
+
+def run_in(folder):
+    return dataclasses.replace(
+        TRAINING, save_path=folder, model=dataclasses.replace(MODEL, latent_size=3), report=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "is_fitted", "reason"),
+    [
+        (None, True, None),
+        ("its own", False, None),
+        ("another's", True, "was fitted to the latents of another checkpoint than model.ckpt-1"),
+        ("damaged", True, "is damaged, or no prior (File is not a zip file)"),
+    ],
+)
+def test_a_prior_is_fitted_unless_its_checkpoint_has_its_own(tmp_path, fitted, capsys, there, is_fitted, reason):
+    prefix = tmp_path / "model.ckpt-1"
+    write_prior(prefix, there)
+    fit_prior_once(run_in(tmp_path), None)
     assert fitted == ([prefix] if is_fitted else [])
-    note = f"note: {prefix}.prior.npz is damaged or of another checkpoint, so it is fitted again\n"
-    assert capsys.readouterr().err == (note if there in ("another's", "damaged") else "")
+    note = f"note: {prefix}.prior.npz {reason}: it is fitted again\n"
+    assert capsys.readouterr().err == (note if reason else "")
+
+
+def test_a_prior_of_a_newer_version_is_not_written_over(tmp_path, fitted):
+    path = run_folder.prior_file(tmp_path / "model.ckpt-1")
+    np.savez(path, format=PRIOR_FORMAT, schema=PRIOR_SCHEMA + 1, version="99")
+    with pytest.raises(UserError, match=r"written by a newer version 99 of vae_gan3d .*: update this program"):
+        fit_prior_once(run_in(tmp_path), None)
+    assert fitted == []

@@ -7,6 +7,7 @@ each package, and the holes on it are those of its newest version: they count wh
 hole and for what is not known; the exit status is 1 where there is a hole, or nothing was known.
 """
 
+import http.client
 import json
 import pathlib
 import sys
@@ -20,6 +21,7 @@ from packaging.utils import canonicalize_name
 
 from vae_gan3d.command_line import OneLineParser
 from vae_gan3d.errors import UserError
+from vae_gan3d.progress import progress_bar
 from vae_gan3d.wording import counted, printable
 
 _SECONDS = 60
@@ -38,9 +40,11 @@ def pinned_versions(lock: pathlib.Path) -> list[Pin]:
         UserError: it cannot be read, or a line pins nothing.
     """
     try:
-        lines = lock.read_text().splitlines()
+        lines = lock.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise UserError(f"cannot read {lock}: {error.strerror}: give a file of pinned packages") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{lock} is no text: give a file of pinned packages") from error
     pins = []
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#"):
@@ -75,7 +79,7 @@ def known_holes(pin: Pin) -> list[str] | None:
             page = json.load(answer)
         newest, holes = page["info"]["version"], page["vulnerabilities"]
         return [_in_a_line(hole) for hole in holes if not hole.get("withdrawn")] if newest == version else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{address} does not say what holes are known ({error}): try again later") from error
 
 
@@ -106,8 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _report(pins: list[Pin]) -> int:
     unknown, holed = [], []
-    for pin in pins:
-        holes = known_holes(pin)
+    with progress_bar(pins, desc="asking", unit="package") as bar:
+        answers = [(pin, known_holes(pin)) for pin in bar]
+    for pin, holes in answers:
         pinned = "==".join(pin)
         if holes is None:
             unknown.append(pinned)

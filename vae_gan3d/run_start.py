@@ -115,6 +115,7 @@ def clear_after_a_yes(save_path: pathlib.Path, folders: Sequence[pathlib.Path], 
 def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
     """Fits the prior of the newest checkpoint, unless it has its own, and shows its samples on the page of the run."""
     from vae_gan3d.evaluation.fitted_report import renew_with_samples
+    from vae_gan3d.evaluation.prior import WrongPriorError
     from vae_gan3d.evaluation.prior_choice import stored_prior
     from vae_gan3d.evaluation.prior_fitting import fit_and_store_prior
     from vae_gan3d.evaluation.trained_model import load_model
@@ -122,11 +123,10 @@ def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
 
     prefix = run_folder.find_checkpoint(config.save_path)
     try:
-        if stored_prior(prefix, config.model) is not None:
+        if stored_prior(prefix, config.model, remedy="it is fitted again") is not None:
             return
-    except UserError:  # such as that of a damaged checkpoint, in whose place another was trained
-        path = run_folder.prior_file(prefix)
-        print(f"note: {path} is damaged or of another checkpoint, so it is fitted again", file=sys.stderr)
+    except WrongPriorError as error:  # such as that of a damaged checkpoint, in whose place another was trained
+        print(f"note: {error}", file=sys.stderr)
     set_precision("float32")  # as in the test phases
     model = load_model(prefix, config.model)
     prior = fit_and_store_prior(prefix, model, records, seed=config.seed)

@@ -33,6 +33,10 @@ _DAMAGE = (
 )
 
 
+class WrongPriorError(UserError):
+    """A stored prior is damaged, or was fitted to other latents: another can be fitted in its place."""
+
+
 class LatentPrior(Protocol):
     """A distribution of latents.
 
@@ -245,7 +249,8 @@ def load_prior(path: pathlib.Path, *, remedy: str = REFIT) -> MixturePrior:
         The prior, equal bit for bit where its factors have the precision of float16.
 
     Raises:
-        UserError: the file cannot be read, is damaged, or is of another format.
+        WrongPriorError: the file cannot be read, is damaged, or is of another format.
+        UserError: a newer version wrote it.
     """
     try:
         with zipfile.ZipFile(path) as archive:  # numpy reads no checksum of an array whose header is changed
@@ -260,7 +265,7 @@ def load_prior(path: pathlib.Path, *, remedy: str = REFIT) -> MixturePrior:
         raise
     except _DAMAGE as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise UserError(f"{path} is damaged, or no prior ({reason}): {remedy}") from error
+        raise WrongPriorError(f"{path} is damaged, or no prior ({reason}): {remedy}") from error
 
 
 def _from_fields(fields: Mapping[str, np.ndarray]) -> MixturePrior:

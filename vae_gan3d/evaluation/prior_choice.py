@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.model_labels import require_known_classes
-from vae_gan3d.evaluation.prior import REFIT, LatentPrior, MixturePrior, NormalPrior, load_prior
+from vae_gan3d.evaluation.prior import REFIT, LatentPrior, MixturePrior, NormalPrior, WrongPriorError, load_prior
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoint_digest import index_sha256
 from vae_gan3d.training.run_folder import prior_file
@@ -117,7 +117,8 @@ def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, remedy: str = REFI
         The mixture; None where there is none.
 
     Raises:
-        UserError: it is damaged, or was fitted to the latents of another checkpoint.
+        WrongPriorError: it is damaged, or was fitted to the latents of another checkpoint.
+        UserError: a newer version wrote it, or it is of classes that the model does not know.
     """
     path = prior_file(prefix)
     if not path.is_file():
@@ -125,9 +126,9 @@ def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, remedy: str = REFI
     stored = load_prior(path, remedy=remedy)
     if stored.latent_size != model.latent_size:
         sizes = f"is of latent size {stored.latent_size}, and the model of {model.latent_size}"
-        raise UserError(f"{path} {sizes}: {remedy}")
+        raise WrongPriorError(f"{path} {sizes}: {remedy}")
     if stored.checkpoint and stored.checkpoint != index_sha256(prefix):
-        raise UserError(f"{path} was fitted to the latents of another checkpoint than {prefix.name}: {remedy}")
+        raise WrongPriorError(f"{path} was fitted to the latents of another checkpoint than {prefix.name}: {remedy}")
     require_known_classes(model, stored.classes)
     return stored
 
