@@ -66,7 +66,7 @@ hashes:
 	@$(PYTHON) -m venv .venv-audit
 	@.venv-audit/bin/python $(PIP_INSTALL) uv
 	@for set in requirements requirements-beam; do \
-		{ sed -n '/^#/p' $$set.hashes; .venv-audit/bin/uv pip compile $$set.lock --no-deps --generate-hashes \
+		{ sed -n '/^#/p' $$set.hashes; .venv-audit/bin/uv pip compile $$set.lock --no-deps --generate-hashes --universal \
 			--python-version 3.11 --no-header --no-annotate --quiet; } >$$set.new && mv $$set.new $$set.hashes || exit 1; \
 	done
 

@@ -19,7 +19,7 @@ from vae_gan3d.command_line import OneLineParser
 from vae_gan3d.errors import UserError
 
 # The modules whose lines lead the search: parsers alone, as each takes seconds to prepare.
-_INSTRUMENTED = ["vae_gan3d.voxels", "trimesh.exchange", "zipfile", "numpy.lib._format_impl"]
+_INSTRUMENTED = ["vae_gan3d.voxels", "zipfile", "numpy.lib._format_impl"]
 _LIMITS = ("-timeout=20", "-rss_limit_mb=2048", "-max_len=65536")
 
 

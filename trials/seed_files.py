@@ -14,14 +14,23 @@ import numpy as np
 import scipy.io
 
 from trials.mutators import mutate
+from trials.scene_files import dae_bytes, fbx_bytes, gltf_bytes, gltf_tree, threemf_bytes
 from vae_gan3d.voxels.binvox import encode_binvox
 from vae_gan3d.voxels.text_slices import write_text_slices
+from vae_gan3d.voxels.vox_files import encode_vox
 
-MESHES = (".off", ".obj", ".stl", ".ply", ".glb")
-GRIDS = (".mat", ".npy", ".npz", ".binvox", ".txt")
+MESHES = (".off", ".obj", ".stl", ".ply", ".glb", ".gltf", ".dae", ".3mf", ".fbx")
+GRIDS = (".mat", ".npy", ".npz", ".binvox", ".vox", ".txt")
 _SIDE = 12
 _MAT_HEADER_BYTES = 128
 _COMPRESSED = 15
+
+_SCENES: dict[str, Callable[[np.ndarray, np.ndarray], bytes]] = {
+    ".gltf": lambda corners, faces: gltf_bytes(*gltf_tree(corners, faces)),
+    ".dae": dae_bytes,
+    ".3mf": threemf_bytes,
+    ".fbx": fbx_bytes,
+}
 
 
 def _unchanged(data: bytes) -> bytes:
@@ -119,6 +128,10 @@ def _binvox_files(grid: np.ndarray) -> list[SeedFile]:
     return [SeedFile(encode_binvox(np.ascontiguousarray(grid)))]
 
 
+def _vox_files(grid: np.ndarray) -> list[SeedFile]:
+    return [SeedFile(encode_vox(grid))]
+
+
 def _text_files(grid: np.ndarray) -> list[SeedFile]:
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "a.txt")
@@ -143,6 +156,8 @@ def _meshes(extension: str) -> list[bytes]:
         scene = trimesh.Scene(bodies[0])
         scene.add_geometry(bodies[1], transform=trimesh.transformations.translation_matrix([3, 0, 0]))
         found = [trimesh.Scene(bodies[0]).export(file_type="glb"), scene.export(file_type="glb")]
+    elif extension in _SCENES:
+        found = [_SCENES[extension](body.vertices, body.faces) for body in bodies]
     else:
         found = [body.export(file_type=extension[1:]) for body in bodies]
     return [data.encode() if isinstance(data, str) else data for data in found]
@@ -153,5 +168,6 @@ _GRID_FILES: dict[str, Callable[[np.ndarray], list[SeedFile]]] = {
     ".npy": _npy_files,
     ".npz": _npz_files,
     ".binvox": _binvox_files,
+    ".vox": _vox_files,
     ".txt": _text_files,
 }

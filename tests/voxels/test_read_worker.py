@@ -21,7 +21,7 @@ def answers_to(paths):
     """Runs the process on one request and gives what it wrote."""
     command = [sys.executable, "-m", "vae_gan3d.voxels.read_worker"]
     fields = {"resolution": 16, "fill": "solid", "up_axis": None}
-    words = {"paths": [str(path) for path in paths], "options": fields, "seconds": 60}
+    words = {"paths": [str(path) for path in paths], "options": fields, "seconds": 60.0}
     request = json.dumps(words).encode() + b"\n"
     finished = subprocess.run(command, cwd=ROOT, input=request, capture_output=True, timeout=60, check=True)
     return io.BytesIO(finished.stdout)

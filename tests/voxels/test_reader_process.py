@@ -26,6 +26,11 @@ def read_grid(path, **options):
         os._exit(3)
     if "hang" in path.name:
         time.sleep(60)
+    if "spin" in path.name:
+        while True:
+            pass
+    if "slow" in path.name:
+        time.sleep(1.5)
     if "doze" in path.name:
         (path.parent / "dozing").touch()
         time.sleep(0.7)
@@ -61,8 +66,8 @@ def children(monkeypatch):
     started = []
     real = reader_process._spawn
 
-    def spawn():
-        started.append(real())
+    def spawn(scratch):
+        started.append(real(scratch))
         return started[-1]
 
     monkeypatch.setattr(reader_process, "_spawn", spawn)
@@ -132,11 +137,22 @@ def test_a_file_that_ends_the_child_is_blamed_and_the_rest_goes_on(tmp_path, chi
 
 
 @pytest.mark.usefixtures("fake_worker")
-def test_a_file_that_hangs_is_ended_by_the_timeout(tmp_path, children):
+def test_a_file_that_hangs_is_ended_after_a_time_on_the_clock(tmp_path, children):
     paths, _ = write_files(tmp_path, ["a.mat", "hang.mat", "b.mat"])
-    results = list(read_grids(paths, workers=1, timeout_seconds=2.5))
+    results = list(read_grids(paths, workers=1, wall_seconds=2.5))
     assert [result.grid is None for result in results] == [False, True, False]
-    assert results[1].error == f"{paths[1]}: reading it took more than 2.5 s: the file is damaged or too large"
+    assert results[1].error.startswith(f"{paths[1]}: reading it took more than 2.5 s")
+    assert len(children) == 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="a system without a processor clock")
+@pytest.mark.usefixtures("fake_worker")
+def test_the_limit_counts_processor_time_and_not_what_a_busy_machine_takes_away(tmp_path, children):
+    # One file computes without end; the other waits for 1.5 s, as a process does that gets no processor.
+    paths, _ = write_files(tmp_path, ["slow.mat", "spin.mat", "b.mat"])
+    results = list(read_grids(paths, workers=1, processor_seconds=1))
+    assert [result.grid is None for result in results] == [False, True, False]
+    assert results[1].error.startswith(f"{paths[1]}: reading it took more than 1 s of processor time")
     assert len(children) == 2
 
 
@@ -211,10 +227,12 @@ def test_one_file_is_a_grid_or_an_error(tmp_path, children):
     assert len(children) == 2
 
 
-@pytest.mark.parametrize(("workers", "timeout"), [(0, 1.0), (1, 0.0), (1, float("nan"))])
-def test_numbers_out_of_range_are_refused(workers, timeout):
+@pytest.mark.parametrize(
+    "numbers", [{"workers": 0}, {"processor_seconds": 0.0}, {"processor_seconds": float("nan")}, {"wall_seconds": -1}]
+)
+def test_numbers_out_of_range_are_refused(numbers):
     with pytest.raises(ValueError, match="are not possible"):
-        read_grids([], workers=workers, timeout_seconds=timeout)
+        read_grids([], **numbers)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a system that stops no processes")
@@ -224,7 +242,7 @@ def test_the_time_for_which_a_process_was_stopped_does_not_count(tmp_path):
     program = (
         "import pathlib, sys; import vae_gan3d.voxels.reader_process as process; process._LONGEST_LOOK = 0.3; "
         "process._WORKER_MODULE = 'fake_worker'; "
-        "print(process.read_one(pathlib.Path(sys.argv[1]), 1.5).shape, flush=True)"
+        "print(next(process.read_grids([pathlib.Path(sys.argv[1])], wall_seconds=1.5)).grid.shape, flush=True)"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "doze.mat")]
     # A group of its own, as a terminal stops one.

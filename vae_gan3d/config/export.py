@@ -8,7 +8,7 @@ from vae_gan3d.voxels.mesh_options import COMPONENTS, SIZES_MM
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 
 MESH_FORMATS = ("stl", "obj", "ply", "glb")
-GRID_FORMATS = ("binvox", "npy", "mat")
+GRID_FORMATS = ("binvox", "npy", "mat", "vox")
 FORMATS = MESH_FORMATS + GRID_FORMATS
 
 

@@ -194,3 +194,19 @@ def unpack_grid(packed: bytes, resolution: int) -> np.ndarray:
         )
     bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=resolution**3)
     return bits.reshape(resolution, resolution, resolution)
+
+
+def centre_grid(grid: np.ndarray) -> np.ndarray:
+    """Moves what is occupied to the middle of a grid; an odd number of layers half a voxel below it.
+
+    Args:
+        grid: `[X, Y, Z]`, with something in it.
+
+    Returns:
+        The moved grid, of the same shape.
+    """
+    for axis in range(3):
+        layers = np.flatnonzero(grid.any(axis=tuple({0, 1, 2} - {axis})))
+        free = grid.shape[axis] - (layers[-1] + 1 - layers[0])
+        grid = np.roll(grid, free // 2 - layers[0], axis)
+    return grid

@@ -9,7 +9,7 @@ import numpy as np
 from vae_gan3d.errors import UserError
 from vae_gan3d.file_versions import PROGRAM
 from vae_gan3d.files import atomic_path
-from vae_gan3d.voxels.mesh_packages import READING, require_mesh_packages
+from vae_gan3d.voxels.mesh_packages import WRITING, require_mesh_packages
 
 MESH_EXTENSIONS = (".stl", ".obj", ".ply", ".glb")
 # glTF 2.0, section 3.4: y points up and units are metres. Slicers take the other files as millimetres with z up.
@@ -84,7 +84,7 @@ def write_mesh(vertices: np.ndarray, triangles: np.ndarray, path: pathlib.Path) 
         raise UserError(f"{path}: meshes are written as {', '.join(MESH_EXTENSIONS)}: choose one of these")
     if not len(triangles):
         raise ValueError("a mesh without triangles makes no valid file: write none")
-    require_mesh_packages(f"writing {extension}", READING)
+    require_mesh_packages(f"writing {extension}", WRITING)
     with atomic_path(path) as temporary:
         temporary.write_bytes(_encode(vertices, triangles, extension))
 
@@ -101,7 +101,7 @@ def check_mesh_file(path: pathlib.Path) -> MeshCheck:
     Raises:
         UserError: trimesh is not installed.
     """
-    require_mesh_packages("checking a mesh", READING)
+    require_mesh_packages("checking a mesh", WRITING)
     import trimesh
 
     mesh = trimesh.load_mesh(path)  # merges an STL's corners

@@ -5,7 +5,8 @@ import importlib.util
 from vae_gan3d.errors import UserError
 
 # As they are imported, and as pip calls them.
-READING = {"trimesh": "trimesh"}
+READING = {"mapbox_earcut": "mapbox-earcut", "assimp_py": "assimp-py"}
+WRITING = {"trimesh": "trimesh"}
 MAKING = {"trimesh": "trimesh", "skimage": "scikit-image"}
 
 

@@ -17,6 +17,10 @@ _TURNS: dict[str, tuple[tuple[int, int, int], int | None]] = {
     "z": ((0, 1, 2), None),
 }
 
+_Y_UP = (".glb", ".gltf", ".dae", ".fbx")
+_Z_UP = (".3mf", ".vox")
+_TURNED_GRIDS = (".binvox", ".vox")
+
 
 def usual_up_axis(path: pathlib.Path) -> str:
     """The axis that points up in a file, as far as its format or its folder says.
@@ -25,16 +29,18 @@ def usual_up_axis(path: pathlib.Path) -> str:
         path: the file; it is not opened.
 
     Returns:
-        `y` for `.glb`, whose format says so, and in ShapeNetCore's folders `SYNSET/MODEL/...`; else `z`, as in
-        ModelNet.
+        `y` for `.glb`, `.gltf`, `.dae` and `.fbx`, whose formats say so or name the axis themselves, and for meshes and
+        `.binvox` files in ShapeNetCore's folders `SYNSET/MODEL/...`; else `z`, as in ModelNet, 3MF and MagicaVoxel.
     """
-    folders = path.absolute().parent.parts[-3:]
-    return "y" if path.suffix.lower() == ".glb" or any(map(is_synset, folders)) else "z"
+    suffix = path.suffix.lower()
+    if suffix in _Y_UP or suffix in _Z_UP:
+        return "y" if suffix in _Y_UP else "z"
+    return "y" if any(map(is_synset, path.absolute().parent.parts[-3:])) else "z"
 
 
 def has_up_axis(path: pathlib.Path) -> bool:
     """Whether a file's axes are those of a mesh, so that it is turned; in other grids the last axis is up."""
-    return is_mesh(path) or path.suffix.lower() == ".binvox"
+    return is_mesh(path) or path.suffix.lower() in _TURNED_GRIDS
 
 
 def up_axis_line(paths: Iterable[pathlib.Path], up_axis: str | None) -> str:
@@ -51,7 +57,8 @@ def up_axis_line(paths: Iterable[pathlib.Path], up_axis: str | None) -> str:
     if not turned:
         return ""
     meshes = sum(map(is_mesh, turned))
-    what = "meshes and .binvox files" if 0 < meshes < len(turned) else "meshes" if meshes else ".binvox files"
+    grids = " and ".join(sorted({path.suffix.lower() for path in turned} & set(_TURNED_GRIDS)))
+    what = " and ".join(filter(None, ["meshes" if meshes else "", f"{grids} files" if grids else ""]))
     axes = collections.Counter(up_axis or usual_up_axis(path) for path in turned)
     (axis, _), *others = axes.most_common()
     exceptions = "".join(f", {count} of {len(turned)} with {other} up" for other, count in others)

@@ -4,7 +4,7 @@ Protocol, without pickle: each line of standard input is JSON, `{"paths": [...],
 the fields of `read_options.ReadOptions`. For each path, standard output gets one JSON line, `{"resolution": N,
 "bytes": B}` followed by B packed bytes (`voxels.grids.pack_grid`), or `{"error": text}`, which does not name the file.
 The first line is `{"ready": true}`. The process ends at the end of its input, and where a file takes over S s of
-processor time.
+processor time, by the signal SIGPROF.
 """
 
 import json
@@ -20,7 +20,7 @@ from vae_gan3d.voxels.readers import GridError, read_grid
 
 try:
     import resource
-except ImportError:  # Windows has no limits of this kind; the parent's timeout remains.
+except ImportError:  # Windows has no limits of this kind; the parent's clock remains.
     resource = None  # type: ignore[assignment]
 
 MEMORY_BYTES = 2 << 30

@@ -11,6 +11,7 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Generator, Sequence
@@ -25,15 +26,18 @@ from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.reader_answers import Answer, ChildEndedError, is_ready, receive_answer
 from vae_gan3d.voxels.readers import GridError
 
-TIMEOUT_SECONDS = 20.0
+# Processor time, which does not depend on what else the machine does: the largest mesh takes a third of it.
+PROCESSOR_SECONDS = 120.0
+# For a child that waits and does not compute, as for a disk that is gone; and where a system has no processor clock.
+WALL_SECONDS = 900.0
 _START_SECONDS = 120.0
 # The watchdog looks four times a second or more; where it did not for so long, the process was stopped.
 _LONGEST_LOOK = 2.0
-# A child ends itself after twice its time and this: where its parent was killed, nobody else does.
-_SECONDS_OF_ORPHANS = 5.0
 _CHUNK_FILES = 64
 # A mesh takes as long as many grids: small chunks keep every worker busy on small sets too.
 _CHUNK_MESHES = 4
+# How the system ends a process whose processor time is over.
+_OUT_OF_TIME = -signal.SIGPROF if hasattr(signal, "SIGPROF") else None
 _WORKER_MODULE = "vae_gan3d.voxels.read_worker"
 _PACKAGE_PARENT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -57,7 +61,8 @@ def read_grids(
     paths: Sequence[pathlib.Path],
     *,
     workers: int = 2,
-    timeout_seconds: float = TIMEOUT_SECONDS,
+    processor_seconds: float = PROCESSOR_SECONDS,
+    wall_seconds: float = WALL_SECONDS,
     options: ReadOptions = DEFAULT_READING,
 ) -> Generator[GridResult, None, None]:
     """Reads files in child processes, each with a memory limit where the platform has one.
@@ -67,7 +72,8 @@ def read_grids(
     Args:
         paths: the files.
         workers: child processes, at least 1.
-        timeout_seconds: the time that one file may take, above 0.
+        processor_seconds: the processor time that one file may take, above 0.
+        wall_seconds: the time on the clock that one file may take, above 0.
         options: how shapes are read.
 
     Yields:
@@ -77,21 +83,19 @@ def read_grids(
         ValueError: a number is out of range.
         RuntimeError: the child process does not start at all.
     """
-    if workers < 1 or not timeout_seconds > 0:
-        raise ValueError(f"workers {workers} and timeout {timeout_seconds} s are not possible: at least 1, and above 0")
+    limits = (processor_seconds, wall_seconds)
+    if workers < 1 or not all(seconds > 0 for seconds in limits):
+        raise ValueError(f"workers {workers} and limits {limits} s are not possible: at least 1, and above 0")
     size = _CHUNK_MESHES if any(map(is_mesh, paths)) else _CHUNK_FILES
     chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
-    return _read_chunks(chunks, min(workers, max(1, len(chunks))), timeout_seconds, options)
+    return _read_chunks(chunks, min(workers, max(1, len(chunks))), limits, options)
 
 
-def read_one(
-    path: pathlib.Path, timeout_seconds: float = TIMEOUT_SECONDS, options: ReadOptions = DEFAULT_READING
-) -> np.ndarray:
+def read_one(path: pathlib.Path, options: ReadOptions = DEFAULT_READING) -> np.ndarray:
     """Reads one file in a child process.
 
     Args:
         path: the file.
-        timeout_seconds: the time that it may take.
         options: how it is read.
 
     Returns:
@@ -101,7 +105,7 @@ def read_one(
         UserError: the file cannot be read; the message is one line that names it.
         RuntimeError: the child process does not start at all.
     """
-    with contextlib.closing(_read_chunks([[path]], 1, timeout_seconds, options)) as results:
+    with contextlib.closing(_read_chunks([[path]], 1, (PROCESSOR_SECONDS, WALL_SECONDS), options)) as results:
         result = next(results)
     if result.grid is None:
         raise UserError(result.error)
@@ -109,10 +113,10 @@ def read_one(
 
 
 def _read_chunks(
-    chunks: Sequence[Sequence[pathlib.Path]], workers: int, timeout_seconds: float, options: ReadOptions
+    chunks: Sequence[Sequence[pathlib.Path]], workers: int, limits: tuple[float, float], options: ReadOptions
 ) -> Generator[GridResult, None, None]:
     """Keeps two chunks a worker under way, and gives their results in order."""
-    readers = [_Reader(timeout_seconds, options) for _ in range(workers)]
+    readers = [_Reader(*limits, options) for _ in range(workers)]
     idle: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
     for reader in readers:
         idle.put(reader)
@@ -149,9 +153,12 @@ def _read_chunks(
 class _Reader:
     """One child process, started when it is needed and again after a file has ended it."""
 
-    def __init__(self, timeout_seconds: float, options: ReadOptions) -> None:
-        self._timeout_seconds = timeout_seconds
+    def __init__(self, processor_seconds: float, wall_seconds: float, options: ReadOptions) -> None:
+        self._processor_seconds = processor_seconds
+        self._wall_seconds = wall_seconds
         self._options = options
+        # A child that is killed cannot remove its own temporary files.
+        self._scratch = tempfile.TemporaryDirectory(prefix="vae_gan3d-")
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._deadline = float("inf")
@@ -169,7 +176,7 @@ class _Reader:
             try:
                 self._ask(child, rest)
                 for _ in rest:
-                    self._deadline = time.monotonic() + self._timeout_seconds
+                    self._deadline = time.monotonic() + self._wall_seconds
                     answers.append(receive_answer(_output(child)))
             except (ChildEndedError, OSError):
                 answers.append(Answer(reason=self._blame(child)))
@@ -185,13 +192,14 @@ class _Reader:
         if child is not None:
             _end(child)
         self._watchdog.join()
+        self._scratch.cleanup()
 
     def _start(self) -> subprocess.Popen[bytes]:
         """Starts a child and waits until it is ready."""
         with self._lock:
             if self._closed.is_set():
                 raise RuntimeError("the reader is closed; start another")
-            self._child = child = _spawn()
+            self._child = child = _spawn(self._scratch.name)
         self._timed_out = False
         self._deadline = time.monotonic() + _START_SECONDS
         if not is_ready(_output(child)):
@@ -204,11 +212,11 @@ class _Reader:
     def _ask(self, child: subprocess.Popen[bytes], paths: Sequence[pathlib.Path]) -> None:
         """Sends all paths as one line, which the child reads whole before it answers: so neither waits forever."""
         assert child.stdin is not None
-        self._deadline = time.monotonic() + self._timeout_seconds
+        self._deadline = time.monotonic() + self._wall_seconds
         request = {
             "paths": [str(path) for path in paths],
             "options": dataclasses.asdict(self._options),
-            "seconds": _SECONDS_OF_ORPHANS + 2 * self._timeout_seconds,
+            "seconds": self._processor_seconds,
         }
         child.stdin.write(json.dumps(request).encode("ascii") + b"\n")
         child.stdin.flush()
@@ -221,13 +229,17 @@ class _Reader:
         _end(child)
         with self._lock:
             self._child = None
+        if status == _OUT_OF_TIME:
+            what = "the file is damaged, or a mesh is too large: simplify it"
+            return f"reading it took more than {self._processor_seconds:g} s of processor time: {what}"
         if self._timed_out:
-            return f"reading it took more than {self._timeout_seconds:g} s: the file is damaged or too large"
+            what = "is the disk within reach? Else the file is damaged or too large"
+            return f"reading it took more than {self._wall_seconds:g} s: {what}"
         return f"reading it crashed the reader ({_name_status(status)}): the file is damaged; fetch or write it again"
 
     def _watch(self) -> None:
         """Kills a child that passes its deadline: that alone frees the thread that waits for its answer."""
-        period = min(0.25, self._timeout_seconds / 4)
+        period = min(0.25, self._wall_seconds / 4)
         last = time.monotonic()
         while not self._closed.wait(period):
             now = time.monotonic()
@@ -240,8 +252,8 @@ class _Reader:
                 child.kill()
 
 
-def _spawn() -> subprocess.Popen[bytes]:
-    """Starts the child, with this package on its path and one thread in its linear algebra."""
+def _spawn(scratch: str) -> subprocess.Popen[bytes]:
+    """Starts the child, with this package on its path, and a folder for its temporary files."""
     paths = [str(_PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
     # Every thread of OpenBLAS reserves address space, which would use up the memory limit on machines of many cores.
     single = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -250,7 +262,12 @@ def _spawn() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, **single, "PYTHONPATH": os.pathsep.join(paths)},
+        env={
+            **os.environ,
+            **single,
+            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch),
+            "PYTHONPATH": os.pathsep.join(paths),
+        },
     )
 
 

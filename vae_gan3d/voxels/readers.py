@@ -9,7 +9,7 @@ import numpy as np
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.binvox import parse_binvox
 from vae_gan3d.voxels.cubes import as_cube
-from vae_gan3d.voxels.grids import EMPTY_REASON, check_type, check_values
+from vae_gan3d.voxels.grids import EMPTY_REASON, centre_grid, check_type, check_values
 from vae_gan3d.voxels.mat_files import read_mat
 from vae_gan3d.voxels.mesh_reader import MESH_EXTENSIONS, is_mesh, read_mesh
 from vae_gan3d.voxels.numbered_shapes import split_number
@@ -17,6 +17,7 @@ from vae_gan3d.voxels.numpy_files import read_npy, read_npz, read_numbered_npy
 from vae_gan3d.voxels.orientation import turn_grid, turn_points, usual_up_axis
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.text_slices import parse_text_slices
+from vae_gan3d.voxels.vox_files import parse_vox
 from vae_gan3d.wording import printable
 
 # 128³ doubles take 16 MiB; a .mat file may hold other variables beside the grid.
@@ -45,8 +46,9 @@ def read_grid(path: pathlib.Path, variable: str = "instance", options: ReadOptio
     """Reads one shape file, chosen by its extension.
 
     Args:
-        path: a MATLAB `.mat` file (5 to 7.2), a NumPy `.npy` or `.npz` file, a `.binvox` file, a `.txt` file of text
-            slices, or a mesh (`mesh_reader.MESH_EXTENSIONS`); `FILE.npy:3` is one of the shapes that such a file holds.
+        path: a MATLAB `.mat` file (5 to 7.2), a NumPy `.npy` or `.npz` file, a `.binvox` or `.vox` file, a `.txt` file
+            of text slices, or a mesh (`mesh_reader.MESH_EXTENSIONS`); `FILE.npy:3` is one of the shapes that such a
+            file holds.
         variable: the variable of a `.mat` file that holds the grid.
         options: how meshes become grids, and which way is up in meshes and `.binvox` files.
 
@@ -91,10 +93,13 @@ def _read_mesh_grid(path: pathlib.Path, options: ReadOptions) -> np.ndarray:
 def _read_values(path: pathlib.Path, variable: str, options: ReadOptions) -> np.ndarray:
     """Reads a file that holds a grid."""
     suffix = path.suffix.lower()
-    values = np.asarray(_READERS[suffix](path, variable))
     if suffix == ".binvox":
-        return turn_grid(values, options.up_axis or usual_up_axis(path))
-    return values
+        grid, is_centred = parse_binvox(path.read_bytes())
+        grid = _as_grid(turn_grid(grid, options.up_axis or usual_up_axis(path)))
+        return grid if is_centred else centre_grid(grid)
+    if suffix == ".vox":
+        return turn_grid(parse_vox(path.read_bytes()), options.up_axis or usual_up_axis(path))
+    return np.asarray(_READERS[suffix](path, variable))
 
 
 def _as_grid(values: np.ndarray) -> np.ndarray:
@@ -136,12 +141,6 @@ def _read_npz(path: pathlib.Path, variable: str) -> np.ndarray:
     return read_npz(path)
 
 
-def _read_binvox(path: pathlib.Path, variable: str) -> np.ndarray:
-    """Reads a `.binvox` file."""
-    del variable
-    return parse_binvox(path.read_bytes())
-
-
 def _read_text(path: pathlib.Path, variable: str) -> np.ndarray:
     """Reads a `.txt` file of text slices."""
     del variable
@@ -152,7 +151,6 @@ _READERS: dict[str, Callable[[pathlib.Path, str], np.ndarray]] = {
     ".mat": read_mat,
     ".npy": _read_npy,
     ".npz": _read_npz,
-    ".binvox": _read_binvox,
     ".txt": _read_text,
 }
-EXTENSIONS = (*_READERS, *MESH_EXTENSIONS)
+EXTENSIONS = (*_READERS, ".binvox", ".vox", *MESH_EXTENSIONS)

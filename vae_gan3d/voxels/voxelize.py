@@ -3,10 +3,13 @@
 import numpy as np
 
 from vae_gan3d.errors import UserError
-from vae_gan3d.voxels.grids import RESOLUTIONS
+from vae_gan3d.voxels.grids import RESOLUTIONS, centre_grid
 from vae_gan3d.voxels.read_options import DEFAULT_MARGIN, FILLS, MOST_TRIANGLES
 from vae_gan3d.voxels.solid_voxels import solid_voxels
 from vae_gan3d.voxels.touched_voxels import snap, touched_voxels
+
+# The height of a triangle without area, as a share of its longest side.
+_SLIVER = 1e-9
 
 
 def voxelize(
@@ -18,10 +21,10 @@ def voxelize(
 ) -> np.ndarray:
     """Turns a mesh into a grid of exactly N³ voxels.
 
-    The box around the mesh is centred, and its longest side takes N - 2 margin voxels. With `surface` every voxel is
-    occupied that a triangle touches. With `solid` those are whose middles lie inside, and one for whatever is thinner,
-    so that nothing is lost (`solid_voxels`); and the box lies half a voxel off the middle where a side takes an odd
-    number of voxels: so the surface of a grid becomes that grid again.
+    The box around the triangles that have an area is centred, and its longest side takes N - 2 margin voxels. With
+    `surface` every voxel is occupied that a triangle touches. With `solid` those are whose middles lie inside, and one
+    for whatever is thinner, so that nothing is lost (`solid_voxels`); and the box lies half a voxel off the middle where
+    a side takes an odd number of voxels: so the surface of a grid becomes that grid again.
 
     Args:
         vertices: `[V, 3]` numbers, the last axis up.
@@ -43,14 +46,14 @@ def voxelize(
         raise ValueError(f"resolution {resolution}, fill {fill!r}: give one of {RESOLUTIONS}, and of {FILLS}")
     if not 1 <= margin <= resolution // 4:
         raise ValueError(f"margin {margin} is out of range at {resolution} voxels a side: give 1 to {resolution // 4}")
-    corners = _fit(_corners(vertices, triangles), resolution, margin)
+    corners = _fit(_drop_far_slivers(_corners(vertices, triangles)), resolution, margin)
     if fill == "solid":
         corners = _between_planes(corners)
     owners, voxels = touched_voxels(corners, resolution)
     if not len(voxels):
         raise UserError("holds no triangle with an area: it is no surface")
     if fill == "solid":
-        return _centred(solid_voxels(corners, owners, voxels, resolution).view(np.uint8))
+        return centre_grid(solid_voxels(corners, owners, voxels, resolution).view(np.uint8))
     grid = np.zeros((resolution,) * 3, np.uint8)
     grid.reshape(-1)[voxels] = 1
     return grid
@@ -73,25 +76,32 @@ def _corners(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return corners
 
 
+def _drop_far_slivers(corners: np.ndarray) -> np.ndarray:
+    """Leaves out triangles without area that reach out of the box around the others.
+
+    Within the box they stay, because they can close the gap between two faces that share no corner.
+
+    Raises:
+        UserError: no triangle has an area.
+    """
+    # To at most 1, as the difference of two huge coordinates would not be a finite number.
+    corners = corners / max(np.abs(corners).max(), np.finfo(np.float64).tiny)
+    edges = corners - np.roll(corners, 1, axis=1)
+    longest = np.einsum("tci,tci->tc", edges, edges).max(axis=1)
+    doubled_area = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+    has_area = doubled_area > _SLIVER * longest
+    if not has_area.any():
+        raise UserError("holds no triangle with an area: it is no surface")
+    low, high = corners[has_area].min(axis=(0, 1)), corners[has_area].max(axis=(0, 1))
+    return corners[has_area | ((corners >= low) & (corners <= high)).all(axis=(1, 2))]
+
+
 def _fit(corners: np.ndarray, resolution: int, margin: int) -> np.ndarray:
     """Scales and moves `[T, 3, 3]` so that its box has its middle in the grid's, and the margin on its longest side."""
-    # First to at most 1, as the difference of two huge coordinates would not be a finite number.
-    corners = corners / max(np.abs(corners).max(), np.finfo(np.float64).tiny)
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
     extent = (high - low).max()
-    if not extent > 0:
-        raise UserError("holds no triangle with an area: it is no surface")
     fitted = (corners - (low + high) / 2) * ((resolution - 2 * margin) / extent) + resolution / 2
     return snap(np.clip(fitted, margin, resolution - margin))
-
-
-def _centred(grid: np.ndarray) -> np.ndarray:
-    """Moves what is occupied to the middle of the grid; an odd number of layers half a voxel below it."""
-    for axis in range(3):
-        layers = np.flatnonzero(grid.any(axis=tuple({0, 1, 2} - {axis})))
-        free = len(grid) - (layers[-1] + 1 - layers[0])
-        grid = np.roll(grid, free // 2 - layers[0], axis)
-    return grid
 
 
 def _between_planes(corners: np.ndarray) -> np.ndarray:

@@ -10,9 +10,10 @@ import scipy.io
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import atomic_path
 from vae_gan3d.voxels.binvox import encode_binvox
+from vae_gan3d.voxels.mesh_files import MESH_EXTENSIONS, placed_mesh, write_mesh
 from vae_gan3d.voxels.mesh_options import DEFAULT_MESH, MeshOptions
-from vae_gan3d.voxels.mesh_reader import MESH_EXTENSIONS
 from vae_gan3d.voxels.text_slices import write_text_slices
+from vae_gan3d.voxels.vox_files import encode_vox
 
 
 def write_shape(grid: np.ndarray, path: pathlib.Path, mesh: MeshOptions = DEFAULT_MESH) -> None:
@@ -24,7 +25,7 @@ def write_shape(grid: np.ndarray, path: pathlib.Path, mesh: MeshOptions = DEFAUL
     Args:
         grid: `[N, N, N]` bool or uint8 in {0, 1}, the last axis up.
         path: `.mat` (variable `instance`, int8, as in 3D ShapeNets), `.npy` (uint8), `.npz` (compressed, array
-            `voxels`), `.binvox`, `.txt` (text slices), or a mesh; its folder exists.
+            `voxels`), `.binvox`, `.vox`, `.txt` (text slices), or a mesh; its folder exists.
         mesh: how large a mesh is, and whether it holds the largest body alone.
 
     Raises:
@@ -34,7 +35,7 @@ def write_shape(grid: np.ndarray, path: pathlib.Path, mesh: MeshOptions = DEFAUL
     require_writable(path)
     grid = np.asarray(grid).astype(np.uint8)
     suffix = path.suffix.lower()
-    if suffix in MESH_EXTENSIONS:
+    if suffix in _MESHES:
         _write_mesh(path, grid, mesh)
     elif suffix == ".txt":
         write_text_slices(path, grid)
@@ -60,7 +61,6 @@ def _write_mesh(path: pathlib.Path, grid: np.ndarray, mesh: MeshOptions) -> None
     """Writes the surface around a grid."""
     # scikit-image and trimesh are of an extra.
     from vae_gan3d.voxels.mesh_bodies import largest_body
-    from vae_gan3d.voxels.mesh_files import placed_mesh, write_mesh
     from vae_gan3d.voxels.surface import surface_mesh
 
     vertices, triangles = surface_mesh(grid)
@@ -111,5 +111,7 @@ _ENCODERS: dict[str, Callable[[np.ndarray], bytes]] = {
     ".npy": _encode_npy,
     ".npz": _encode_npz,
     ".binvox": encode_binvox,
+    ".vox": encode_vox,
 }
-WRITTEN_EXTENSIONS = (*_ENCODERS, ".txt", *MESH_EXTENSIONS)
+_MESHES = (".off", *MESH_EXTENSIONS)
+WRITTEN_EXTENSIONS = (*_ENCODERS, ".txt", *_MESHES)
