@@ -23,8 +23,8 @@ def voxelize(
 
     The box around the triangles that have an area is centred, and its longest side takes N - 2 margin voxels. With
     `surface` every voxel is occupied that a triangle touches. With `solid` those are whose middles lie inside, and one
-    for whatever is thinner, so that nothing is lost (`solid_voxels`); and the box lies half a voxel off the middle where
-    a side takes an odd number of voxels: so the surface of a grid becomes that grid again.
+    for whatever is thinner, so that nothing is lost (`solid_voxels`); and the box lies half a voxel off the middle
+    where a side takes an odd number of voxels: so the surface of a grid becomes that grid again.
 
     Args:
         vertices: `[V, 3]` numbers, the last axis up.
