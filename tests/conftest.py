@@ -21,6 +21,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")
 
 
+os.environ.pop("MAKELEVEL", None)  # of `make test`, under which no script says what comes next
 os.environ.update(KERAS_ENVIRONMENT)  # tests import Keras by themselves, on machines that are set up for other things
 refuse_outside()
 
