@@ -2,6 +2,7 @@
 
 import functools
 import io
+import pathlib
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from flags.flag_errors import describe_flag_error
 from flags.flag_files import absl_arguments
 from flags.help import HELP_WORDS, HelpPage, flag_aliases, help_text
 from vae_gan3d.errors import UserError
+from vae_gan3d.files import require_utf8_names
 from vae_gan3d.wording import printable
 
 FLAGS = absl_flags.FLAGS
@@ -76,7 +78,9 @@ def _parse(page: HelpPage, arguments: list[str]) -> list[str]:
         print(help_text(page))
         sys.exit(0)
     try:
-        rest = FLAGS([arguments[0], *absl_arguments(arguments[1:])])
+        words = absl_arguments(arguments[1:])
+        require_utf8_names([*words, str(pathlib.Path.cwd())])
+        rest = FLAGS([arguments[0], *words])
     except UserError as error:
         sys.exit(_fail(in_users_words(str(error), arguments[1:])))
     except absl_flags.UnrecognizedFlagError as error:

@@ -7,7 +7,7 @@ import shlex
 from typing import NoReturn
 
 from vae_gan3d.errors import UserError
-from vae_gan3d.files import expand_path
+from vae_gan3d.files import expand_path, require_utf8_names
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -29,6 +29,7 @@ def path_argument(text: str) -> pathlib.Path:
         argparse.ArgumentTypeError: it names a user or a variable that does not exist.
     """
     try:
+        require_utf8_names([text])
         return pathlib.Path(expand_path(text))
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from error

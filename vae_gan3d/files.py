@@ -9,9 +9,10 @@ import pathlib
 import platform
 import re
 import shutil
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from vae_gan3d.errors import FileRefusedError, UserError
 
@@ -49,6 +50,23 @@ def expand_path(text: str) -> str:
         user = pathlib.PurePath(text).parts[0]
         raise UserError(f"there is no user {user[1:]}: write the path in full, or ./{user} for a file of that name")
     return expanded
+
+
+def require_utf8_names(texts: Iterable[str]) -> None:
+    """Refuses names with letters beyond ASCII where Python writes names otherwise than TensorFlow, which takes UTF-8.
+
+    Python does where the locale is not of UTF-8, such as LC_ALL=C, and PYTHONUTF8=0 keeps it from UTF-8.
+
+    Args:
+        texts: such as a command line.
+
+    Raises:
+        UserError: one has such letters, so that a file would be sought or written under a wrong name.
+    """
+    encoding = sys.getfilesystemencoding()
+    beyond = next((text for text in texts if not text.isascii()), None)
+    if beyond is not None and encoding.lower() not in ("utf-8", "utf8"):
+        raise UserError(f"{beyond} is read in {encoding} by the locale of this machine: set PYTHONUTF8=1")
 
 
 def _is_named_so(path: str, position: int) -> bool:

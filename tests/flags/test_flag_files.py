@@ -1,6 +1,9 @@
 """Path flags and files of flags are read as a shell would read them."""
 
+import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 from absl import flags as absl_flags
@@ -236,3 +239,23 @@ def test_the_preset_named_is_one_that_can_be_read_from_another_folder(parse, tmp
 def test_a_folder_is_no_file_of_flags(tmp_path):
     with pytest.raises(UserError, match=r"cannot read the file of flags .* \(Is a directory\): give a path such as "):
         absl_arguments([f"--flagfile={tmp_path}"])
+
+
+@pytest.mark.parametrize("words", [["--data_dir=é"], ["--flagfile=given.flags"], ["--data_dir=a"]])
+def test_names_beyond_ascii_are_refused_where_python_writes_them_otherwise(tmp_path, words):
+    # TensorFlow would write another name than Python: records were lost in a traceback, and weights seemed damaged.
+    folder = tmp_path / ("é" if words == ["--data_dir=a"] else "e")
+    folder.mkdir()
+    (folder / "given.flags").write_text("--data_dir=é\n", encoding="utf-8")
+    script = pathlib.Path(__file__).parents[2] / "create_tf_record.py"
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for environment, expected in ((locale, "set PYTHONUTF8=1"), ({"PYTHONUTF8": "1"}, "there is no folder")):
+        done = subprocess.run(
+            [sys.executable, str(script), "--output_dir=o", *words],
+            cwd=folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            check=False,
+        )
+        text = done.stderr.decode(errors="replace")
+        assert done.returncode == 1 and text.startswith("error: ") and expected in text and text.count("\n") == 1
