@@ -130,9 +130,9 @@ def _read(path: pathlib.Path) -> list[str]:
     try:
         text = contents.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise UserError(f"the file of flags {path} is no text in UTF-8: save it as UTF-8") from error
+        raise UserError(f"the file of flags {path} is no text in UTF-8: save it as UTF-8, or give another") from error
     if "\0" in text:
-        raise UserError(f"the file of flags {path} is no text in UTF-8: save it as UTF-8")
+        raise UserError(f"the file of flags {path} is no text in UTF-8: save it as UTF-8, or give another")
     lines = (line.strip() for line in re.split("\r\n|\r|\n", text))
     return [_flag_of_line(line) for line in lines if line and not line.startswith(("#", "//"))]
 
