@@ -34,6 +34,7 @@ demo: install
 		--shape2=$(DEMO)/volumetric_data/chair/30/test/chair_000000020_1.mat
 	$(RUN) test.py --phase=sample --checkpoint=$(DEMO)/run --samples=32 --output_dir=$(DEMO)/samples
 	@echo "look at $(DEMO)/samples/samples.png, $(DEMO)/interpolation/interpolation.png and $(DEMO)/run/output_ims"
+	@echo "next: $(RUN) test.py --phase=explore --checkpoint=$(DEMO)/run --browser"
 
 test: install
 	$(RUN) -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder

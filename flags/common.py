@@ -4,10 +4,12 @@ import pathlib
 
 from absl import flags as absl_flags
 
+from flags.flag_files import define_path
+
 FLAGS = absl_flags.FLAGS
 TITLE = "Common"
 
-absl_flags.DEFINE_string(
+define_path(
     "output_dir",
     None,
     "Folder for records, or for the results of a phase [default, for results: a folder beside the "

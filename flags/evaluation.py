@@ -3,12 +3,13 @@
 from absl import flags as absl_flags
 
 from flags import testing
+from flags.flag_files import define_path
 from vae_gan3d.config import EvaluateConfig
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Evaluating a checkpoint"
 
-absl_flags.DEFINE_string(
+define_path(
     "train_records",
     None,
     "The records that the model was trained on, for the bound, copies and the classifier [default: those beside "

@@ -1,7 +1,6 @@
 """What is wrong with a command line that absl refuses, in one sentence with the remedy."""
 
 import difflib
-import pathlib
 import re
 
 from absl import flags as absl_flags
@@ -12,7 +11,6 @@ from vae_gan3d.wording import choices_text
 FLAGS = absl_flags.FLAGS
 _BAD_VALUE = re.compile(r"flag --(\w+)=(.*?): ", re.DOTALL)
 _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
-_PRESETS = pathlib.Path(__file__).resolve().parent / "presets"
 # Of absl's own flags, those that a user of these scripts may mean.
 _ABSL_FLAGS = ("flagfile", "help", "verbosity")
 # Likeness as of difflib's ratio, 1 for equal words.
@@ -28,8 +26,6 @@ def describe_flag_error(error: absl_flags.Error) -> str:
     if isinstance(error, absl_flags.UnrecognizedFlagError):
         close = " or ".join(f"--{name}" for name in near_flags(error.flagname))
         return f"there is no flag --{error.flagname}" + (f": did you mean {close}?" if close else "")
-    if isinstance(error, absl_flags.CantOpenFlagFileError):
-        return _describe_flag_file(error)
     match = _BAD_VALUE.match(str(error))
     if match and match.group(1) in FLAGS:
         name, value = match.groups()
@@ -38,6 +34,8 @@ def describe_flag_error(error: absl_flags.Error) -> str:
             return f"--{name}={value} is not known: {choices_text(value, flag.parser.enum_values)}"
         if flag.flag_type() in _KINDS:
             return f"--{name}={value} is not possible: give {_KINDS[flag.flag_type()]}"
+        if flag.flag_type() == "path":
+            return f"--{name}={value}: {str(error)[match.end() :]}"
     return str(error).removeprefix("ERROR:: ")
 
 
@@ -63,19 +61,3 @@ def near_flags(word: str) -> list[str]:
     chosen = clear or likeness
     least = max(_LEAST_LIKENESS, max(chosen.values()) - _TIE)
     return sorted((name for name, value in chosen.items() if value >= least), key=lambda name: (-chosen[name], name))
-
-
-def _describe_flag_file(error: absl_flags.CantOpenFlagFileError) -> str:
-    """A file of flags that cannot be read, with the presets that there are."""
-    reason = error.__context__
-    if not isinstance(reason, OSError) or not reason.filename:
-        return str(error).removeprefix("ERROR:: ")
-    what = f"there is no file of flags {reason.filename}"
-    if not isinstance(reason, FileNotFoundError):
-        what = f"cannot read the file of flags {reason.filename} ({reason.strerror})"
-    presets = [path.stem for path in sorted(_PRESETS.glob("*.flags"))]
-    near = difflib.get_close_matches(pathlib.Path(reason.filename).stem, presets, n=1) or presets
-    here = pathlib.Path.cwd()
-    folder = _PRESETS.relative_to(here) if _PRESETS.is_relative_to(here) else _PRESETS
-    example = folder / f"{near[0]}.flags"
-    return f"{what}: give a path such as {example}; the presets there are {', '.join(presets)}"

@@ -76,4 +76,4 @@ def _spelling(flag: absl_flags.Flag) -> str:
         return f"--[no]{flag.name}"
     if isinstance(flag.parser, absl_flags.EnumParser):
         return f"--{flag.name}={{{','.join(flag.parser.enum_values)}}}"
-    return f"--{flag.name}=" + {"int": "INTEGER", "float": "NUMBER"}.get(flag.flag_type(), "TEXT")
+    return f"--{flag.name}=" + {"int": "INTEGER", "float": "NUMBER", "path": "PATH"}.get(flag.flag_type(), "TEXT")

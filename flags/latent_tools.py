@@ -3,18 +3,20 @@
 from absl import flags as absl_flags
 
 from flags import common, reading, shape_files, testing
+from flags.flag_files import define_path
 from vae_gan3d.config import MAPS, ArithmeticConfig, MapConfig, NeighborsConfig
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Latent arithmetic, neighbours and maps"
 
-absl_flags.DEFINE_string(
+define_path(
     "minus",
     None,
     "B of --phase=arithmetic, v = A - B + C, where A is --shape1: a file, the index of a record, class:NAME for the "
     "mean of a class's records, or a comma list of these for the mean of all.",
+    is_list=True,
 )
-absl_flags.DEFINE_string("plus", None, "C, likewise.")
+define_path("plus", None, "C, likewise.", is_list=True)
 absl_flags.DEFINE_integer(
     "neighbors",
     8,

@@ -4,12 +4,14 @@ import pathlib
 
 from absl import flags as absl_flags
 
+from flags.flag_files import define_path
+
 FLAGS = absl_flags.FLAGS
 TITLE = "Records and run folder"
 
-absl_flags.DEFINE_string("records", None, "Record file, folder of records, or pattern.")
+define_path("records", None, "Record file, folder of records, or pattern.")
 absl_flags.DEFINE_alias("record_dir", "records")
-absl_flags.DEFINE_string("save_path", "runs/vae_gan3d", "Run folder: checkpoints, metrics.csv, pictures.")
+define_path("save_path", "runs/vae_gan3d", "Run folder: checkpoints, metrics.csv, pictures.")
 absl_flags.DEFINE_boolean(
     "report", True, "Renews RUN/report.html, the page of the run, at each checkpoint and by --phase=evaluate."
 )

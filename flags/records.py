@@ -8,13 +8,14 @@ import sys
 from absl import flags as absl_flags
 
 from flags import common, reading
+from flags.flag_files import define_path
 from vae_gan3d.config import RUNNERS, RecordsConfig
 from vae_gan3d.errors import UserError
 
 FLAGS = absl_flags.FLAGS
 TITLE = "Writing records"
 
-absl_flags.DEFINE_string(
+define_path(
     "data_dir", None, "Folder of shapes, voxels or meshes, laid out as 3D ShapeNets, ModelNet, ShapeNetCore or CLASS/*."
 )
 absl_flags.DEFINE_alias("LOCAL_PATH", "data_dir")
@@ -71,6 +72,12 @@ def records_config() -> RecordsConfig:
 def _beam_options() -> tuple[str, ...]:
     """The words of `--beam_options`, parted as a shell does."""
     try:
-        return tuple(shlex.split(FLAGS.beam_options))
+        return tuple(map(_expanded_option, shlex.split(FLAGS.beam_options)))
     except ValueError as error:
         raise UserError(f"--beam_options={FLAGS.beam_options} ends within quotation marks: close them") from error
+
+
+def _expanded_option(word: str) -> str:
+    """`--temp_location=~/tmp` with the folder; what this machine does not know may be meant for the runner's."""
+    name, sign, value = word.partition("=")
+    return name + sign + os.path.expandvars(os.path.expanduser(value))  # noqa: PTH111 (text, which may be no path)

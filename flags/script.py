@@ -2,6 +2,7 @@
 
 import functools
 import io
+import pathlib
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -10,8 +11,10 @@ from absl import app, logging
 from absl import flags as absl_flags
 
 from flags.flag_errors import describe_flag_error
+from flags.flag_files import absl_arguments
 from flags.help import HELP_WORDS, HelpPage, flag_aliases, help_text
 from vae_gan3d.errors import UserError
+from vae_gan3d.files import require_utf8_names
 from vae_gan3d.wording import printable
 
 FLAGS = absl_flags.FLAGS
@@ -75,16 +78,16 @@ def _parse(page: HelpPage, arguments: list[str]) -> list[str]:
         print(help_text(page))
         sys.exit(0)
     try:
-        rest = FLAGS(arguments)
-    except absl_flags.CantOpenFlagFileError as error:
-        sys.exit(_fail(describe_flag_error(error)))
+        words = absl_arguments(arguments[1:])
+        require_utf8_names([*words, str(pathlib.Path.cwd())])
+        rest = FLAGS([arguments[0], *words])
+    except UserError as error:
+        sys.exit(_fail(in_users_words(str(error), arguments[1:])))
     except absl_flags.UnrecognizedFlagError as error:
         # In its own words: a clear name is suggested also to who typed aliases.
         sys.exit(_fail(f"{describe_flag_error(error)}{_HELP}"))
     except absl_flags.Error as error:
         sys.exit(_fail(in_users_words(describe_flag_error(error), arguments[1:]) + _HELP))
-    except UnicodeDecodeError:
-        sys.exit(_fail("the file given with --flagfile is not a text of flags, one a line: give another"))
     if len(rest) > 1:
         sys.exit(_fail(f"{rest[1]!r} is not a flag: flags are written --name=value"))
     return rest

@@ -5,6 +5,7 @@ import pathlib
 from absl import flags as absl_flags
 
 from flags import common, places, reading, shape_files
+from flags.flag_files import define_path
 from vae_gan3d.config import INTERPOLATIONS, PRIORS, ExportConfig, SampleConfig, ShapeFilesConfig, TestConfig
 
 FLAGS = absl_flags.FLAGS
@@ -13,24 +14,23 @@ _STEPS_OF_A_STRETCH = 5
 _SHIPPED = pathlib.Path(__file__).resolve().parents[1] / "pretrained"
 _RESULTS_OF_SHIPPED = pathlib.Path("runs/pretrained")
 
-absl_flags.DEFINE_string(
-    "checkpoint", None, "Prefix RUN/model.ckpt-N, or a run folder (its newest) [default: SAVE_PATH]."
-)
+define_path("checkpoint", None, "Prefix RUN/model.ckpt-N, or a run folder (its newest) [default: SAVE_PATH].")
 absl_flags.DEFINE_alias("load_path", "checkpoint")
-absl_flags.DEFINE_string(
-    "shape1", None, "First shape v0: a file of voxels or a mesh, samples.npy:3, or the index of a record."
+define_path(
+    "shape1", None, "First shape v0: a file of voxels or a mesh, samples.npy:3, or the index of a record.", is_list=True
 )
 absl_flags.DEFINE_alias("im1_dir", "shape1")
-absl_flags.DEFINE_string("shape2", None, "Second shape v1, likewise.")
+define_path("shape2", None, "Second shape v1, likewise.")
 absl_flags.DEFINE_alias("im2_dir", "shape2")
 absl_flags.DEFINE_string(
     "class1", None, "Class of --shape1 where that is a file and the model was trained with --conditional."
 )
 absl_flags.DEFINE_string("class2", None, "Likewise of --shape2.")
-absl_flags.DEFINE_string(
+define_path(
     "shapes",
     None,
     "In place of --shape1 and --shape2: a comma list of shapes, and the path goes through all of them in order.",
+    is_list=True,
 )
 absl_flags.DEFINE_float("alpha", 0.5, "The share of the first shape in v = alpha v0 + (1 - alpha) v1.")
 absl_flags.DEFINE_alias("scale", "alpha")

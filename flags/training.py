@@ -7,6 +7,7 @@ import sys
 from absl import flags as absl_flags
 
 from flags import common, devices, model, places
+from flags.flag_files import define_path
 from vae_gan3d.config import (
     ADVERSARIAL_LATENTS,
     ADVERSARIAL_LOSSES,
@@ -35,7 +36,7 @@ _NOT_FOR_A_GAN = (
     "adversarial_warmup",
 )
 
-absl_flags.DEFINE_string("logdir", None, "Folder of TensorBoard's logs [default: SAVE_PATH].")
+define_path("logdir", None, "Folder of TensorBoard's logs [default: SAVE_PATH].")
 absl_flags.DEFINE_integer("epochs", 100, "The epoch to train up to.")
 absl_flags.DEFINE_alias("epoch", "epochs")
 absl_flags.DEFINE_integer("batch_size", 32, "Samples a step.")
@@ -56,11 +57,11 @@ absl_flags.DEFINE_string(
     "Comma list of axes out of x, y and z (up): each training sample is flipped along each with probability one half "
     "[default: none].",
 )
-absl_flags.DEFINE_string(
+define_path(
     "generator_weights", None, "A file generator.weights.h5 of another run, which a new run's generator begins with."
 )
-absl_flags.DEFINE_string("discriminator_weights", None, "Likewise discriminator.weights.h5.")
-absl_flags.DEFINE_string("encoder_weights", None, "Likewise encoder.weights.h5.")
+define_path("discriminator_weights", None, "Likewise discriminator.weights.h5.")
+define_path("encoder_weights", None, "Likewise encoder.weights.h5.")
 absl_flags.DEFINE_boolean("restart", False, "Begins anew: in an empty folder, or after asking.")
 absl_flags.DEFINE_boolean("yes", False, "Answers yes where --restart asks.")
 

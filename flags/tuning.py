@@ -3,6 +3,7 @@
 from absl import flags as absl_flags
 
 from flags import common, devices, model, places, progressive, training
+from flags.flag_files import define_path
 from flags.help import flag_aliases
 from vae_gan3d.checks import require
 from vae_gan3d.config import OBJECTIVES, SEARCHABLE, TuneConfig
@@ -27,9 +28,7 @@ absl_flags.DEFINE_enum(
     tuple(OBJECTIVES),
     "What trials are judged by, on held-out shapes: iou of reconstructions; of samples coverage, mmd, one_nna or jsd.",
 )
-absl_flags.DEFINE_string(
-    "held_out_records", None, "The shapes that trials are judged by [default: those beside --records]."
-)
+define_path("held_out_records", None, "The shapes that trials are judged by [default: those beside --records].")
 absl_flags.DEFINE_string("held_out_split_name", "test", "Which set of a folder of held-out records is read.")
 
 

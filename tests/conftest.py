@@ -9,6 +9,7 @@ import os
 import pytest
 
 from tests.no_network import refuse_outside, sought_outside
+from vae_gan3d.tensorflow_start import KERAS_ENVIRONMENT
 
 # What else the tests under a path need, and are skipped without.
 OPTIONAL_TESTS = {"tests/browser/": "browser tests", "tests/records/test_beam_writer": "tests of Apache Beam"}
@@ -20,6 +21,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")
 
 
+os.environ.pop("MAKELEVEL", None)  # of `make test`, under which no script says what comes next
+os.environ.update(KERAS_ENVIRONMENT)  # tests import Keras by themselves, on machines that are set up for other things
 refuse_outside()
 
 

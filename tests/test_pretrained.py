@@ -2,12 +2,19 @@
 
 import json
 import pathlib
+import re
+import shlex
 import shutil
 
 import numpy as np
 import pytest
+import scipy.ndimage
 
 from tests.script_runs import run_script
+from vae_gan3d.evaluation.prior_choice import choose_prior
+from vae_gan3d.evaluation.trained_model import load_model
+from vae_gan3d.explorer.explorer import Explorer
+from vae_gan3d.training.run_folder import find_checkpoint, read_model_config
 from vae_gan3d.voxels.grids import pad_grid
 from vae_gan3d.voxels.readers import read_grid
 
@@ -61,6 +68,31 @@ def test_it_reconstructs_shapes_that_it_was_not_trained_on(folder, tmp_path):
         scores.append((grid & reconstruction).sum() / (grid | reconstruction).sum())
     # The mean of all test shapes is METRICS["iou"]; single thin shapes lie far from it.
     assert np.mean(scores) > METRICS["iou"] - 0.15
+
+
+def test_the_example_of_latent_arithmetic_uses_and_makes_whole_shapes(tmp_path, monkeypatch):
+    page = (PRETRAINED.parent / "docs" / "LATENT_TOOLS.md").read_text()
+    command = re.search(r"python (test\.py --phase=arithmetic --checkpoint=pretrained .*?)\n\n", page, re.DOTALL).group(
+        1
+    )
+    words = [word for word in shlex.split(command.replace("\\\n", " ")) if not word.startswith("--output_dir=")]
+    monkeypatch.chdir(PRETRAINED.parent)
+    assert run_script(*words, f"--output_dir={tmp_path}").status == 0
+    shapes = [*np.load(tmp_path / "terms.npy"), np.load(tmp_path / "arithmetic.npy")]
+    pieces = [scipy.ndimage.label(shape > 0.5, np.ones((3, 3, 3)))[1] for shape in shapes]
+    assert pieces == [1, 1, 1, 1]
+
+
+def test_the_explorer_opens_on_two_whole_shapes_of_a_class():
+    prefix = find_checkpoint(PRETRAINED)
+    model = load_model(prefix, read_model_config(PRETRAINED))
+    explorer = Explorer(model, choose_prior(None, prefix, model=model.config, records=None).load(prefix, model, seed=0))
+    name, pair = explorer.opening(np.random.default_rng(0))
+    assert name in explorer.drawn_classes
+    places = [*pair, explorer.between(*pair, 0.5)]
+    shapes = [explorer.generate(place) > 0.5 for place in places]
+    assert [scipy.ndimage.label(shape, np.ones((3, 3, 3)))[1] for shape in shapes] == [1, 1, 1]
+    assert (shapes[0] != shapes[1]).any()
 
 
 def test_its_metrics_are_those_of_a_model_that_works():

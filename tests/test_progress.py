@@ -1,5 +1,14 @@
 """Progress bars on standard error."""
 
+import contextlib
+import fcntl
+import io
+import os
+import pty
+import struct
+import sys
+import termios
+
 import pytest
 
 from vae_gan3d.progress import progress_bar
@@ -17,12 +26,6 @@ def test_it_can_be_turned_off(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_log_file_gets_few_lines():
-    # Standard error is no terminal here: one line each 20 s, not each 0.2 s.
-    with progress_bar(total=2, disable=False) as bar:
-        assert bar.mininterval == 20
-
-
 @pytest.fixture
 def clock(monkeypatch):
     """Seconds by the clock that a bar estimates with; the test moves it."""
@@ -38,7 +41,6 @@ def test_dearer_steps_to_come_are_in_the_time_left(capsys, clock):
             bar.update()
         bar.set_postfix(iou="0.5")
     written = capsys.readouterr().err
-    assert "| 0/20 [00:00<?, ?step/s]" in written
     # 6 steps of a minute and 10 of three minutes.
     assert "| 4/20 [" in written and "<36:00, " in written and "iou=0.5]" in written
 
@@ -56,4 +58,69 @@ def test_a_weighed_bar_can_be_turned_off(capsys):
     with progress_bar(total=2, costs=[(0, 1.0)], disable=True) as bar:
         for _ in range(2):
             bar.update()
+    assert capsys.readouterr().err == ""
+
+
+def terminal(monkeypatch, rows, columns):
+    """Makes standard error a terminal of some size; returns a function that gives what was written there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.FileIO(theirs, "w"), encoding="utf-8", write_through=True))
+
+    def written():
+        sys.stderr.close()
+        parts = []
+        with contextlib.suppress(OSError):  # as Linux ends it
+            while part := os.read(ours, 1 << 16):
+                parts.append(part)
+        return b"".join(parts).decode()
+
+    return written
+
+
+def steps_of_some_minutes(clock, bar, count, seconds):
+    for _ in range(count):
+        clock[0] += seconds
+        bar.update()
+        bar.refresh()  # as tqdm does by itself, by a clock of its own
+
+
+def test_a_terminal_redraws_one_line(monkeypatch, clock):
+    written = terminal(monkeypatch, 24, 80)
+    with progress_bar(total=4, desc="steps") as bar:
+        steps_of_some_minutes(clock, bar, 4, 60)
+    text = written()
+    assert text.count("\n") == 1 and text.count("\r") > 4
+    assert max(map(len, text.split("\r"))) <= 80
+
+
+def test_a_terminal_of_no_size_gets_lines_now_and_then(monkeypatch, clock):
+    written = terminal(monkeypatch, 0, 0)
+    with progress_bar(total=20, desc="steps", unit="step", costs=[(0, 1.0), (10, 3.0)]) as bar:
+        steps_of_some_minutes(clock, bar, 4, 60)
+        bar.write("a message", file=sys.stderr)
+    lines = written().replace("\r\n", "\n").splitlines()
+    # Four minutes of 20; the message stands alone, and the end repeats where the bar stopped.
+    assert [line.split("|")[2].split("[")[0].strip() for line in lines if line.startswith("steps:")] == [
+        *("1/20", "2/20", "3/20", "4/20"),
+        "4/20",
+    ]
+    assert "a message" in lines
+    # 6 steps of a minute and 10 of three minutes; the line ends with the pace.
+    assert "<36:00, " in lines[3] and lines[3].endswith("step/s]")
+
+
+def test_a_log_file_gets_few_lines(capsys, clock):
+    with progress_bar(total=28_800, costs=[(0, 1.0)]) as bar:
+        steps_of_some_minutes(clock, bar, 28_800, 1)
+    lines = capsys.readouterr().err.split("\n")
+    # Every 20 s up to 1,000 s, then every 2 % of the time so far: 50 + ln(28.8) / ln(1.02) = 50 + 170, and the end.
+    assert len(lines) == pytest.approx(221, abs=5)
+    assert not any("\r" in line for line in lines) and "28800/28800" in lines[-2]
+
+
+def test_what_is_over_soon_or_not_to_stay_says_nothing_in_a_log(capsys):
+    for options in ({"delay": 5}, {"leave": False}):
+        with progress_bar(total=2, **options) as bar:
+            bar.update(2)
     assert capsys.readouterr().err == ""

@@ -1,13 +1,16 @@
 """TensorFlow starts without a word, and its words are not lost when it fails."""
 
 import os
+import subprocess
+import sys
 
+import keras
 import pytest
 import tensorflow as tf
 
 from vae_gan3d import tensorflow_start
 from vae_gan3d.errors import UserError
-from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
+from vae_gan3d.tensorflow_start import KERAS_ENVIRONMENT, memory_errors_in_one_line, start_tensorflow
 
 
 def test_what_is_written_while_it_starts_is_kept_back(capfd):
@@ -90,3 +93,62 @@ def test_what_python_within_a_graph_says_is_told_alone():
 def test_other_bad_arguments_pass():
     with pytest.raises(tf.errors.InvalidArgumentError), memory_errors_in_one_line():
         raise tf.errors.InvalidArgumentError(None, None, "shapes differ")
+
+
+SETTINGS_OF_OTHERS = {
+    "other numbers": '{"floatx": "float16", "epsilon": 1e-3, "image_data_format": "channels_last"}',
+    "another order of axes": '{"image_data_format": "channels_first", "backend": "jax"}',
+    "a type that Keras refuses": '{"floatx": "bfloat16", "epsilon": 1}',
+    "no settings": "[1]",
+}
+
+
+def trained_elsewhere(**environment):
+    """What a small run ends with, and what it says, in a process of its own on a machine set up for others."""
+    inherited = {name: value for name, value in os.environ.items() if name not in KERAS_ENVIRONMENT}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.own_keras"],
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1], done.stderr
+
+
+@pytest.fixture(scope="module")
+def plain_run(tmp_path_factory):
+    return trained_elsewhere(KERAS_HOME=str(tmp_path_factory.mktemp("keras")))[0]
+
+
+@pytest.mark.parametrize("settings", SETTINGS_OF_OTHERS.values(), ids=SETTINGS_OF_OTHERS)
+def test_what_keras_json_says_changes_no_bit_of_a_run(tmp_path, plain_run, settings):
+    (tmp_path / "keras.json").write_text(settings)
+    assert trained_elsewhere(KERAS_HOME=str(tmp_path))[0] == plain_run
+
+
+def test_another_keras_in_the_environment_is_noted_and_changes_no_bit(tmp_path, plain_run):
+    weights, said = trained_elsewhere(KERAS_HOME=str(tmp_path), KERAS_BACKEND="torch", TF_USE_LEGACY_KERAS="1")
+    assert weights == plain_run
+    assert "note: KERAS_BACKEND=torch has no effect" in said
+    assert "note: TF_USE_LEGACY_KERAS=1 has no effect" in said
+    assert list(tmp_path.iterdir()) == []  # where Keras would leave its own settings
+
+
+def test_what_a_notebook_set_before_is_set_back(monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", "/home/of/others")
+    keras.config.set_floatx("float16")
+    keras.config.set_epsilon(1e-3)
+    keras.config.set_image_data_format("channels_first")
+    start_tensorflow(verbose=False)
+    assert keras.config.floatx() == "float32"
+    assert keras.config.epsilon() == 1e-7
+    assert keras.config.image_data_format() == "channels_last"
+    assert os.environ["KERAS_HOME"] == "/home/of/others"
+
+
+def test_keras_that_runs_on_something_else_already_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(UserError, match="Keras runs on jax in this process: start a new one"):
+        start_tensorflow(verbose=False)

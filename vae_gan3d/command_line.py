@@ -1,9 +1,13 @@
-"""What the commands `python -m vae_gan3d...` have in common, which are no root scripts and need no absl."""
+"""Command lines: what those of `python -m vae_gan3d...`, which need no absl, have in common, and printed ones."""
 
 import argparse
+import os
+import pathlib
+import shlex
 from typing import NoReturn
 
 from vae_gan3d.errors import UserError
+from vae_gan3d.files import expand_path, require_utf8_names
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -16,3 +20,35 @@ class OneLineParser(argparse.ArgumentParser):
             UserError: always.
         """
         raise UserError(f"{message}; see --help")
+
+
+def path_argument(text: str) -> pathlib.Path:
+    """The `type` of an argument that is a path, with `~` and `$HOME` as a shell expands them.
+
+    Raises:
+        argparse.ArgumentTypeError: it names a user or a variable that does not exist.
+    """
+    try:
+        require_utf8_names([text])
+        return pathlib.Path(expand_path(text))
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def command_text(*words: object) -> str:
+    """A command that can be pasted into a shell.
+
+    Args:
+        *words: of the command after `python`; spaces, quotation marks and `$` in them are quoted.
+    """
+    return shlex.join(["python", *map(str, words)])
+
+
+def print_next(*words: object) -> None:
+    """Prints the command that usually comes next, but not to `make`, which goes on by itself.
+
+    Args:
+        *words: as in `command_text`.
+    """
+    if "MAKELEVEL" not in os.environ:  # which make sets for what it runs
+        print(f"next: {command_text(*words)}")

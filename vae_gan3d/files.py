@@ -9,14 +9,16 @@ import pathlib
 import platform
 import re
 import shutil
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from vae_gan3d.errors import FileRefusedError, UserError
 
 # Process, machine (which older versions left out), and the name of what is written.
 _TEMPORARY_NAME = re.compile(r"\.(\d{1,10})(?:-([0-9a-f]{8}))?\.tmp\..+", re.DOTALL)
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*|\{[A-Za-z_]\w*\})")
 _FORGOTTEN_SECONDS = 24 * 3600.0
 _MORE_SPACE = "free some space or choose another place"
 _REMEDIES = {
@@ -27,6 +29,50 @@ _REMEDIES = {
 _OPERATION = re.compile(r"^(\{\{.*?\}\} )+|( \[Op:[^\]]*\])? *(name: \S*)?$")
 # What file systems answer that cannot flush a folder, or do not let this user.
 _NO_FOLDER_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
+
+
+def expand_path(text: str) -> str:
+    """A path as a shell reads it: `~`, `~user` at its beginning and `$NAME` or `${NAME}` anywhere are replaced.
+
+    Shells leave `--flag=~/runs` as it stands, and nothing expands what stands in a file of flags.
+
+    Args:
+        text: a path or a pattern.
+
+    Raises:
+        UserError: there is no such user or variable, and no file of that very name.
+    """
+    expanded = os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111 (which drops a / at the end)
+    unknown = _VARIABLE.search(expanded)
+    if unknown and not _is_named_so(expanded, unknown.end()):
+        raise UserError(f"the environment has no variable {unknown.group(0)}: set it, or write the path in full")
+    if text.startswith("~") and expanded.startswith("~"):
+        user = pathlib.PurePath(text).parts[0]
+        raise UserError(f"there is no user {user[1:]}: write the path in full, or ./{user} for a file of that name")
+    return expanded
+
+
+def require_utf8_names(texts: Iterable[str]) -> None:
+    """Refuses names with letters beyond ASCII where Python writes names otherwise than TensorFlow, which takes UTF-8.
+
+    Python does where the locale is not of UTF-8, such as LC_ALL=C, and PYTHONUTF8=0 keeps it from UTF-8.
+
+    Args:
+        texts: such as a command line.
+
+    Raises:
+        UserError: one has such letters, so that a file would be sought or written under a wrong name.
+    """
+    encoding = sys.getfilesystemencoding()
+    beyond = next((text for text in texts if not text.isascii()), None)
+    if beyond is not None and encoding.lower() not in ("utf-8", "utf8"):
+        raise UserError(f"{beyond} is read in {encoding} by the locale of this machine: set PYTHONUTF8=1")
+
+
+def _is_named_so(path: str, position: int) -> bool:
+    """Whether the file or folder is there whose name ends at or after a position in a path."""
+    end = path.find("/", position)
+    return os.path.lexists(path if end < 0 else path[:end])
 
 
 def make_folder(path: pathlib.Path) -> pathlib.Path:

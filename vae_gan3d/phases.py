@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TypeVar
 
+from vae_gan3d.command_line import print_next
 from vae_gan3d.config import (
     EvaluateConfig,
     ExploreConfig,
@@ -93,8 +94,8 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         f"({size / 1e6:.1f} MB) to {config.output_dir}{skipped}"
     )
     to_train = config.folder_split == "train"
-    command = "train.py --save_path=RUN" if to_train else "test.py --phase=evaluate --checkpoint=RUN"
-    print(f"next: python {command} --records={config.output_dir} --split_name={config.split_name}")
+    command = ("train.py", "--save_path=RUN") if to_train else ("test.py", "--phase=evaluate", "--checkpoint=RUN")
+    print_next(*command, f"--records={config.output_dir}", f"--split_name={config.split_name}")
     return 0
 
 
@@ -173,7 +174,7 @@ def _train_in_folder(config: TrainingConfig, records: RecordSet, cluster: Cluste
         if status == 0 and distribution.is_chief:
             if config.model.kind != "gan":
                 fit_prior_once(config, records)
-            print(f"next: python test.py --phase=sample --checkpoint={config.save_path}")
+            print_next("test.py", "--phase=sample", f"--checkpoint={config.save_path}")
     return status
 
 

@@ -1,5 +1,7 @@
-"""Progress bars with a time left, lively on a terminal and sparse in a log file."""
+"""Progress bars with a time left on a terminal, and lines now and then where a bar cannot be redrawn."""
 
+import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -10,7 +12,8 @@ import tqdm
 from vae_gan3d.time_left import TimeLeft
 
 _SECONDS_ON_A_TERMINAL = 0.2
-_SECONDS_IN_A_LOG = 20.0
+_SECONDS_BETWEEN_LINES = 20.0
+_SHARE_BETWEEN_LINES = 0.02  # of the time so far: 50 lines in the first 17 minutes, 220 in 8 hours
 # As tqdm's own, but for the time left.
 _FORM = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{time_left}, {rate_fmt}{postfix}]"
 
@@ -21,39 +24,79 @@ def progress_bar(
     costs: Sequence[tuple[int, float]] | None = None,
     **options: Any,  # noqa: ANN401 (tqdm's own)
 ) -> tqdm.tqdm:
-    """A tqdm bar on standard error.
+    """A tqdm bar on standard error; in a log file, or a terminal of no width, lines now and then and at the end.
 
     Args:
         items: what to go through, or None for a bar that is moved by `update`.
         costs: of a bar that is moved by `update` and has a total: where steps become dearer and how much, as in
             `TimeLeft`; None where all take about as long.
-        **options: of `tqdm.tqdm`: total, desc, unit, initial, disable.
+        **options: of `tqdm.tqdm`: total, desc, unit, initial, disable, delay, leave.
 
     Returns:
         The bar, which is also an iterator over the items.
     """
-    options["mininterval"] = _SECONDS_ON_A_TERMINAL if sys.stderr.isatty() else _SECONDS_IN_A_LOG
-    if costs is None:
-        return tqdm.tqdm(items, dynamic_ncols=True, **options)
-    time_left = TimeLeft(options["total"], costs, step=options.get("initial", 0))
-    return _WeighedBar(time_left, dynamic_ncols=True, bar_format=_FORM, **options)
+    time_left = None if costs is None else TimeLeft(options["total"], costs, step=options.get("initial", 0))
+    if time_left is not None:
+        options["bar_format"] = _FORM
+    if _can_redraw():
+        return _Bar(time_left, items, mininterval=_SECONDS_ON_A_TERMINAL, dynamic_ncols=True, **options)
+    return _Lines(time_left, items, mininterval=_SECONDS_BETWEEN_LINES, maxinterval=_SECONDS_BETWEEN_LINES, **options)
 
 
-class _WeighedBar(tqdm.tqdm):
-    """A bar whose time left weighs steps by what they cost."""
+def _can_redraw() -> bool:
+    """Whether standard error is a terminal with columns; some in containers have none, and a bar there stays unseen."""
+    try:
+        return sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except (OSError, ValueError):  # a stream of another program, such as a notebook's
+        return False
 
-    def __init__(self, time_left: TimeLeft, **options: Any) -> None:  # noqa: ANN401 (tqdm's own)
+
+class _Bar(tqdm.tqdm):
+    """A bar whose time left weighs steps by what they cost, where that is known."""
+
+    def __init__(self, time_left: TimeLeft | None, items: Iterable[Any] | None, **options: Any) -> None:  # noqa: ANN401 (tqdm's own)
         self._time_left = time_left
-        super().__init__(**options)
+        super().__init__(items, **options)
 
     def update(self, n: float | None = 1) -> bool | None:
         """Moves the bar by n steps."""
-        if not self.disable:  # a bar that is not shown stays where it is
+        if self._time_left is not None and not self.disable:  # a bar that is not shown stays where it is
             self._time_left.note(int(self.n + (n or 0)), time.monotonic())
         return super().update(n)
 
     @property
     def format_dict(self) -> dict[str, Any]:
         """What the bar is made of: tqdm's own fields, and `time_left`."""
-        seconds = self._time_left.seconds()
+        seconds = None if self._time_left is None else self._time_left.seconds()
         return {**super().format_dict, "time_left": "?" if seconds is None else self.format_interval(seconds)}
+
+
+class _Lines(_Bar):
+    """Writes whole lines instead of drawing over the last one, and none before there is something to tell."""
+
+    delay: float
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 (as above)
+        self._begun = self._told = time.monotonic()
+        super().__init__(*arguments, **options)
+        self.ncols = None  # whole lines, of which nothing is cut off
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """A line, if the last one is long enough ago; tqdm also asks for one before and after other messages."""
+        pause = max(_SECONDS_BETWEEN_LINES, _SHARE_BETWEEN_LINES * (self._told - self._begun))
+        if msg is None and time.monotonic() >= self._told + pause:
+            self._tell()
+
+    def clear(self, nolock: bool = False) -> None:
+        """Leaves the lines where they are."""
+
+    def close(self) -> None:
+        """Ends with a line, but for a bar that was not to stay, or not to come before a delay."""
+        if not self.disable and self.leave and time.time() >= self.start_t + self.delay:
+            self._tell()
+        self.delay = math.inf  # as if nothing had been shown, so that tqdm takes nothing away
+        super().close()
+
+    def _tell(self) -> None:
+        self._told = time.monotonic()
+        print(self, file=self.fp, flush=True)

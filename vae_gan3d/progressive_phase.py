@@ -3,6 +3,7 @@
 import dataclasses
 import os
 
+from vae_gan3d.command_line import print_next
 from vae_gan3d.config import ProgressiveConfig
 from vae_gan3d.device_start import start_devices
 from vae_gan3d.errors import UserError
@@ -71,7 +72,7 @@ def _train_stages(config: ProgressiveConfig, records: RecordSet, cluster: Cluste
             if training.model.kind != "gan" and distribution.is_chief:
                 fit_prior_once(stage, records)
     if distribution.is_chief:
-        print(f"next: python test.py --phase=sample --checkpoint={training.save_path}")
+        print_next("test.py", "--phase=sample", f"--checkpoint={training.save_path}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Imports TensorFlow without its start-up messages."""
+"""Imports TensorFlow without its start-up messages, and Keras without what the machine sets for other programs."""
 
 import contextlib
 import os
@@ -14,6 +14,12 @@ from vae_gan3d.errors import UserError
 if TYPE_CHECKING:
     import tensorflow as tf
 
+# With these Keras is TensorFlow's, is Keras 3, and reads and writes no keras.json (such a folder cannot exist).
+KERAS_ENVIRONMENT = {
+    "KERAS_BACKEND": "tensorflow",
+    "KERAS_HOME": os.path.join(os.devnull, "keras"),  # noqa: PTH118 (no path, but what an environment variable holds)
+    "TF_USE_LEGACY_KERAS": "0",
+}
 _LESS = "give a smaller --batch_size, --resolution, --base_width or --samples, or in training --accumulate=4"
 # As TensorFlow tells of a constant, or of a copy to a GPU, that it had no memory for, and oneDNN of anything.
 _OUT_OF_MEMORY = re.compile(
@@ -53,12 +59,14 @@ def start_in_cluster(*, verbose: bool) -> "tf.distribute.Strategy":
 
 
 def _start(*, verbose: bool, in_cluster: bool = False) -> "tf.distribute.Strategy | None":
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    _note_what_has_no_effect()
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with contextlib.nullcontext() if verbose else _error_stream_aside():
-        import tensorflow as tf  # takes seconds: flags and paths are checked before
+        with _keras_environment():
+            import tensorflow as tf  # takes seconds: flags and paths are checked before
 
+            _set_keras()
         strategy = _join(tf.distribute.MultiWorkerMirroredStrategy) if in_cluster else None
         tf.config.list_logical_devices()
         if tuple(map(int, tf.__version__.split(".")[:2])) < (2, 21):
@@ -67,6 +75,46 @@ def _start(*, verbose: bool, in_cluster: bool = False) -> "tf.distribute.Strateg
         if not verbose:
             tf.get_logger().setLevel("ERROR")
     return strategy
+
+
+def _note_what_has_no_effect() -> None:
+    """Says so where the environment asks for another Keras than the one that computes here."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow":
+        print(f"note: KERAS_BACKEND={backend} has no effect: the networks run on TensorFlow", file=sys.stderr)
+    legacy = os.environ.get("TF_USE_LEGACY_KERAS", "")
+    if legacy.lower() in ("true", "1"):
+        print(f"note: TF_USE_LEGACY_KERAS={legacy} has no effect: the networks run on Keras 3", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _keras_environment() -> Iterator[None]:
+    """Sets the environment for the import of Keras; `KERAS_HOME` alone is set back, for what else uses it."""
+    home = os.environ.get("KERAS_HOME")
+    os.environ.update(KERAS_ENVIRONMENT)
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_HOME"]
+        if home is not None:
+            os.environ["KERAS_HOME"] = home
+
+
+def _set_keras() -> None:
+    """Sets what a program may have changed that imported Keras before, such as a notebook.
+
+    Raises:
+        UserError: Keras runs on something else than TensorFlow, which cannot be changed any more.
+    """
+    import keras  # as above
+
+    if keras.config.backend() != "tensorflow":
+        raise UserError(
+            f"Keras runs on {keras.config.backend()} in this process: start a new one with KERAS_BACKEND=tensorflow"
+        )
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
 
 
 def _join(make_strategy: "type[tf.distribute.MultiWorkerMirroredStrategy]") -> "tf.distribute.Strategy":

@@ -56,8 +56,8 @@ def test_the_largest_piece_or_all(tmp_path, capsys):
         note = capsys.readouterr().err
         if components == "largest":
             # 8 voxels of 520 are 1.5 %; the smooth surface rounds them off.
-            assert "note: of 1 of 2 shapes the meshes hold the largest piece alone; left out of the vol" in note
-            assert re.search(r"volume: largest 1\.[0-5]%; --components=all keeps it\n$", note)
+            assert note.startswith("note: 1 of 2 shapes fall into pieces") and "--components=all" in note
+            assert re.search(r" 1\.[0-5]% of the volume of largest\.", note)
         else:
             assert "note" not in note
     assert bodies == {"largest": 1, "all": 2}
@@ -68,10 +68,18 @@ def test_of_several_shapes_in_pieces_the_greatest_loss_is_told_first(tmp_path, c
     three_boxes[13:15, 13:15, 13:15] = 0.9
     names, shapes = ["a", "b", "c"], [two_boxes(), BOX, three_boxes]
     write_shape_files(tmp_path, names, shapes, ShapeFilesConfig(("stl",)), threshold=0.5)
-    lost = capsys.readouterr().err.split("left out of the volume: ")[1].split(";")[0]
-    names, shares = zip(*(text.split() for text in lost.split(", ")), strict=True)
+    shares, names = zip(*re.findall(r"([\d.]+)% of the volume of (\w)", capsys.readouterr().err), strict=True)
     assert names == ("c", "a")
-    assert float(shares[0].rstrip("%")) == pytest.approx(2 * float(shares[1].rstrip("%")), abs=0.2)
+    assert float(shares[0]) == pytest.approx(2 * float(shares[1]), abs=0.2)
+
+
+def test_a_speck_that_is_lost_is_no_loss_of_nothing(tmp_path, capsys):
+    # One voxel beside 28^3 of them: 1 / 21,953 = 0.005 % of the volume, and less with its corners rounded off.
+    grid = np.zeros((32, 32, 32), np.float32)
+    grid[:28, :28, :28] = 0.9
+    grid[30, 30, 30] = 0.9
+    write_shape_files(tmp_path, ["sample-002"], [grid], ShapeFilesConfig(("stl",)), threshold=0.5)
+    assert "less than 0.1% of the volume of sample-002" in capsys.readouterr().err
 
 
 def test_an_empty_shape_has_no_file(tmp_path, capsys):

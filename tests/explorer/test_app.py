@@ -64,6 +64,16 @@ def test_what_the_page_learns_of_the_model(visitor):
     assert model["frame"]["middle"] == [0.5, 0.5, 0.5]
 
 
+def test_the_page_opens_on_two_shapes_of_one_class(visitor):
+    first, second = visitor.get("/api/model").json["opening"]
+    assert (first["title"], second["title"]) == ("sample of small", "sample of small")
+    for end in (first, second):
+        np.testing.assert_array_equal(shown_grid(end["shape"]), SMALL)
+    # They are places like any others.
+    answer = visitor.ask("/api/shape", {"ends": [first["point"], second["point"]], "alpha": 0.5, "path": "linear"})
+    np.testing.assert_array_equal(shown_grid(answer["shape"]), SMALL)
+
+
 def test_a_sample_and_a_record_are_shown(visitor):
     answer = visitor.ask("/api/sample", {"class": "small"})
     np.testing.assert_array_equal(shown_grid(answer["shape"]), SMALL)

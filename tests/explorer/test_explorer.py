@@ -143,3 +143,58 @@ def test_a_conditional_model_keeps_the_class_with_the_place(records):
     for name in ("", "sofa"):
         with pytest.raises(UserError, match="choose one of chair, table"):
             explorer.encode(LARGE, name)
+
+
+class PiecesPrior:
+    """Draws from a list of shapes of each class, one after the other."""
+
+    name = "mixture"
+
+    def __init__(self, shapes):
+        self.shapes, self.classes = shapes, tuple(shapes)
+        self._next = dict.fromkeys(shapes, 0)
+
+    def sample(self, count, generator, classes=None):
+        (name,) = classes or self.classes[:1]
+        shapes = self.shapes[name]
+        shape = shapes[self._next[name] % len(shapes)]
+        self._next[name] += 1
+        return shape.reshape(1, -1).astype(np.float32), np.array([self.classes.index(name)])
+
+
+PIECES = SMALL.copy()
+PIECES[0, 0, 0] = 1
+CORNERS = np.zeros_like(SMALL)
+CORNERS[3:6, 3:6, 3:6] = CORNERS[6:9, 6:9, 6:9] = 1  # two cubes that share a corner are one piece
+APART = box_grid(16, 12, 15)  # halfway to it from the small cube are two pieces
+
+
+def opened_on(shapes, **changed):
+    """The class and the shapes that an explorer opens on, with a model that knows what is in which place."""
+    explorer = box_explorer(prior=PiecesPrior(shapes), refinements=0, threshold=0.4, **changed)
+    name, pair = explorer.opening(np.random.default_rng(0))
+    return name, [explorer.generate(point) > 0.4 for point in pair]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "name", "expected"),
+    [
+        ({"a": [PIECES, SMALL, CORNERS]}, "a", (SMALL, CORNERS)),
+        ({"a": [PIECES], "b": [PIECES, SMALL, LARGE]}, "b", (SMALL, LARGE)),
+        # One that is whole halfway comes before one that is not.
+        ({"a": [SMALL, APART, LARGE]}, "a", (SMALL, LARGE)),
+        ({"a": [SMALL, APART, *[PIECES] * 6], "b": [LARGE, CORNERS]}, "b", (LARGE, CORNERS)),
+        # Where nothing is whole, as after few steps, it opens all the same.
+        ({"a": [PIECES], "b": [np.zeros_like(SMALL)]}, "a", (PIECES, PIECES)),
+    ],
+)
+def test_it_opens_on_two_whole_shapes_of_one_class(shapes, name, expected):
+    found, grids = opened_on(shapes)
+    assert found == name
+    np.testing.assert_array_equal(grids, np.array(expected, bool))
+
+
+def test_a_prior_without_classes_opens_too():
+    explorer = Explorer(trained(), NormalPrior(4), refinements=0)
+    name, pair = explorer.opening(np.random.default_rng(0))
+    assert name == "" and len(pair) == 2

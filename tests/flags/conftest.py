@@ -3,6 +3,8 @@
 import pytest
 from absl import flags as absl_flags
 
+from flags.flag_files import absl_arguments
+
 FLAGS = absl_flags.FLAGS
 
 
@@ -12,7 +14,7 @@ def parse():
 
     def parse_words(*words):
         FLAGS.unparse_flags()
-        assert FLAGS(["script.py", *words]) == ["script.py"]
+        assert FLAGS(["script.py", *absl_arguments(words)]) == ["script.py"]
 
     yield parse_words
     FLAGS.unparse_flags()

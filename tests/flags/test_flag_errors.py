@@ -6,7 +6,6 @@ from absl import flags as absl_flags
 from flags import flag_errors, phase, records
 
 GROUPS = (phase, records)  # imported so that their flags are known
-PRESETS = "the presets there are chair64, demo, gan32, modelnet10, paper3dgan, pretrained, quick32"
 
 
 def described(parse, word):
@@ -50,29 +49,3 @@ def test_flag_errors_in_one_sentence(parse, word, expected):
 )
 def test_clear_names_are_suggested_before_aliases_and_far_ones_not_at_all(word, expected):
     assert flag_errors.near_flags(word) == expected
-
-
-@pytest.mark.parametrize(
-    ("given", "example"),
-    [
-        ("flags/presets/quik32.flags", "quick32"),
-        ("modelnet", "modelnet10"),
-        ("/absent.flags", "chair64"),
-    ],
-)
-def test_an_absent_file_of_flags_is_answered_with_the_presets(parse, given, example):
-    text = described(parse, f"--flagfile={given}")
-    assert text.startswith(f"there is no file of flags {given}: give a path such as ")
-    assert text.endswith(f"flags/presets/{example}.flags; {PRESETS}")
-
-
-def test_the_preset_named_is_one_that_can_be_read_from_another_folder(parse, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    path = described(parse, "--flagfile=quick32").split(" such as ")[1].split(";")[0]
-    parse(f"--flagfile={path}")
-    assert absl_flags.FLAGS.epochs == 20
-
-
-def test_a_folder_is_no_file_of_flags(parse, tmp_path):
-    text = described(parse, f"--flagfile={tmp_path}")
-    assert text.startswith(f"cannot read the file of flags {tmp_path} (Is a directory): give a path such as ")

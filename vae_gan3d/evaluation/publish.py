@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from vae_gan3d.command_line import OneLineParser
+from vae_gan3d.command_line import OneLineParser, path_argument
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import flush_folder, flush_to_disk, make_folder, scratch_folder, write_refused
 from vae_gan3d.tensorflow_start import start_tensorflow
@@ -86,8 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Copies what the test phases need of a checkpoint.",
         allow_abbrev=False,
     )
-    parser.add_argument("checkpoint", type=pathlib.Path, help="prefix RUN/model.ckpt-N, or a run folder (its newest)")
-    parser.add_argument("folder", type=pathlib.Path, help="a new folder")
+    parser.add_argument("checkpoint", type=path_argument, help="prefix RUN/model.ckpt-N, or a run folder (its newest)")
+    parser.add_argument("folder", type=path_argument, help="a new folder")
     try:
         options = parser.parse_args(arguments)
         start_tensorflow(verbose=False)

@@ -108,6 +108,11 @@ def _write_meshes(
     return share, broken
 
 
+def _loss_text(name: str, share: float) -> str:
+    """How much of a shape's volume its mesh lacks."""
+    return f"{f'{share:.1%}' if share >= 0.001 else 'less than 0.1%'} of the volume of {name}"
+
+
 def _report(
     count: int,
     files: ShapeFilesConfig,
@@ -122,10 +127,10 @@ def _report(
     print(f"wrote {counted(written, 'shape')} as {', '.join(files.formats)}{closed}")
     lost = {name: 1 - share for name, share in shares.items() if share < 1}
     if lost:
-        most_first = sorted(lost, key=lambda name: -lost[name])
+        losses = [_loss_text(name, lost[name]) for name in sorted(lost, key=lambda name: -lost[name])]
         print(
-            f"note: of {len(lost)} of {counted(written, 'shape')} the meshes hold the largest piece alone; left out of "
-            f"the volume: {name_some([f'{name} {lost[name]:.1%}' for name in most_first])}; --components=all keeps it",
+            f"note: {len(lost)} of {counted(written, 'shape')} fall into pieces. A mesh keeps the largest piece only; "
+            f"it lacks {name_some(losses)}. Give --components=all to keep every piece",
             file=sys.stderr,
         )
     if empty:

@@ -97,10 +97,9 @@ class ExplorerApp:
         self._generator = np.random.default_rng(options.seed)
         self._directions = explorer.main_directions
         self._files = {path: (web_file(name).encode(), kind) for path, (name, kind) in _FILES.items()}
-        first = [
-            explorer.generate(explorer.sample(self._generator)) > explorer.threshold for _ in range(_FRAME_SAMPLES)
-        ]
-        self._frame = page_frame(first)
+        class_name, pair = explorer.opening(self._generator)
+        drawn = [explorer.sample(self._generator) for _ in range(_FRAME_SAMPLES)]
+        self._frame = page_frame([explorer.generate(point) > explorer.threshold for point in (*pair, *drawn)])
         self._questions: dict[str, Callable[[Request], Response]] = {
             "/api/sample": self._sample,
             "/api/record": self._record,
@@ -109,6 +108,7 @@ class ExplorerApp:
             "/api/nearest": self._nearest,
             "/api/download": self._download,
         }
+        self._opening = [self._end(point, _sample_title(class_name)) for point in pair]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """One request, see PEP 3333."""
@@ -175,6 +175,7 @@ class ExplorerApp:
             "extensions": EXTENSIONS,
             "downloads": DOWNLOADS,
             "frame": self._frame,
+            "opening": self._opening,
             "notes": options.notes,
         }
 
@@ -182,7 +183,7 @@ class ExplorerApp:
         class_name = _text(_fields(request), "class")
         with self._model_slots.turn():
             point = self._explorer.sample(self._generator, class_name)
-        return self._end(point, f"sample of {class_name}" if class_name else "sample")
+        return _json(self._end(point, _sample_title(class_name)))
 
     def _record(self, request: Request) -> Response:
         index = _fields(request).get("index")
@@ -190,7 +191,7 @@ class ExplorerApp:
             raise UserError("the number of a record must be a whole number: give one")
         point = self._explorer.training_shape(index)
         assert self._explorer.training is not None
-        return self._end(point, f"record {index}, {self._explorer.training.class_name(index)}")
+        return _json(self._end(point, f"record {index}, {self._explorer.training.class_name(index)}"))
 
     def _upload(self, request: Request) -> Response:
         request.max_content_length = self._options.upload_mb * 10**6
@@ -206,10 +207,10 @@ class ExplorerApp:
                 grid = read_upload(contents, name, reading)
         with self._model_slots.turn():
             point = self._explorer.encode(grid, request.args.get("class", ""))
-        return self._end(point, name[-80:], grid)
+        return _json(self._end(point, name[-80:], grid))
 
     def _shape(self, request: Request) -> Response:
-        return self._end(self._place(_fields(request)), "shape between")
+        return _json(self._end(self._place(_fields(request)), "shape between"))
 
     def _nearest(self, request: Request) -> Response:
         point = self._place(_fields(request))
@@ -247,7 +248,7 @@ class ExplorerApp:
         moves = read_numbers(fields["moves"], len(self._directions.steps), "the moves along the main directions")
         return self._explorer.moved(point, np.clip(moves, -_MOST_STEPS, _MOST_STEPS), self._directions)
 
-    def _end(self, point: LatentPoint, title: str, original: np.ndarray | None = None) -> Response:
+    def _end(self, point: LatentPoint, title: str, original: np.ndarray | None = None) -> dict[str, Any]:
         """A place and its shape, and how well this is the one that was uploaded."""
         with self._model_slots.turn():
             occupied = self._explorer.generate(point) > self._explorer.threshold
@@ -255,7 +256,11 @@ class ExplorerApp:
         if original is not None:
             either = np.count_nonzero(occupied | (original > 0))
             answer["iou"] = float(np.count_nonzero(occupied & (original > 0)) / either)
-        return _json(answer)
+        return answer
+
+
+def _sample_title(class_name: str) -> str:
+    return f"sample of {class_name}" if class_name else "sample"
 
 
 def _fields(request: Request) -> dict[str, Any]:

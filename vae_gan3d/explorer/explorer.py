@@ -5,6 +5,7 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
+import scipy.ndimage
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.interpolation import interpolate, interpolate_on_sphere
@@ -19,6 +20,9 @@ from vae_gan3d.explorer.training_shapes import Neighbor, TrainingShapes
 MOST_DIRECTIONS = 6
 _MIXES = {"linear": interpolate, "slerp": interpolate_on_sphere}
 PATHS = tuple(_MIXES)
+# What is tried for the two shapes that the page opens on: some 20 ms a sample at 32^3.
+_CLASSES_TRIED = 3
+_SAMPLES_TRIED = 8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,6 +69,37 @@ class Explorer:
         known = model_labels(self.model.config, self.prior.classes, labels)
         latents = refined_latents(self.model, latents, self.refinements, known)
         return LatentPoint(latents[0], self._shares(None if known is None else int(known[0])))
+
+    def opening(self, generator: np.random.Generator) -> tuple[str, tuple[LatentPoint, LatentPoint]]:
+        """Two samples of one class to begin with: whole ones, if possible with a whole one halfway.
+
+        Args:
+            generator: the source of chance.
+
+        Returns:
+            The class, empty where the prior knows none, and the samples; any two where no class gives two whole ones.
+        """
+        candidates = []
+        for name in (self.drawn_classes or ("",))[:_CLASSES_TRIED]:
+            drawn: list[LatentPoint] = []
+            whole: list[LatentPoint] = []
+            for _ in range(_SAMPLES_TRIED):
+                point = self.sample(generator, name)
+                drawn.append(point)
+                if not self._is_whole(point):
+                    continue
+                for other in whole:
+                    if self._is_whole(self.between(other, point, 0.5)):
+                        return name, (other, point)
+                whole.append(point)
+            first, second = (whole if len(whole) > 1 else drawn)[:2]
+            candidates.append((len(whole) > 1, name, (first, second)))
+        _, name, pair = max(candidates, key=lambda candidate: candidate[0])
+        return name, pair
+
+    def _is_whole(self, point: LatentPoint) -> bool:
+        """Whether the shape at a place is one piece, where voxels that share a corner hang together."""
+        return scipy.ndimage.label(self.generate(point) > self.threshold, np.ones((3, 3, 3)))[1] == 1
 
     def require_encoder(self) -> None:
         """Refuses shapes from outside where they have no latent.

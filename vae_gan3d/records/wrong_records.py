@@ -3,12 +3,12 @@
 import itertools
 import pathlib
 
+from vae_gan3d.command_line import command_text
 from vae_gan3d.records.manifest import RECORD_SUFFIX
 from vae_gan3d.voxels.shape_layouts import SHAPE_EXTENSIONS
 from vae_gan3d.wording import name_some
 
 _ARCHIVES = frozenset((".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"))
-_WRITE_SHAPES = "write them as records first, python create_tf_record.py --data_dir={folder} --output_dir=RECORDS"
 _SEARCHED = 2000
 
 
@@ -23,9 +23,9 @@ def describe_wrong_file(path: pathlib.Path) -> str:
     """
     kind = path.suffix.lower()
     if kind in _ARCHIVES:
-        what = f"but an archive: unpack it, and where it holds shapes {_WRITE_SHAPES.format(folder='FOLDER')}"
+        what = f"but an archive: unpack it, and where it holds shapes {_write_shapes('FOLDER')}"
     elif kind in SHAPE_EXTENSIONS:
-        what = f"but holds shapes, by its name: {_WRITE_SHAPES.format(folder='FOLDER')}"
+        what = f"but holds shapes, by its name: {_write_shapes('FOLDER')}"
     elif kind == ".json" and _record_files(path.parent):
         what = f"but what describes those beside it: give {path.parent}"
     else:
@@ -49,7 +49,7 @@ def describe_folder(folder: pathlib.Path) -> str:
     of_a_run = any(folder.glob("model.ckpt-*"))  # whose results are shapes too
     files = () if of_a_run else itertools.islice(folder.rglob("*"), _SEARCHED)
     if any(path.suffix.lower() in SHAPE_EXTENSIONS for path in files):
-        return f"{found}, but shapes: {_WRITE_SHAPES.format(folder=folder)}"
+        return f"{found}, but shapes: {_write_shapes(folder)}"
     return f"{found}: write some with create_tf_record.py, or give another folder"
 
 
@@ -65,6 +65,11 @@ def describe_absent(records: str) -> str:
     return f"no records match {records!r}: give a {RECORD_SUFFIX} file, a folder or a pattern" + _beside(
         pathlib.Path(records)
     )
+
+
+def _write_shapes(folder: pathlib.Path | str) -> str:
+    command = command_text("create_tf_record.py", f"--data_dir={folder}", "--output_dir=RECORDS")
+    return f"write them as records first, {command}"
 
 
 def _beside(path: pathlib.Path) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vae_gan3d.command_line import command_text
 from vae_gan3d.training.monitor import Monitor, ShapeMonitor
 from vae_gan3d.training.run_flags import read_flags, read_object
 from vae_gan3d.training.run_folder import EVALUATED_NAME, METRICS_NAME, REPORT_NAME
@@ -158,7 +159,7 @@ def known_measures(folder: pathlib.Path) -> tuple[Sequence[Measure], str]:
     try:
         return measures(metrics), measures_note(metrics)
     except (KeyError, TypeError, ValueError):
-        command = f"python test.py --phase=evaluate --checkpoint={folder} --records=TEST_RECORDS"
+        command = command_text("test.py", "--phase=evaluate", f"--checkpoint={folder}", "--records=TEST_RECORDS")
         return (), f"Not measured yet: {command}"
 
 

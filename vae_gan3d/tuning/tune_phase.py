@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import sys
 
+from vae_gan3d.command_line import print_next
 from vae_gan3d.config import TrainingConfig, TuneConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import make_folder
@@ -58,10 +59,8 @@ def tune(config: TuneConfig) -> int:
     best = best_trial(study)
     if best is None:
         raise UserError(f"no trial was completed: see trials.csv and the logs in {config.output_dir}")
-    print(
-        f"the best is trial {best.number}, {config.objective} {best.value:.4f}\n"
-        f"next: python train.py --flagfile={config.output_dir / BEST_NAME} --save_path=RUN"
-    )
+    print(f"the best is trial {best.number}, {config.objective} {best.value:.4f}")
+    print_next("train.py", f"--flagfile={config.output_dir / BEST_NAME}", "--save_path=RUN")
     return 0
 
 

@@ -1,11 +1,10 @@
 """Draws one shape file as a PNG picture: python -m vae_gan3d.viewing.draw FILE [OUT.png]"""
 
 import argparse
-import pathlib
 import sys
 from collections.abc import Sequence
 
-from vae_gan3d.command_line import OneLineParser
+from vae_gan3d.command_line import OneLineParser, path_argument
 from vae_gan3d.errors import UserError
 from vae_gan3d.viewing.sheets import save_sheet
 from vae_gan3d.voxels.numbered_shapes import shape_stem
@@ -46,10 +45,10 @@ def _make_parser() -> argparse.ArgumentParser:
         description="Draws one shape file as a PNG picture.",
         allow_abbrev=False,
     )
-    parser.add_argument("file", type=pathlib.Path, metavar="FILE", help="a grid, text slices or a mesh; samples.npy:3")
+    parser.add_argument("file", type=path_argument, metavar="FILE", help="a grid, text slices or a mesh; samples.npy:3")
     parser.add_argument(
         "picture",
-        type=pathlib.Path,
+        type=path_argument,
         nargs="?",
         metavar="OUT.png",
         help="the picture (default: beside FILE, under its name with .png)",

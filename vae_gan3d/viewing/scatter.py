@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -19,6 +20,7 @@ _MARKERS = "os^DvP*X<>"
 _LEGEND_ROWS = 30
 
 
+@style.context("default")  # whatever the matplotlibrc of this machine says
 def save_scatter(
     path: pathlib.Path, points: np.ndarray, names: Sequence[str], *, title: str, axes: tuple[str, str]
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -26,6 +27,7 @@ _LABEL_WIDTH = 112
 _TEXT: dict[str, Any] = {"color": "#333333", "family": "sans-serif"}
 
 
+@style.context("default")  # whatever the matplotlibrc of this machine says
 def save_sheet(
     path: pathlib.Path,
     voxels: Sequence[npt.ArrayLike | None] | np.ndarray,

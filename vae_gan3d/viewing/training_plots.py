@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -28,6 +29,7 @@ ACCURACIES = {"iou": "IoU of reconstructions", "discriminator_accuracy": "discri
 Curve = Sequence[tuple[int, float]]
 
 
+@style.context("default")  # whatever the matplotlibrc of this machine says
 def save_training_plots(folder: pathlib.Path, curves: Mapping[str, Curve]) -> None:
     """Draws `losses.png` and `accuracy.png`; a picture without any curve is not written.
 

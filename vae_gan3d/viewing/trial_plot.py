@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -36,6 +37,7 @@ class PlottedTrial:
     parameters: Mapping[str, int | float | str]
 
 
+@style.context("default")  # whatever the matplotlibrc of this machine says
 def save_trials(
     path: pathlib.Path, trials: Sequence[PlottedTrial], names: Sequence[str], *, objective: str, maximize: bool
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
@@ -28,6 +29,7 @@ def some_of(count: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, MOST_SHAPES)).round().astype(int))
 
 
+@style.context("default")  # whatever the matplotlibrc of this machine says
 def save_turning_sheet(
     path: pathlib.Path,
     voxels: Sequence[npt.ArrayLike] | np.ndarray,

@@ -1,11 +1,10 @@
 """Turns one shape file into another, by their extensions: python -m vae_gan3d.voxels.convert IN OUT"""
 
 import argparse
-import pathlib
 import sys
 from collections.abc import Sequence
 
-from vae_gan3d.command_line import OneLineParser
+from vae_gan3d.command_line import OneLineParser, path_argument
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import make_folder
 from vae_gan3d.voxels.grids import RESOLUTIONS, pad_grid, resize_grid
@@ -69,8 +68,8 @@ def _make_parser() -> argparse.ArgumentParser:
         description="Turns one shape file into another, by their extensions. docs/SHAPES.md describes each format.",
         allow_abbrev=False,
     )
-    parser.add_argument("source", type=pathlib.Path, metavar="IN", help=", ".join(EXTENSIONS))
-    parser.add_argument("target", type=pathlib.Path, metavar="OUT", help="likewise")
+    parser.add_argument("source", type=path_argument, metavar="IN", help=", ".join(EXTENSIONS))
+    parser.add_argument("target", type=path_argument, metavar="OUT", help="likewise")
     parser.add_argument(
         "--resolution",
         type=int,

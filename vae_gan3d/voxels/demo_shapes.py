@@ -3,14 +3,13 @@
 import argparse
 import math
 import pathlib
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.io
 
-from vae_gan3d.command_line import OneLineParser
+from vae_gan3d.command_line import OneLineParser, path_argument, print_next
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import atomic_path, make_folder
 from vae_gan3d.progress import progress_bar
@@ -146,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _make_parser().parse_args(arguments)
         classes = DEMO_CLASSES if options.classes == ALL_CLASSES else tuple(options.classes.split(","))
-        output_dir = pathlib.Path(options.output_dir)
+        output_dir = options.output_dir
         train, test = write_demo_shapes(
             output_dir, classes, options.count, options.resolution, options.seed, progress=True
         )
@@ -154,10 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     data_dir, records = output_dir / "volumetric_data", output_dir / "records"
-    print(
-        f"{train + test} demo shapes ({train} train, {test} test) are in {data_dir}; next: python create_tf_record.py "
-        f"--data_dir={shlex.quote(str(data_dir))} --output_dir={shlex.quote(str(records))} --classes=all"
-    )
+    print(f"{train + test} demo shapes ({train} train, {test} test) are in {data_dir}")
+    print_next("create_tf_record.py", f"--data_dir={data_dir}", f"--output_dir={records}", "--classes=all")
     return 0
 
 
@@ -168,7 +165,9 @@ def _make_parser() -> argparse.ArgumentParser:
         description="Writes demo shapes (chairs, tables, lamps, airplanes) in the layout of 3D ShapeNets.",
         allow_abbrev=False,
     )
-    parser.add_argument("--output_dir", required=True, help="folder to write to; made where it is absent")
+    parser.add_argument(
+        "--output_dir", type=path_argument, required=True, help="folder to write to; made where it is absent"
+    )
     parser.add_argument("--count", type=int, default=500, help="shapes a class (default 500)")
     parser.add_argument("--classes", default=ALL_CLASSES, help=f"all, or a comma list of {', '.join(DEMO_CLASSES)}")
     parser.add_argument("--resolution", type=int, default=30, help="voxels along one side, 8 to 128 (default 30)")

@@ -274,8 +274,8 @@
     buildDirections();
     buildNearest();
     writeNumbers();
-    await sample(ends.first);
-    await sample(ends.second);
+    await setEnd(ends.first, model.opening[0]);
+    await setEnd(ends.second, model.opening[1]);
     document.body.dataset.ready = "yes";
   });
 })();

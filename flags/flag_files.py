@@ -1,0 +1,172 @@
+"""Flags that name files, and files of flags: both as a shell reads them, `~` and `$HOME` included."""
+
+import codecs
+import difflib
+import pathlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from absl import flags as absl_flags
+
+from vae_gan3d.errors import UserError
+from vae_gan3d.files import expand_path
+
+FLAGS = absl_flags.FLAGS
+absl_flags.disclaim_key_flags()  # so that a flag belongs to the module that calls `define_path`
+_PRESETS = pathlib.Path(__file__).resolve().parent / "presets"
+_FLAG_FILE = re.compile(r"--?flagfile(?:=(.*))?", re.DOTALL)
+_NEGATION = re.compile(r"--?no(\w+)=(.*)", re.DOTALL)
+_NAME_AND_VALUE = re.compile(r"(--?\w+=)(.*)", re.DOTALL)
+# A comment at the end of a line; "Set #2" is none.
+_CLOSING_COMMENT = re.compile(r"\s+#(?:\s.*)?$")
+_QUOTED = re.compile(r"""(["'])(.*?)\1(?:\s+#(?:\s.*)?)?$""")
+# Windows' editors and PowerShell write these; the longer ones first, because one begins as UTF-16 does.
+_ENCODINGS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+class PathParser(absl_flags.ArgumentParser):
+    """Takes a path, a pattern, or a comma list of them, with `~` and `$HOME` as a shell expands them."""
+
+    def __init__(self, *, is_list: bool = False) -> None:
+        """Args: is_list: every item of a comma list can begin with `~`, not the first alone."""
+        self._is_list = is_list
+
+    def parse(self, argument: Any) -> str:  # noqa: ANN401 (absl's own)
+        """The expanded text.
+
+        Raises:
+            UserError: it names a user or a variable that does not exist.
+        """
+        return ",".join(map(expand_path, argument.split(",") if self._is_list else [argument]))
+
+    def flag_type(self) -> str:
+        """What `--help` and messages call it."""
+        return "path"
+
+
+def define_path(name: str, default: str | None, meaning: str, *, is_list: bool = False) -> None:
+    """Defines a flag that takes a path; every such flag is defined here, so that none forgets `~`.
+
+    Args:
+        name: of the flag.
+        default: its value where it is not given.
+        meaning: its line in `--help`.
+        is_list: it takes a comma list of paths.
+    """
+    absl_flags.DEFINE(PathParser(is_list=is_list), name, default, meaning, serializer=absl_flags.ArgumentSerializer())
+
+
+def absl_arguments(arguments: Sequence[str]) -> list[str]:
+    """A command line without files of flags, whose flags stand in their place, and without `--noNAME=VALUE`.
+
+    Args:
+        arguments: the words after the script's name.
+
+    Returns:
+        Words that absl takes as they are meant.
+
+    Raises:
+        UserError: a file of flags cannot be read, or the value of a negated flag is neither true nor false.
+    """
+    return [_without_negation(word) for word in _without_flag_files(list(arguments), pathlib.Path(), ())]
+
+
+def _without_flag_files(words: list[str], folder: pathlib.Path, opened: tuple[pathlib.Path, ...]) -> Iterator[str]:
+    """The words, with those of each file in its place.
+
+    Args:
+        words: of a command line or a file.
+        folder: of that file.
+        opened: the files that led here.
+    """
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            yield from (word, *words)
+            return
+        match = _FLAG_FILE.fullmatch(word)
+        if not match:
+            yield word
+            continue
+        name = match.group(1)
+        if name is None and not words:
+            raise UserError("--flagfile is without a file: write --flagfile=FILE")
+        path = _find(words.pop(0) if name is None else name, folder)
+        if path.resolve() in opened:
+            raise UserError(f"the file of flags {path} reads itself through --flagfile: remove that line")
+        yield from _without_flag_files(_read(path), path.parent, (*opened, path.resolve()))
+
+
+def _find(name: str, folder: pathlib.Path) -> pathlib.Path:
+    """A file of flags, as seen from the working folder or else from the file that names it."""
+    try:
+        path = pathlib.Path(expand_path(name.strip()))
+    except UserError as error:
+        raise UserError(f"--flagfile={name}: {error}") from error
+    beside = folder / path
+    return beside if beside.is_file() and not path.is_file() else path
+
+
+def _read(path: pathlib.Path) -> list[str]:
+    """The flags in a file, one a line, without blank lines, comments and the quotation marks of a shell.
+
+    Raises:
+        UserError: it cannot be read, or is no text.
+    """
+    try:
+        contents = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError(f"there is no file of flags {path}: {_example(path)}") from error
+    except OSError as error:
+        raise UserError(f"cannot read the file of flags {path} ({error.strerror}): {_example(path)}") from error
+    encoding = next((name for mark, name in _ENCODINGS.items() if contents.startswith(mark)), "utf-8")
+    try:
+        text = contents.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise UserError(f"the file of flags {path} is no text in UTF-8: save it as UTF-8, or give another") from error
+    if "\0" in text:
+        raise UserError(f"the file of flags {path} is no text in UTF-8: save it as UTF-8, or give another")
+    lines = (line.strip() for line in re.split("\r\n|\r|\n", text))
+    return [_flag_of_line(line) for line in lines if line and not line.startswith(("#", "//"))]
+
+
+def _flag_of_line(line: str) -> str:
+    """The flag in a line: `--name="value"  # comment` as a shell reads it, but spaces need no quotation marks."""
+    match = _NAME_AND_VALUE.fullmatch(line)
+    return match.group(1) + _unquoted(match.group(2)) if match else _unquoted(line)
+
+
+def _unquoted(value: str) -> str:
+    """A value without the quotation marks around all of it, and without a comment behind it."""
+    match = _QUOTED.fullmatch(value)
+    return match.group(2) if match else _CLOSING_COMMENT.sub("", value)
+
+
+def _without_negation(word: str) -> str:
+    """`--name=false` for `--noname=true`, and the other way round."""
+    match = _NEGATION.fullmatch(word)
+    if not match or f"no{match.group(1)}" in FLAGS or match.group(1) not in FLAGS:
+        return word
+    name, value = match.groups()
+    if not FLAGS[name].boolean:
+        return word
+    try:
+        return f"--{name}={str(not FLAGS[name].parser.parse(value)).lower()}"
+    except ValueError as error:
+        raise UserError(f"--no{name}={value} is not possible: give --{name} or --no{name}") from error
+
+
+def _example(path: pathlib.Path) -> str:
+    """What to give in place of a file that is not there: the preset with the most similar name."""
+    presets = [preset.stem for preset in sorted(_PRESETS.glob("*.flags"))]
+    near = difflib.get_close_matches(path.stem, presets, n=1) or presets
+    here = pathlib.Path.cwd()
+    folder = _PRESETS.relative_to(here) if _PRESETS.is_relative_to(here) else _PRESETS
+    return f"give a path such as {folder / f'{near[0]}.flags'}; the presets there are {', '.join(presets)}"
