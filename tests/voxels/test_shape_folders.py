@@ -54,7 +54,7 @@ def test_the_folder_above_volumetric_data_is_accepted(tree):
         ("notes", ("chair",), "train", "holds no class folders"),
         (".", ("sofa",), "train", "there is no class 'sofa'"),
         (".", ("../chair",), "train", "there is no class '../chair'"),
-        (".", ("bed",), "test", "holds no shape files"),
+        (".", ("bed",), "test", "has 1 training shape and no test shapes"),
         (".", ("chair", "chair"), "train", "give each class once"),
         (".", (), "train", "give each class once"),
         (".", ("all",), "validation", "holds no shape files of the split 'validation'"),
@@ -72,9 +72,9 @@ def test_an_absent_class_lists_those_that_are_there(tree):
         find_shapes(tree, ("sofa",), "train")
 
 
-def test_an_empty_folder_says_where_data_is_had(tree):
+def test_an_empty_folder_says_where_data_is_had(tmp_path):
     with pytest.raises(UserError, match=r"expected DATA_DIR/CLASS/30.*3dshapenets\.cs\.princeton\.edu.*demo_shapes"):
-        find_shapes(tree, ("bed",), "test")
+        find_shapes(tmp_path, ("bed",), "test")
 
 
 def test_numbers_in_names_sort_as_numbers():

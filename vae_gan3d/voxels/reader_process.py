@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -19,8 +20,10 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from vae_gan3d.errors import UserError
+from vae_gan3d.voxels.data_sets import ShapeSet
 from vae_gan3d.voxels.grids import unpack_grid
 from vae_gan3d.voxels.mesh_reader import is_mesh
+from vae_gan3d.voxels.numbered_shapes import split_name
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.reader_answers import Answer, ChildEndedError, is_ready, receive_answer
 from vae_gan3d.voxels.readers import GridError
@@ -34,6 +37,9 @@ _SECONDS_OF_ORPHANS = 5.0
 _CHUNK_FILES = 64
 # A mesh takes as long as many grids: small chunks keep every worker busy on small sets too.
 _CHUNK_MESHES = 4
+# A packed file can hold a thousand times its bytes, which take about 10 s for each GB.
+_SECONDS_PER_BYTE_OF_SETS = 10e-6
+_MOST_SECONDS_OF_SETS = 600.0
 _WORKER_MODULE = "vae_gan3d.voxels.read_worker"
 _PACKAGE_PARENT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -79,9 +85,40 @@ def read_grids(
     """
     if workers < 1 or not timeout_seconds > 0:
         raise ValueError(f"workers {workers} and timeout {timeout_seconds} s are not possible: at least 1, and above 0")
-    size = _CHUNK_MESHES if any(map(is_mesh, paths)) else _CHUNK_FILES
-    chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
-    return _read_chunks(chunks, min(workers, max(1, len(chunks))), timeout_seconds, options)
+    # One child for a set in a file: each would unpack all of it.
+    only_sets = all(split_name(path).number is not None for path in paths)
+    return _read_grids(paths, 1 if only_sets else workers, timeout_seconds, options)
+
+
+def describe_files(
+    paths: Sequence[pathlib.Path], *, workers: int = 2, timeout_seconds: float = TIMEOUT_SECONDS
+) -> list[tuple[ShapeSet, ...] | GridError]:
+    """Looks into files of arrays for sets of shapes, in child processes, without loading them.
+
+    Args:
+        paths: the files.
+        workers: child processes, at least 1.
+        timeout_seconds: the time that one file may take, above 0.
+
+    Returns:
+        For each file its sets, none where it holds one shape; or why that cannot be told.
+
+    Raises:
+        RuntimeError: the child process does not start at all.
+    """
+    answers = _read_chunks(paths, workers, timeout_seconds, DEFAULT_READING, describe=True)
+    return [answer.sets if answer.reason is None else GridError(path, answer.reason) for path, answer in answers]
+
+
+def _read_grids(
+    paths: Sequence[pathlib.Path], workers: int, timeout_seconds: float, options: ReadOptions
+) -> Generator[GridResult, None, None]:
+    with contextlib.closing(_read_chunks(paths, workers, timeout_seconds, options)) as answers:
+        for path, answer in answers:
+            if answer.reason is None:
+                yield GridResult(path, unpack_grid(answer.packed, answer.resolution), None)
+            else:
+                yield GridResult(path, None, str(GridError(path, answer.reason)))
 
 
 def read_one(
@@ -101,7 +138,7 @@ def read_one(
         UserError: the file cannot be read; the message is one line that names it.
         RuntimeError: the child process does not start at all.
     """
-    with contextlib.closing(_read_chunks([[path]], 1, timeout_seconds, options)) as results:
+    with contextlib.closing(_read_grids([path], 1, timeout_seconds, options)) as results:
         result = next(results)
     if result.grid is None:
         raise UserError(result.error)
@@ -109,10 +146,18 @@ def read_one(
 
 
 def _read_chunks(
-    chunks: Sequence[Sequence[pathlib.Path]], workers: int, timeout_seconds: float, options: ReadOptions
-) -> Generator[GridResult, None, None]:
-    """Keeps two chunks a worker under way, and gives their results in order."""
-    readers = [_Reader(timeout_seconds, options) for _ in range(workers)]
+    paths: Sequence[pathlib.Path],
+    workers: int,
+    timeout_seconds: float,
+    options: ReadOptions,
+    *,
+    describe: bool = False,
+) -> Generator[tuple[pathlib.Path, Answer], None, None]:
+    """Keeps two chunks of files a worker under way, and gives their answers in order."""
+    size = _CHUNK_MESHES if any(map(is_mesh, paths)) else _CHUNK_FILES
+    chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
+    workers = min(workers, max(1, len(chunks)))
+    readers = [_Reader(timeout_seconds, options, describe=describe) for _ in range(workers)]
     idle: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
     for reader in readers:
         idle.put(reader)
@@ -135,11 +180,7 @@ def _read_chunks(
             if not under_way:
                 return
             chunk, future = under_way.popleft()
-            for path, answer in zip(chunk, future.result(), strict=True):
-                if answer.reason is None:
-                    yield GridResult(path, unpack_grid(answer.packed, answer.resolution), None)
-                else:
-                    yield GridResult(path, None, str(GridError(path, answer.reason)))
+            yield from zip(chunk, future.result(), strict=True)
     finally:
         for reader in readers:
             reader.close()
@@ -149,9 +190,12 @@ def _read_chunks(
 class _Reader:
     """One child process, started when it is needed and again after a file has ended it."""
 
-    def __init__(self, timeout_seconds: float, options: ReadOptions) -> None:
+    def __init__(self, timeout_seconds: float, options: ReadOptions, *, describe: bool) -> None:
         self._timeout_seconds = timeout_seconds
         self._options = options
+        self._describe = describe
+        # Files of many shapes that ended a child: it is not ended again for each of their shapes.
+        self._lost: dict[pathlib.Path, str] = {}
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._deadline = float("inf")
@@ -164,15 +208,22 @@ class _Reader:
         """Reads files one after the other; a file that ends the child gets an error, and the rest goes on."""
         answers: list[Answer] = []
         while len(answers) < len(paths) and not self._closed.is_set():
+            rest = list(itertools.takewhile(lambda path: not self._lost_reason(path), paths[len(answers) :]))
+            if not rest:
+                answers.append(Answer(reason=self._lost_reason(paths[len(answers)])))
+                continue
             child = self._child or self._start()
-            rest = paths[len(answers) :]
+            path = rest[0]
             try:
                 self._ask(child, rest)
-                for _ in rest:
-                    self._deadline = time.monotonic() + self._timeout_seconds
+                for path in rest:
+                    self._deadline = time.monotonic() + self._seconds(path)
                     answers.append(receive_answer(_output(child)))
             except (ChildEndedError, OSError):
-                answers.append(Answer(reason=self._blame(child)))
+                reason = self._blame(child, path)
+                answers.append(Answer(reason=reason))
+                if (name := split_name(path)).number is not None:
+                    self._lost[name.file] = reason
             finally:
                 self._deadline = float("inf")
         return answers
@@ -208,12 +259,26 @@ class _Reader:
         request = {
             "paths": [str(path) for path in paths],
             "options": dataclasses.asdict(self._options),
-            "seconds": _SECONDS_OF_ORPHANS + 2 * self._timeout_seconds,
+            "seconds": _SECONDS_OF_ORPHANS + 2 * max(map(self._seconds, paths)),
+            **({"describe": True} if self._describe else {}),
         }
         child.stdin.write(json.dumps(request).encode("ascii") + b"\n")
         child.stdin.flush()
 
-    def _blame(self, child: subprocess.Popen[bytes]) -> str:
+    def _seconds(self, path: pathlib.Path) -> float:
+        """The time that a path may take; a file of many shapes may have to be unpacked whole before the first."""
+        name = split_name(path)
+        if name.number is None:
+            return self._timeout_seconds
+        with contextlib.suppress(OSError):
+            more = name.file.stat().st_size * _SECONDS_PER_BYTE_OF_SETS
+            return self._timeout_seconds + min(more, _MOST_SECONDS_OF_SETS)
+        return self._timeout_seconds
+
+    def _lost_reason(self, path: pathlib.Path) -> str | None:
+        return self._lost.get(split_name(path).file) if self._lost else None
+
+    def _blame(self, child: subprocess.Popen[bytes], path: pathlib.Path | None = None) -> str:
         """Ends a child that failed, and says what the file did to it."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(1.0)
@@ -222,7 +287,8 @@ class _Reader:
         with self._lock:
             self._child = None
         if self._timed_out:
-            return f"reading it took more than {self._timeout_seconds:g} s: the file is damaged or too large"
+            seconds = self._seconds(path) if path else self._timeout_seconds
+            return f"reading it took more than {seconds:g} s: the file is damaged or too large"
         return f"reading it crashed the reader ({_name_status(status)}): the file is damaged; fetch or write it again"
 
     def _watch(self) -> None:
