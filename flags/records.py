@@ -17,7 +17,7 @@ TITLE = "Writing records"
 absl_flags.DEFINE_string(
     "data_dir",
     None,
-    "Folder of shapes, voxels or meshes, laid out as 3D ShapeNets, ModelNet, ShapeNetCore or CLASS/*; or a file of many "
+    "Folder of voxels or meshes, laid out as 3D ShapeNets, ModelNet, ShapeNetCore or CLASS/*, or a file of many "
     "shapes [N, R, R, R] (.npy, .npz, .h5, .mat), or a folder of such files.",
 )
 absl_flags.DEFINE_alias("LOCAL_PATH", "data_dir")

@@ -18,7 +18,7 @@ from vae_gan3d.voxels.binvox import encode_binvox
 from vae_gan3d.voxels.text_slices import write_text_slices
 
 MESHES = (".off", ".obj", ".stl", ".ply", ".glb")
-GRIDS = (".mat", ".npy", ".npz", ".binvox", ".txt")
+GRIDS = (".mat", ".npy", ".npz", ".h5", ".binvox", ".txt")
 _SIDE = 12
 _MAT_HEADER_BYTES = 128
 _COMPRESSED = 15
@@ -115,6 +115,19 @@ def zip_npy(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def _hdf5_files(grid: np.ndarray) -> list[SeedFile]:
+    import h5py
+
+    seeds = []
+    for options in ({}, {"compression": "gzip", "chunks": (4, 4, 4)}):
+        buffer = io.BytesIO()
+        with h5py.File(buffer, "w") as file:
+            file.create_dataset("voxels", data=grid, **options)
+            file["shapes/note"] = np.arange(3)
+        seeds.append(SeedFile(buffer.getvalue()))
+    return seeds
+
+
 def _binvox_files(grid: np.ndarray) -> list[SeedFile]:
     return [SeedFile(encode_binvox(np.ascontiguousarray(grid)))]
 
@@ -152,6 +165,7 @@ _GRID_FILES: dict[str, Callable[[np.ndarray], list[SeedFile]]] = {
     ".mat": _mat_files,
     ".npy": _npy_files,
     ".npz": _npz_files,
+    ".h5": _hdf5_files,
     ".binvox": _binvox_files,
     ".txt": _text_files,
 }

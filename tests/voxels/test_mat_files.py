@@ -117,7 +117,7 @@ def test_a_changed_byte_in_compressed_data_is_found(tmp_path):
         (compressed(element(15, b"x")), "an element of type 15 stands where a variable should"),
         (struct.pack("<2I", 14, 0), "a variable takes no bytes"),
         (variable(element(2, b"\1" * 6), name=b"other"), r"has no array 'instance' \(it holds other 2x1x3\)"),
-        (b"", r"\(it holds no variable\)"),
+        (b"", r"\(it holds no array\)"),
     ],
 )
 def test_what_cannot_be_so_is_refused(tmp_path, contents, reason):

@@ -134,7 +134,7 @@ def check_set(shape: tuple[int, ...]) -> None:
 def _held(arrays: list[StoredArray]) -> str:
     """What a file holds, in a few words."""
     if not arrays:
-        return "it holds no variable"
+        return "it holds no array"
     names = sorted(f"{printable(array.name)} {shape_text(array.shape)}".strip() for array in arrays)
     return f"it holds {name_some(names)}"
 

@@ -35,14 +35,15 @@ def npy_arrays(path: pathlib.Path) -> Iterator[StoredArray]:
         One array, without a name.
 
     Raises:
-        UserError: it is no such file, or is cut short; the message does not name the file.
+        UserError: it is no such file; the message does not name the file.
     """
     with open(path, "rb") as file:
         shape, fortran, dtype = _read_header(file)
         start = file.tell()
         size, present = math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size - start
-    if present < size:
-        raise UserError(
+    problem = _problem(dtype)
+    if present < size and not problem:
+        problem = (
             f"the file is damaged or cut short: it promises {size} bytes of numbers and has {present}; "
             "fetch or write it again"
         )
@@ -58,7 +59,7 @@ def npy_arrays(path: pathlib.Path) -> Iterator[StoredArray]:
             file.seek(start + number * math.prod(sides) * dtype.itemsize)
             return next(stream_slabs(file.read, (1, *sides), dtype, False, 1))[0]
 
-    yield StoredArray("", shape, _problem(dtype), fortran, slabs, entry=None if fortran else entry)
+    yield StoredArray("", shape, problem, fortran, slabs, entry=None if fortran else entry)
 
 
 def npz_arrays(path: pathlib.Path) -> Iterator[StoredArray]:
