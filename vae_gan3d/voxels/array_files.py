@@ -65,12 +65,12 @@ def read_array(path: pathlib.Path, name: str | None = None, number: int | None =
             the file.
         Exception: what the format's reader raises on a damaged file.
     """
+    if number is not None:
+        return _read_numbered(path, name, number)
     array = choose_array(list_arrays(path), path, name)
     if array.problem:
         raise UserError(array.problem)
     shape = array.grid_shape
-    if number is not None:
-        return _read_numbered(path, array, number)
     if len(shape) == SET_DIMENSIONS:
         check_set(shape)
         raise UserError(
@@ -139,21 +139,42 @@ def _held(arrays: list[StoredArray]) -> str:
     return f"it holds {name_some(names)}"
 
 
-def _read_numbered(path: pathlib.Path, array: StoredArray, number: int) -> np.ndarray:
-    """One grid of a set; also of a set of one shape, whose axis of length 1 `grid_shape` does not have."""
+def _read_numbered(path: pathlib.Path, name: str | None, number: int) -> np.ndarray:
+    """One grid of a set. A set that has to be unpacked is kept, as the next shape is asked for soon."""
+    status = path.stat()
+    key = (str(path), name, status.st_size, status.st_mtime_ns)
+    if key not in _packed_sets:
+        array = choose_array(list_arrays(path), path, name)
+        if array.problem:
+            raise UserError(array.problem)
+        shape = array.grid_shape
+        if len(shape) != SET_DIMENSIONS:
+            return _only_grid(array, number)
+        check_set(shape)
+        if number >= shape[0]:
+            raise UserError(f"holds no shape {number}: it has {shape[0]}, counted from 0")
+        if array.entry is not None:
+            entry = array.entry(kept_axes(array.shape), number)
+            return _PackedSet((1, *shape[1:]), [entry[None]], fortran=False, first=number).grid(number)
+        try:
+            _packed_sets[key] = _pack(array)
+        except Exception as error:
+            # Kept too: whoever reads all shapes of a damaged file would unpack it for each.
+            _packed_sets[key] = error
+    _packed_sets.move_to_end(key)
+    found = _packed_sets[key]
+    if isinstance(found, Exception):
+        raise found.with_traceback(None)
+    return found.grid(number)
+
+
+def _only_grid(array: StoredArray, number: int) -> np.ndarray:
+    """The grid of an array `[1, X, Y, Z]`, whose axis of length 1 `grid_shape` does not have."""
     shape = array.grid_shape
-    if len(shape) != SET_DIMENSIONS:
-        check_sides(shape)
-        if number or len(array.shape) == len(shape):
-            raise UserError(f"holds one shape: leave out :{number}")
-        return _PackedSet((1, *shape), [array.load()[None]], fortran=False).grid(0)
-    check_set(shape)
-    if number >= shape[0]:
-        raise UserError(f"holds no shape {number}: it has {shape[0]}, counted from 0")
-    if array.entry is not None:
-        entry = array.entry(kept_axes(array.shape), number)
-        return _PackedSet((1, *shape[1:]), [entry[None]], fortran=False, first=number).grid(number)
-    return _packed(path, array).grid(number)
+    check_sides(shape)
+    if number or len(array.shape) == len(shape):
+        raise UserError(f"holds one shape: leave out :{number}")
+    return _PackedSet((1, *shape), [array.load()[None]], fortran=False).grid(0)
 
 
 class _PackedSet:
@@ -198,6 +219,8 @@ class _PackedSet:
             UserError: it holds other numbers than a grid.
         """
         row = number - self._first
+        if row >= len(self._bits):
+            raise UserError(f"holds no shape {number}: it has {len(self._bits)}, counted from 0")
         if row in self._wrong:
             raise UserError(
                 f"shape {number} holds the value {self._wrong[row]}; a grid holds 0 and 1, 0 and 255, or probabilities"
@@ -222,24 +245,7 @@ class _PackedSet:
         return slab > _OCCUPIED_ABOVE
 
 
-# By file and array; of a damaged one the error, as whoever reads all its shapes would unpack it as often.
 _packed_sets: collections.OrderedDict[tuple[object, ...], _PackedSet | Exception] = collections.OrderedDict()
-
-
-def _packed(path: pathlib.Path, array: StoredArray) -> _PackedSet:
-    """A set that has to be unpacked to reach one of its shapes: kept as bits, as the next shape is asked for soon."""
-    status = path.stat()
-    key = (str(path), array.name, status.st_size, status.st_mtime_ns)
-    if key not in _packed_sets:
-        try:
-            _packed_sets[key] = _pack(array)
-        except Exception as error:
-            _packed_sets[key] = error
-    _packed_sets.move_to_end(key)
-    found = _packed_sets[key]
-    if isinstance(found, Exception):
-        raise found
-    return found
 
 
 def _pack(array: StoredArray) -> _PackedSet:

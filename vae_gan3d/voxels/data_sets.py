@@ -23,7 +23,7 @@ _LONGEST_NAME = 1000
 _LABELS = ("label", "labels", "y", "target", "targets", "class", "classes", "class_id", "class_ids", "category")
 _NAMES = ("name", "names", "file", "files", "filename", "filenames", "source", "sources", "model", "models", "ids")
 _CLASS_NAMES = ("class_names", "label_names", "target_names", "categories", "classes", "names")
-_SPLIT_WORD = re.compile(r"(?:^[xy]?|[^a-z])(train|test)(?:ing)?(?:[xy]?$|[^a-z])")
+_SPLIT_WORD = re.compile(r"(?:^[xy]?|[^a-z])(train|test)(?:ing)?(?=[xy]?$|[^a-z])")
 _NPY_SHAPE = re.compile(rb"['\"]shape['\"]:\s*\((?:\s*[0-9]+L?,){3}\s*[0-9]")
 
 
