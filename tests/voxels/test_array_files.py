@@ -121,7 +121,7 @@ def test_0_and_255_are_0_and_1(tmp_path, file):
     [
         ((0, 1, 255), "holds 255 and smaller numbers too"),
         ((0, 0, 128), "holds the value 128"),
-        ((0, 1, -1), "value -1"),
+        ((0, 1, -1), "holds the value -1"),
     ],
 )
 def test_of_a_set_only_the_wrong_shape_is_refused(tmp_path, file, values, reason):

@@ -72,6 +72,33 @@ def test_shapenetcore_gives_one_file_a_model_and_the_classes_names(tmp_path):
     assert "every 10th shape of a class, by name, is for test" in find_shapes(tmp_path, ("all",), "test").summary
 
 
+@pytest.mark.parametrize(
+    ("files", "read", "warned"),
+    [
+        (["model.binvox", "model.presolid.binvox", "model.obj"], "model.presolid.binvox", False),
+        (["model.binvox", "model.solid.binvox", "model.surface.binvox"], "model.solid.binvox", False),
+        (["model.presolid.binvox", "model.solid.binvox"], "model.solid.binvox", False),
+        (["model_normalized.surface.binvox", "model_normalized.obj"], "model_normalized.obj", False),
+        (["model.binvox", "model.obj"], "model.obj", False),
+        (["model.binvox", "model.surface.binvox"], "model.binvox", True),
+        (["model_normalized.surface.binvox"], "model_normalized.surface.binvox", True),
+        (["model.surface.binvox", "other.ply"], "other.ply", False),
+    ],
+)
+@pytest.mark.parametrize("place", ["m", "m/models"])
+def test_of_a_model_the_solid_file_is_read_and_hollow_ones_are_warned_of(tmp_path, place, files, read, warned):
+    make(tmp_path, *(f"03001627/{place}/{file}" for file in files))
+    listing = find_shapes(tmp_path, ("all",), "train")
+    assert [shape.path.name for shape in listing.files] == [read]
+    assert any("surface alone" in note and read in note for note in listing.notes) == warned
+
+
+def test_surfaces_in_class_folders_are_warned_of(tmp_path):
+    make(tmp_path, "chair/a.surface.binvox", "chair/model.binvox")
+    (note,) = find_shapes(tmp_path, ("all",), "train").notes
+    assert "1 of 2 shapes hold the surface alone (first chair/a.surface.binvox)" in note
+
+
 def test_class_folders(tmp_path):
     make(tmp_path, *(f"mug/{number}.obj" for number in range(1, 12)), "mug/notes.txt", "mug/list.mtl", "cup/a.npz")
     assert [name for name, _, _ in found(tmp_path, ("mug",), "test")] == ["mug/10.obj"]

@@ -224,7 +224,7 @@ def _listing(
     if hollow:
         first = printable(hollow[0].relative_to(found.root))
         notes += (
-            f"warning: {counted(len(hollow), 'shape')} of {len(files)} are grids of the surface alone (first {first}), "
+            f"warning: {len(hollow)} of {counted(len(files), 'shape')} hold the surface alone (first {first}), "
             "with nothing inside: the model learns hollow shapes of them; give .solid.binvox files or meshes",
         )
     return ShapeListing(found.root, split, chosen, files, found.layout, division, notes)
