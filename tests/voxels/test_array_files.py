@@ -229,3 +229,15 @@ def test_hdf5_that_points_outside_of_itself_is_not_followed(tmp_path):
         read_grid(tmp_path / "link.h5")
     with pytest.raises(GridError, match="keeps its numbers in other files"):
         read_grid(tmp_path / "external.h5")
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_packed_bits_beside_their_shape_are_grids(tmp_path, count):
+    grids = random_grids(count, 12)  # 12 voxels are 2 bytes, the last with 4 bits to spare
+    np.savez(tmp_path / "a.npz", voxels=np.packbits(grids, axis=-1), shape=np.array([12, 12, 12]))
+    for number, grid in enumerate(grids):
+        np.testing.assert_array_equal(read_grid(tmp_path / f"a.npz:{number}"), grid)
+    # Without it these are 12 x 12 x 2 bytes, and no grid.
+    np.savez(tmp_path / "b.npz", voxels=np.packbits(grids, axis=-1))
+    with pytest.raises(GridError, match="holds the value"):
+        read_grid(tmp_path / "b.npz:0")

@@ -246,6 +246,10 @@ def test_files_that_are_no_data_set_are_told_so(tmp_path):
         find_shapes(tmp_path / "one.npy", ("all",), "train")
     with pytest.raises(UserError, match=r"two\.npz: has 2 arrays that may be shapes"):
         find_shapes(tmp_path / "two.npz", ("all",), "train")
+    assert shown(find_shapes(tmp_path / "two.npz:y", ("all",), "train")) == [
+        ("two.npz:y:0", "two"),
+        ("two.npz:y:1", "two"),
+    ]
     (tmp_path / "two.npz").unlink()
     with pytest.raises(UserError, match="holds shapes in no class folder"):
         find_shapes(tmp_path, ("all",), "train")

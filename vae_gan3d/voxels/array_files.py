@@ -1,6 +1,7 @@
 """Shapes in files of arrays (`.npy`, `.npz`, `.mat`, `.h5`): which array is meant, and one shape or one of many."""
 
 import collections
+import dataclasses
 import math
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,7 @@ from vae_gan3d.wording import counted, name_some, printable
 # Of a file with several grids, the first of these that is there; in .mat files `instance` before all.
 GRID_NAMES = ("voxels", "instance", "grid", "arr_0")
 _MAT_NAME = "instance"
+_SIDES = "shape"
 # Packed sets that stay in memory, of the 2 GiB that a reading process has.
 MOST_PACKED_BYTES = 768 << 20
 _SLAB_BYTES = 32 << 20
@@ -42,11 +44,35 @@ ARRAY_EXTENSIONS = tuple(_ARRAYS)
 def list_arrays(path: pathlib.Path) -> Iterator[StoredArray]:
     """The arrays of a file, by its extension, one of `ARRAY_EXTENSIONS`; none is loaded.
 
+    Grids that `numpy.packbits` packed along their last axis, with an array `shape` of their three sides in the same file,
+    are given unpacked.
+
     Raises:
         UserError: it is no such file; the message does not name it.
         Exception: what the format's reader raises on a damaged file.
     """
-    return _ARRAYS[path.suffix.lower()](path)
+    arrays = _ARRAYS[path.suffix.lower()](path)
+    if path.suffix.lower() != ".npz":
+        return arrays
+    found = list(arrays)
+    sides = next((array for array in found if array.name == _SIDES and array.shape == (3,) and not array.problem), None)
+    return iter(found) if sides is None else (_unpacked(array, *map(int, sides.load())) for array in found)
+
+
+def _unpacked(array: StoredArray, *sides: int) -> StoredArray:
+    """Packed bits of grids of these sides, `[N, X, Y, Z / 8]`, as the grids; another array as it is."""
+    packed = (*sides[:-1], -(-sides[-1] // 8))
+    if array.problem or array.fortran or array.shape[1:] != packed or packed == sides:
+        return array
+
+    def slabs(axes: tuple[int, ...], length: int) -> Iterator[np.ndarray]:
+        for slab in array.slabs(tuple(range(len(array.shape))), length):
+            if slab.dtype != np.uint8:
+                raise UserError("holds packed bits that are no bytes: save them as numpy.packbits gives them")
+            grids = np.unpackbits(slab, axis=-1, count=sides[-1])
+            yield grids if len(axes) == SET_DIMENSIONS else grids[0]
+
+    return dataclasses.replace(array, shape=(array.shape[0], *sides), slabs=slabs, entry=None)
 
 
 def read_array(path: pathlib.Path, name: str | None = None, number: int | None = None) -> np.ndarray:

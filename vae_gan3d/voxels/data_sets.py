@@ -111,7 +111,7 @@ def _mat_may_hold_set(path: pathlib.Path, start: bytes, size: int) -> bool:
         return False
 
 
-def describe_sets(path: pathlib.Path) -> tuple[ShapeSet, ...]:
+def describe_sets(path: pathlib.Path, name: str | None = None) -> tuple[ShapeSet, ...]:
     """Looks into a file for sets of shapes, without loading them. Files from outside: `reader_process.describe_files`.
 
     A file has one set, or one for each split where its arrays' names say so (`x_train` and `x_test`). Labels are the
@@ -119,6 +119,7 @@ def describe_sets(path: pathlib.Path) -> tuple[ShapeSet, ...]:
 
     Args:
         path: the file.
+        name: of the array that is meant; None for the usual ones.
 
     Returns:
         The sets; none where the file holds one shape or none.
@@ -128,6 +129,9 @@ def describe_sets(path: pathlib.Path) -> tuple[ShapeSet, ...]:
         Exception: what the format's reader raises on a damaged file.
     """
     arrays = list(list_arrays(path))
+    if name is not None:
+        array = choose_array(arrays, path, name)
+        return (_describe(arrays, array, name_of_split(name), name),) if array.is_set else ()
     sets = [array for array in arrays if array.is_set]
     splits = [name_of_split(array.name) for array in sets]
     if len({split for split in splits if split}) == sum(map(bool, splits)) >= 2:

@@ -76,7 +76,7 @@ def describe_file(path: pathlib.Path) -> tuple[ShapeSet, ...]:
     """Looks into a file of arrays for sets of shapes, without loading them.
 
     Args:
-        path: the file.
+        path: the file, or one of its arrays (`FILE.npz:chair`).
 
     Returns:
         The sets; none where it holds one shape.
@@ -85,8 +85,9 @@ def describe_file(path: pathlib.Path) -> tuple[ShapeSet, ...]:
         GridError: no such file, a damaged one, or one that holds no good sets.
     """
     with _errors_of(path):
-        _check_file(path, of_set=True)
-        return describe_sets(path)
+        name = split_name(path)
+        _check_file(name.file, of_set=True)
+        return describe_sets(name.file, name.array)
 
 
 @contextlib.contextmanager

@@ -298,15 +298,16 @@ def _find(data_dir: pathlib.Path) -> _DataSet:
 
 
 def _find_file(path: pathlib.Path) -> _DataSet:
-    """The data set in one file."""
-    if not path.exists():
+    """The data set in one file, or in one array of it."""
+    file = split_name(path).file
+    if not file.exists():
         raise UserError(f"there is no folder {path}: give one of shapes (docs/SHAPES.md), or make some: {_DEMO}")
-    (described,) = describe_files([path]) if may_hold_set(path) else ((),)
+    (described,) = describe_files([path]) if may_hold_set(file) else ((),)
     if isinstance(described, GridError):
         raise described
     if not described:
         raise UserError(f"{path} holds no data set of shapes [N, X, Y, Z]: give one, or the folder of class folders")
-    return _data_set_files(path.parent, [(path, described)], [])
+    return _data_set_files(file.parent, [(file, described)], [])
 
 
 def _find_folders(data_dir: pathlib.Path) -> _DataSet:
