@@ -44,8 +44,8 @@ ARRAY_EXTENSIONS = tuple(_ARRAYS)
 def list_arrays(path: pathlib.Path) -> Iterator[StoredArray]:
     """The arrays of a file, by its extension, one of `ARRAY_EXTENSIONS`; none is loaded.
 
-    Grids that `numpy.packbits` packed along their last axis, with an array `shape` of their three sides in the same file,
-    are given unpacked.
+    Grids that `numpy.packbits` packed along their last axis are given unpacked where the file, a `.npz`, has an array
+    `shape` of their three sides.
 
     Raises:
         UserError: it is no such file; the message does not name it.
