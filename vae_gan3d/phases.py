@@ -125,6 +125,8 @@ def _write_set(config: RecordsConfig, name: str, listing: ShapeListing) -> None:
         picture = draw_preview(listing, manifest, config.output_dir)
     except Exception as error:
         # The records are whole, and whoever reads them needs no picture.
+        with contextlib.suppress(OSError):  # one of older records would mislead
+            (config.output_dir / f"{name}.png").unlink(missing_ok=True)
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"warning: no picture of the first shapes was drawn ({printable(reason)})", file=sys.stderr)
     else:
