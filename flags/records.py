@@ -16,10 +16,19 @@ FLAGS = absl_flags.FLAGS
 TITLE = "Writing records"
 
 define_path(
-    "data_dir", None, "Folder of shapes, voxels or meshes, laid out as 3D ShapeNets, ModelNet, ShapeNetCore or CLASS/*."
+    "data_dir",
+    None,
+    "Folder of voxels or meshes, laid out as 3D ShapeNets, ModelNet, ShapeNetCore or CLASS/*, or a file of many "
+    "shapes [N, R, R, R] (.npy, .npz, .h5, .mat), or a folder of such files.",
 )
 absl_flags.DEFINE_alias("LOCAL_PATH", "data_dir")
 absl_flags.DEFINE_boolean("if_train", True, "Reads the training shapes; with --if_train=false the test shapes.")
+absl_flags.DEFINE_float(
+    "holdout",
+    None,
+    "Share of the models of each class that becomes a test set, such as 0.1: writes two sets, train and test, from the "
+    "training shapes. Files that differ only in their last number (chair_000000010_1.mat to _12.mat) are one model.",
+)
 absl_flags.DEFINE_integer("shards", 1, "Number of record files.")
 absl_flags.DEFINE_boolean("skip_bad", False, "Leaves out files that cannot be read, instead of stopping.")
 absl_flags.DEFINE_integer("workers", os.cpu_count() or 1, "Processes that read files.")
@@ -52,6 +61,12 @@ def records_config() -> RecordsConfig:
         print(
             "note: --max_epoch has no effect: shuffling belongs to reading, each shape is stored once", file=sys.stderr
         )
+    if FLAGS.holdout is not None:
+        for flag in ("if_train", "split_name"):
+            if FLAGS[flag].present and not (flag == "if_train" and FLAGS.if_train):
+                raise UserError(
+                    f"--holdout writes two sets, train and test, of the training shapes: leave out --{flag}"
+                )
     folder_split = "train" if FLAGS.if_train else "test"
     return RecordsConfig(
         data_dir=pathlib.Path(FLAGS.data_dir),
@@ -66,6 +81,7 @@ def records_config() -> RecordsConfig:
         reading=reading.read_options(),
         runner=FLAGS.runner,
         beam_options=_beam_options(),
+        holdout=FLAGS.holdout,
     )
 
 

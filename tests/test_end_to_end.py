@@ -165,7 +165,11 @@ def test_records_and_their_manifest(story):
     manifest = json.loads((story.folder / "OUT/train.json").read_text())
     assert (manifest["resolution"], manifest["classes"]) == (16, ["chair"])
     assert [(shard["name"], shard["records"]) for shard in manifest["shards"]] == [("train.tfrecords", SHAPES)]
-    assert sorted(path.name for path in (story.folder / "OUT").iterdir()) == ["train.json", "train.tfrecords"]
+    assert sorted(path.name for path in (story.folder / "OUT").iterdir()) == [
+        "train.json",
+        "train.png",
+        "train.tfrecords",
+    ]
     assert f"wrote {SHAPES} records of 16^3 in 1 class" in story.outcomes["create"].stdout
 
 

@@ -2,14 +2,21 @@
 
 import dataclasses
 
+import numpy as np
+import PIL.Image
 import pytest
 
-from tests.fakes import random_grids, write_records, write_shape_tree
+from tests.fakes import random_grids, write_mat, write_records, write_shape_tree
 from tests.solid_shapes import box_mesh, write_off
 from tests.test_config import RECORDS
 from vae_gan3d import phases
 from vae_gan3d.errors import UserError
 from vae_gan3d.folder_lock import folder_lock
+from vae_gan3d.records.pipeline import read_labeled_record
+from vae_gan3d.records.record_set import find_records
+from vae_gan3d.records.record_sources import read_sources
+from vae_gan3d.voxels.grids import pad_grid
+from vae_gan3d.voxels.readers import read_grid
 
 
 class Started(Exception):
@@ -39,6 +46,98 @@ def test_written_records_are_followed_by_what_to_do_with_them(tmp_path, monkeypa
     assert phases.create_records(config) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == f"next: python {command} --records={tmp_path / 'out'} --split_name={split}"
+
+
+def write(data, out, monkeypatch, **changed):
+    """Writes records of a folder as the script does."""
+    monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
+    config = dataclasses.replace(RECORDS, data_dir=data, output_dir=out, workers=1, **changed)
+    assert phases.create_records(config) == 0
+
+
+def test_classes_are_counted_and_the_first_shapes_drawn(tmp_path, monkeypatch, capsys):
+    data, out = write_shape_tree(tmp_path / "data", train=5), tmp_path / "my out"
+    write_mat(data / "chair/30/train/chair_000000001_2.mat", np.zeros((30, 30, 30)))  # left out
+    write(data, out, monkeypatch, shards=3)
+    lines = capsys.readouterr().out.splitlines()
+    assert "classes of train: chair 4, table 5" in lines
+    assert any(str(out / "train.png") in line and "z, the last axis, is up" in line for line in lines)
+    assert lines[-1].endswith(f"--records='{out}' --split_name=train")
+    with PIL.Image.open(out / "train.png") as picture:
+        assert picture.format == "PNG"
+    # The picture is no part of the set.
+    assert find_records(str(out)).count == 9
+
+
+def test_the_picture_shows_the_records(tmp_path, monkeypatch):
+    data, out = write_shape_tree(tmp_path / "data", train=5), tmp_path / "out"
+    write_mat(data / "chair/30/train/chair_000000001_2.mat", np.zeros((30, 30, 30)))
+    drawn = []
+    monkeypatch.setattr(
+        "vae_gan3d.records.preview.save_sheet", lambda path, grids, **words: drawn.append((grids, words))
+    )
+    write(data, out, monkeypatch, shards=3)
+    ((grids, words),) = drawn
+    expected = [f"chair_000000001_{number}" for number in (1, 3, 4, 5)] + [f"table_000000001_{n}" for n in (1, 2, 3, 4)]
+    assert words["titles"] == expected
+    assert (words["columns"], words["row_labels"]) == (4, ["0 chair", "1 table"])
+    for grid, name in zip(grids, expected, strict=True):
+        path = data / name.split("_")[0] / "30/train" / f"{name}.mat"
+        np.testing.assert_array_equal(grid, pad_grid(read_grid(path)))
+
+
+def test_a_picture_that_fails_loses_no_records(tmp_path, monkeypatch, capsys):
+    def fail(*words, **names):
+        raise MemoryError
+
+    monkeypatch.setattr("vae_gan3d.records.preview.save_sheet", fail)
+    write(write_shape_tree(tmp_path / "data"), tmp_path / "out", monkeypatch)
+    said = capsys.readouterr()
+    assert "warning: no picture of the first shapes was drawn (MemoryError)" in said.err
+    assert said.out.splitlines()[-1].startswith("next: ")
+    assert find_records(str(tmp_path / "out")).count == 6
+
+
+def test_holding_out_writes_two_sets_with_one_command(tmp_path, monkeypatch, capsys):
+    data, out = tmp_path / "data", tmp_path / "out"
+    for model in range(11):
+        for turn in (1, 2):
+            grid = random_grids(1, 16, seed=10 * model + turn)[0]
+            write_mat(data / f"chair/30/train/chair_{model:09d}_{turn}.mat", grid)
+    write(data, out, monkeypatch, holdout=0.1)
+    train, test = find_records(str(out), "train"), find_records(str(out), "test")
+    assert (train.count, test.count) == (18, 4)
+    sources = read_sources(test, range(4))
+    assert [source.rpartition("/")[2] for source in sources] == [
+        f"chair_{model:09d}_{turn}.mat" for model in (0, 10) for turn in (1, 2)
+    ]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == [
+        f"next: python train.py --save_path=RUN --records={out} --split_name=train",
+        f"then: python test.py --phase=evaluate --checkpoint=RUN --records={out} --split_name=test",
+    ]
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_data_set_file_becomes_records(tmp_path, monkeypatch, capsys, shards):
+    grids, labels = random_grids(7, 16), np.array([1, 0, 1, 1, 0, 1, 0])
+    grids[3] = 0  # left out
+    path = tmp_path / "mugs.npz"
+    np.savez_compressed(
+        path, x=grids.astype(np.float32)[..., None], labels=labels, class_names=np.array(["cup", "mug"])
+    )
+    write(path, tmp_path / "out", monkeypatch, shards=shards, classes=("all",))
+    records = find_records(str(tmp_path / "out"))
+    assert records.classes == ("cup", "mug")
+    found = {source: number for number, source in enumerate(read_sources(records, range(records.count)))}
+    # Every tenth of a class is for test, and each has fewer.
+    assert set(found) == {f"mugs.npz:{number}" for number in (0, 1, 2, 4, 5, 6)}
+    for source, number in found.items():
+        grid, label = read_labeled_record(records, number, 16)
+        place = int(source.rpartition(":")[2])
+        np.testing.assert_array_equal(grid, grids[place])
+        assert label == labels[place]
+    assert "mugs.npz: 7 shapes of 16x16x16, 2 classes by its labels" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

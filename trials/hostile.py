@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from trials.hostile_grids import grid_of_ones, hostile_grids, npy_bytes
+from trials.hostile_grids import SEVERAL, grid_of_ones, hostile_grids, npy_bytes
 from trials.hostile_meshes import hostile_meshes
 from trials.hostile_paths import write_hostile_paths
 from vae_gan3d.errors import UserError
@@ -141,7 +141,7 @@ def try_as_data_set(data: pathlib.Path, expected: list[Expected], folder: pathli
     """
     command = [sys.executable, str(_ROOT / "create_tf_record.py"), f"--data_dir={data}", "--resolution=16"]
     # A folder of shapes has no text slices.
-    bad = {path for path, words in expected if words is not None and path.suffix != ".txt"}
+    bad = {path for path, words in expected if words not in (None, SEVERAL) and path.suffix != ".txt"}
     for words, status in ((["--workers=1"], 1), (["--workers=1", "--skip_bad"], 0)):
         done = subprocess.run(
             [*command, *words, f"--output_dir={folder}"], capture_output=True, cwd=_ROOT, timeout=1800, check=False

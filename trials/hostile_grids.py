@@ -2,10 +2,10 @@
 
 import io
 import struct
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import scipy.io
@@ -16,6 +16,8 @@ _GIB = 1 << 30
 _MIB = 1 << 20
 _DOUBLE, _INT8 = 9, 1
 
+# Two good shapes, which a data folder gives and a single name does not.
+SEVERAL = "holds 2 shapes"
 # A name, the contents, and words of the line that refuses it; None where it is read.
 HostileFile = tuple[str, bytes, str | None]
 
@@ -25,6 +27,7 @@ def hostile_grids() -> Iterator[HostileFile]:
     yield from _mat_files()
     yield from _npy_files()
     yield from _npz_files()
+    yield from _hdf5_files()
     yield from _other_files()
 
 
@@ -59,7 +62,10 @@ def _bad_arrays() -> Iterator[tuple[str, np.ndarray, str]]:
         yield name, np.where(np.arange(64).reshape(4, 4, 4) == 9, value, ones), "holds the value"
     yield "complex", ones + 1j, "holds values of type complex"
     yield "flat", ones[0], "is not three-dimensional"
-    yield "deep", np.ones((1, 1, 4, 4, 4)), "is not three-dimensional"
+    yield "deep", np.ones((2, 2, 4, 4, 4)), "is not three-dimensional"
+    yield "several", np.ones((2, 4, 4, 4)), SEVERAL
+    yield "last", np.ones((4, 4, 4, 2)), "the number of shapes seems to stand last"
+    yield "mixed", np.where(np.arange(64).reshape(4, 4, 4) == 9, 255, ones), "holds the values 1 and 255"
     yield "none", ones[:0], "is empty"
     yield "blank", ones * 0, "holds no occupied voxel"
     yield "long", np.ones((1, 1, 513), np.uint8), "is too large"
@@ -77,8 +83,8 @@ def _mat_files() -> Iterator[HostileFile]:
     yield "text.mat", mat_bytes("ones"), "is a char array"
     yield "sparse.mat", mat_bytes(scipy.sparse.csc_array(np.eye(4))), "is a sparse array"
     yield "function.mat", _with_class(good, 16), "is a function array"
-    yield "opaque.mat", _with_class(good, 17), "has no variable"
-    yield "other.mat", mat_bytes(ones, "voxels"), "has no variable 'instance' (it holds voxels)"
+    yield "opaque.mat", _with_class(good, 17), "it holds no array"
+    yield "other.mat", mat_bytes(ones, "voxels"), None
     sides = (1 << 31) - 1
     yield "promise.mat", _mat_element((sides, sides, sides), _INT8, 64, ones.tobytes()), "is too large"
     yield "negative_sides.mat", _mat_element((-4, -4, 4), _INT8, 64, ones.tobytes()), "is empty"
@@ -95,7 +101,7 @@ def _mat_files() -> Iterator[HostileFile]:
     yield "bomb_name.mat", _mat_bomb(start[128:], 4 * _GIB), "damaged or cut short"
     yield "compressed_twice.mat", compress_mat(compress_mat(good)), "damaged or cut short"
     yield "version_4.mat", struct.pack("<5i", 0, 4, 16, 0, 9) + b"instance\0" + bytes(512), "is a MATLAB 4 file"
-    yield "version_73.mat", _hdf5_file(ones), "is a MATLAB v7.3 (HDF5) file"
+    yield "version_73.mat", _hdf5_mat(ones), None
     yield "words.mat", b"no MATLAB file at all" * 20, "is not a MATLAB file"
 
 
@@ -129,15 +135,59 @@ def _with_class(data: bytes, array_class: int) -> bytes:
     return bytes(changed)
 
 
-def _hdf5_file(array: np.ndarray) -> bytes:
-    import h5py
-
-    with tempfile.NamedTemporaryFile(suffix=".mat") as place:
-        with h5py.File(place.name, "w", userblock_size=512) as file:
-            file["instance"] = array
-        data = bytearray(place.file.read())
+def _hdf5_mat(array: np.ndarray) -> bytes:
+    data = bytearray(hdf5_bytes(lambda file: file.create_dataset("instance", data=array), userblock_size=512))
     data[:19] = b"MATLAB 7.3 MAT-file"
     return bytes(data)
+
+
+def _hdf5_files() -> Iterator[HostileFile]:
+    ones = grid_of_ones()
+    for name, array, reason in _bad_arrays():
+        yield f"{name}.h5", hdf5_bytes(lambda file, array=array: file.create_dataset("voxels", data=array)), reason
+    good = hdf5_bytes(lambda file: file.create_dataset("voxels", data=ones))
+    yield "cut.h5", good[: len(good) // 2], "damaged"
+    yield "words.h5", b"no HDF5 file at all" * 20, "is not an HDF5 file"
+    yield "objects.h5", hdf5_bytes(lambda file: file.create_dataset("voxels", data=["1"] * 8)), "holds values of type"
+    promised = hdf5_bytes(lambda file: file.create_dataset("voxels", (10**6,) * 3, "f8", chunks=(8, 8, 8)))
+    yield "promise.h5", promised, "is too large"
+    empty = hdf5_bytes(lambda file: file.create_dataset("voxels", (512,) * 3, "f8", chunks=(8, 8, 8)))
+    yield "absent_within.h5", empty, "occupied voxel|memory|took more"
+    outside = [("/etc/hostname", 0, 64)]
+    external = hdf5_bytes(lambda file: file.create_dataset("voxels", (4, 4, 4), "u1", external=outside))
+    yield "external.h5", external, "keeps its numbers in other files"
+    yield "virtual.h5", hdf5_bytes(_virtual), "keeps its numbers in other files"
+    yield "link.h5", hdf5_bytes(_external_link), "it holds no array"
+    yield "loop.h5", hdf5_bytes(_loop), None
+
+
+def _virtual(file: Any) -> None:  # noqa: ANN401 (h5py has no types)
+    import h5py
+
+    layout = h5py.VirtualLayout((4, 4, 4), "u1")
+    layout[:] = h5py.VirtualSource("/etc/hostname", "voxels", (4, 4, 4))
+    file.create_virtual_dataset("voxels", layout)
+
+
+def _external_link(file: Any) -> None:  # noqa: ANN401 (h5py has no types)
+    import h5py
+
+    file["voxels"] = h5py.ExternalLink("/etc/hostname", "voxels")
+
+
+def _loop(file: Any) -> None:  # noqa: ANN401 (h5py has no types)
+    file["voxels"] = grid_of_ones()
+    file["group/again"] = file["/"]
+
+
+def hdf5_bytes(fill: Callable[[Any], object], **options: int) -> bytes:
+    """An HDF5 file that a function fills."""
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", **options) as file:
+        fill(file)
+    return buffer.getvalue()
 
 
 def _npy_files() -> Iterator[HostileFile]:
@@ -147,13 +197,12 @@ def _npy_files() -> Iterator[HostileFile]:
     for name, array in _no_numbers():
         yield f"{name}.npy", npy_bytes(array), "holds values of type|holds Python objects"
     yield "promise.npy", npy_header("(512, 512, 512)", "'<f8'"), "it promises 1073741824 bytes of numbers and has 0"
-    yield "sides.npy", npy_header("(99999999999, 99999999999, 99999999999)"), "is too large"
-    yield "negative_sides.npy", npy_header("(-4, -4, 4)"), "is empty"
+    yield "sides.npy", npy_header("(99999999999, 99999999999, 99999999999)"), "it promises"
+    yield "negative_sides.npy", npy_header("(-4, -4, 4)"), "its shape is (-4, -4, 4)"
     yield "nested.npy", npy_header("(" * 4000 + ")" * 4000), "damaged or cut short"
     yield "calls.npy", npy_header("__import__('os').abort()"), "damaged or cut short"
     yield "long_header.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff{", "its header takes 4294967295 bytes"
     yield "version.npy", npy_bytes(ones).replace(b"NUMPY\x01", b"NUMPY\x09"), "is a NumPy file of version"
-    yield "several.npy", npy_bytes(np.ones((2, 4, 4, 4), np.uint8)), "holds 2 shapes"
     yield "pickle.npy", b"\x80\x04cos\nabort\n(tR.", "is not a NumPy file"
     yield "truth.npy", npy_bytes(ones.astype(bool)).replace(b"\1" * 64, b"\2" * 64), None
 
@@ -173,7 +222,7 @@ def _npz_files() -> Iterator[HostileFile]:
         yield f"{name}.npz", zip_npy(npy_bytes(array)), reason
     for name, array in _no_numbers():
         yield f"{name}.npz", zip_npy(npy_bytes(array)), "holds values of type|holds Python objects"
-    yield "promise.npz", zip_npy(npy_header("(512, 512, 512)", "'<f8'")), "is cut short"
+    yield "promise.npz", zip_npy(npy_header("(512, 512, 512)", "'<f8'")), "cut short"
     yield "bomb.npz", _zip_bomb(npy_bytes(ones), 4 * _GIB), "holds more numbers than its shape says"
     start = npy_header("(512, 512, 512)", "'<f8'")
     yield "bomb_within.npz", _zip_bomb(start, _GIB), "occupied voxel|damaged|memory|took more"
@@ -182,7 +231,7 @@ def _npz_files() -> Iterator[HostileFile]:
     stored = _zip(npy_bytes(ones), zipfile.ZIP_STORED)
     yield "locked.npz", stored.replace(b"PK\1\2\x14\3\x14\0\0", b"PK\1\2\x14\3\x14\0\1"), "damaged"
     yield "changed.npz", stored.replace(b"\1" * 64, b"\1" * 63 + b"\0"), "damaged"
-    yield "no_array.npz", _zip(b"words", zipfile.ZIP_STORED, "words.txt"), "holds no array"
+    yield "no_array.npz", _zip(b"words", zipfile.ZIP_STORED, "words.txt"), "it holds no array"
 
 
 def _zip(data: bytes, packing: int, name: str = "voxels.npy") -> bytes:

@@ -20,7 +20,7 @@ from vae_gan3d.voxels.text_slices import write_text_slices
 from vae_gan3d.voxels.vox_files import encode_vox
 
 MESHES = (".off", ".obj", ".stl", ".ply", ".glb", ".gltf", ".dae", ".3mf", ".fbx")
-GRIDS = (".mat", ".npy", ".npz", ".binvox", ".vox", ".txt")
+GRIDS = (".mat", ".npy", ".npz", ".h5", ".binvox", ".vox", ".txt")
 _SIDE = 12
 _MAT_HEADER_BYTES = 128
 _COMPRESSED = 15
@@ -124,6 +124,19 @@ def zip_npy(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def _hdf5_files(grid: np.ndarray) -> list[SeedFile]:
+    import h5py
+
+    seeds = []
+    for options in ({}, {"compression": "gzip", "chunks": (4, 4, 4)}):
+        buffer = io.BytesIO()
+        with h5py.File(buffer, "w") as file:
+            file.create_dataset("voxels", data=grid, **options)
+            file["shapes/note"] = np.arange(3)
+        seeds.append(SeedFile(buffer.getvalue()))
+    return seeds
+
+
 def _binvox_files(grid: np.ndarray) -> list[SeedFile]:
     return [SeedFile(encode_binvox(np.ascontiguousarray(grid)))]
 
@@ -167,6 +180,7 @@ _GRID_FILES: dict[str, Callable[[np.ndarray], list[SeedFile]]] = {
     ".mat": _mat_files,
     ".npy": _npy_files,
     ".npz": _npz_files,
+    ".h5": _hdf5_files,
     ".binvox": _binvox_files,
     ".vox": _vox_files,
     ".txt": _text_files,

@@ -1,5 +1,6 @@
 """The phases, one function each: all that can be refused is refused before TensorFlow is imported."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -42,14 +43,15 @@ from vae_gan3d.training import run_folder
 from vae_gan3d.training.cluster import Cluster, choose_cluster, is_chief
 from vae_gan3d.voxels.mesh_packages import READING, require_mesh_packages
 from vae_gan3d.voxels.mesh_reader import is_mesh
-from vae_gan3d.voxels.shape_folders import find_shapes
-from vae_gan3d.wording import counted
+from vae_gan3d.voxels.orientation import has_up_axis
+from vae_gan3d.voxels.shape_folders import ShapeListing, find_shapes, hold_out
+from vae_gan3d.wording import counted, printable
 
 DrawingConfig = TypeVar("DrawingConfig", SampleConfig, EvaluateConfig)
 
 
 def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
-    """Writes the records of a folder of shapes.
+    """Writes the records of a data set: one set, or with `holdout` a training set and a test set.
 
     Args:
         config: what to write.
@@ -59,44 +61,77 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         The exit status, 0.
 
     Raises:
-        UserError: the folder, a file or the disk is at fault; nothing is published.
+        UserError: the folder, a file or the disk is at fault; the set that is being written is not published.
     """
-    listing = find_shapes(config.data_dir, config.classes, config.folder_split)
-    if any(is_mesh(shape.path) for shape in listing.files):
+    if config.holdout is None:
+        listings = {config.split_name: find_shapes(config.data_dir, config.classes, config.folder_split)}
+    else:
+        kept, held_out = hold_out(config.data_dir, config.classes, config.holdout)
+        listings = {kept.split: kept, held_out.split: held_out}
+    paths = [shape.path for listing in listings.values() for shape in listing.files]
+    if any(map(is_mesh, paths)):
         require_mesh_packages("reading meshes", READING)
     if config.runner == "beam":
         require_beam()
-    check_names(config.split_name, config.shards, len(listing.files))
+    for name, listing in listings.items():
+        check_names(name, config.shards, len(listing.files))
     make_folder(config.output_dir)
-    print(listing.summary)
-    say_which_axis_is_up((str(shape.path) for shape in listing.files), config.reading.up_axis)
+    for listing in listings.values():
+        print(listing.summary)
+    for note in dict.fromkeys(note for listing in listings.values() for note in listing.notes):
+        print(note)
+    say_which_axis_is_up(map(str, paths), config.reading.up_axis)
     start_tensorflow(verbose=verbose)
+    with contextlib.ExitStack() as locks:
+        for name in listings:
+            lock = folder_lock(config.output_dir, "--output_dir or --split_name", f".{name}{LOCK_NAME}")
+            locks.enter_context(lock)
+        for name, listing in listings.items():
+            _write_set(config, name, listing)
+    for name, listing in listings.items():
+        to_train = listing.split == "train"
+        command = ("train.py", "--save_path=RUN") if to_train else ("test.py", "--phase=evaluate", "--checkpoint=RUN")
+        print_next(*command, f"--records={config.output_dir}", f"--split_name={name}")
+    return 0
+
+
+def _write_set(config: RecordsConfig, name: str, listing: ShapeListing) -> None:
+    """Writes one set of records with its picture, and says what is in it."""
+    from vae_gan3d.records.preview import count_classes, draw_preview
     from vae_gan3d.records.writer import create_records as write_records
 
-    with folder_lock(config.output_dir, "--output_dir or --split_name", f".{config.split_name}{LOCK_NAME}"):
-        manifest = write_records(
-            listing,
-            config.output_dir,
-            split_name=config.split_name,
-            resolution=config.resolution,
-            shards=config.shards,
-            skip_bad=config.skip_bad,
-            workers=config.workers,
-            reading=config.reading.at(config.resolution),
-            beam_options=config.beam_options if config.runner == "beam" else None,
-        )
-    count = sum(shard.records for shard in manifest.shards)
+    manifest = write_records(
+        listing,
+        config.output_dir,
+        split_name=name,
+        resolution=config.resolution,
+        shards=config.shards,
+        skip_bad=config.skip_bad,
+        workers=config.workers,
+        reading=config.reading.at(config.resolution),
+        beam_options=config.beam_options if config.runner == "beam" else None,
+    )
     size = sum(shard.bytes for shard in manifest.shards)
     skipped = f", {counted(len(manifest.skipped), 'file')} left out" if manifest.skipped else ""
     print(
-        f"wrote {counted(count, 'record')} of {manifest.resolution}^3 in "
+        f"wrote {counted(manifest.records, 'record')} of {manifest.resolution}^3 in "
         f"{counted(len(manifest.classes), 'class', 'classes')} "
         f"({size / 1e6:.1f} MB) to {config.output_dir}{skipped}"
     )
-    to_train = config.folder_split == "train"
-    command = ("train.py", "--save_path=RUN") if to_train else ("test.py", "--phase=evaluate", "--checkpoint=RUN")
-    print_next(*command, f"--records={config.output_dir}", f"--split_name={config.split_name}")
-    return 0
+    try:
+        picture = draw_preview(listing, manifest, config.output_dir)
+    except Exception as error:
+        # The records are whole, and whoever reads them needs no picture.
+        with contextlib.suppress(OSError):  # one of older records would mislead
+            (config.output_dir / f"{name}.png").unlink(missing_ok=True)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        print(f"warning: no picture of the first shapes was drawn ({printable(reason)})", file=sys.stderr)
+    else:
+        turned = any(has_up_axis(shape.path) for shape in listing.files)
+        remedy = "give --up_axis=y or x" if turned else "turn their arrays first, as with numpy.moveaxis"
+        print(f"first shapes of each class: {picture}: z, the last axis, is up; if they lie on their side, {remedy}")
+    counts = count_classes(listing, manifest)
+    print(f"classes of {name}: " + ", ".join(f"{printable(item)} {count:,}" for item, count in counts.items()))
 
 
 def run(

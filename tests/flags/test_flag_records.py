@@ -60,6 +60,7 @@ def test_defaults(parse, capsys):
         ("--if_train=false", "folder_split", "test"),
         ("--noif_train", "split_name", "test"),
         ("--runner=beam", "runner", "beam"),
+        ("--holdout=0.1", "holdout", 0.1),
     ],
 )
 def test_each_flag_and_alias(parse, word, field, value):
@@ -72,6 +73,15 @@ def test_the_options_of_beam_are_parted_as_a_shell_does(parse):
     assert records_config().beam_options == ("--direct_num_workers=2", "--name=a b")
     parse(*LEAST, "--runner=beam", '--beam_options=--name="a b')
     with pytest.raises(UserError, match='--beam_options=--name="a b ends within quotation marks: close them'):
+        records_config()
+
+
+@pytest.mark.parametrize("word", ["--if_train=false", "--split_name=x"])
+def test_holding_out_writes_both_sets_under_their_own_names(parse, word):
+    parse(*LEAST, "--holdout=0.1", "--if_train")
+    assert records_config().holdout == 0.1
+    parse(*LEAST, "--holdout=0.1", word)
+    with pytest.raises(UserError, match=f"--holdout .* train and test.*: leave out {word.partition('=')[0]}"):
         records_config()
 
 

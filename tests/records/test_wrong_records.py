@@ -13,6 +13,7 @@ WRITE = "write them as records first, python create_tf_record.py --data_dir={} -
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
+        ("generator.weights.h5", "which create_tf_record.py writes: give one, or the folder of one"),
         ("chair.mat", f"but holds shapes, by its name: {WRITE.format('FOLDER')}"),
         ("CHAIR.OFF", f"but holds shapes, by its name: {WRITE.format('FOLDER')}"),
         ("volumetric_data.zip", f"but an archive: unpack it, and where it holds shapes {WRITE.format('FOLDER')}"),

@@ -41,7 +41,8 @@ def test_good_grids_of_every_number_type_become_uint8(dtype):
         (np.ones((129, 129, 129), np.uint8), "is too large (129x129x129)"),
         (np.full((2, 2, 2), np.nan), "holds the value nan"),
         (one_voxel(2, "float64") * 0.5, "holds the value 0.5"),
-        (one_voxel(2) * 255, "holds the value 255"),
+        (one_voxel(2) * 254, "holds the value 254"),
+        (one_voxel(2) * 254 + 1, "holds the values 1 and 255"),
         (-one_voxel(2, "int8"), "holds the value -1"),
         (one_voxel(2, "complex64"), "holds values of type complex64"),
         (one_voxel(2).astype(object), "holds values of type object"),
@@ -54,6 +55,13 @@ def test_bad_grids_are_refused_with_one_reason(array, reason):
         check_grid(array)
     assert str(caught.value).startswith(reason)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "int16"])
+def test_pictures_of_0_and_255_are_grids(dtype):
+    grid = check_grid(one_voxel(2).astype(dtype) * 255)
+    assert grid.dtype == np.uint8
+    assert np.array_equal(grid, one_voxel(2))
 
 
 @pytest.mark.parametrize("resolution", [16, 32, 64, 128])

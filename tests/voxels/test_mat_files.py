@@ -10,7 +10,7 @@ import scipy.io
 
 from tests.fakes import random_grids
 from vae_gan3d.errors import UserError
-from vae_gan3d.voxels.mat_files import read_mat
+from vae_gan3d.voxels.array_files import read_array
 
 
 def element(kind: int, data: bytes, order: str = "<") -> bytes:
@@ -41,7 +41,7 @@ def test_a_grid_is_read_as_scipy_reads_it(tmp_path, compress, dtype):
     grid = random_grids(1, 9)[0][:, :5, :7].astype(dtype)
     variables = {"note": "a shape", "parts": {"legs": 4}, "instance": grid, "after": np.eye(3)}
     scipy.io.savemat(tmp_path / "a.mat", variables, do_compression=compress)
-    read = read_mat(tmp_path / "a.mat", "instance")
+    read = read_array(tmp_path / "a.mat", "instance")
     expected = scipy.io.loadmat(tmp_path / "a.mat")["instance"]
     assert read.dtype == expected.dtype
     np.testing.assert_array_equal(read, expected)
@@ -53,16 +53,16 @@ def test_bytes_may_stand_in_either_order_and_small_data_in_its_tag(tmp_path, ord
     expected = np.array([[[1, 3, 5]], [[2, 4, 6]]])
     data = element(4, struct.pack(f"{order}6H", 1, 2, 3, 4, 5, 6), order)
     path = mat_file(tmp_path / "a.mat", variable(data, order=order), order)
-    np.testing.assert_array_equal(read_mat(path, "instance"), expected)
+    np.testing.assert_array_equal(read_array(path, "instance"), expected)
     # Four bytes of type 2 in a tag: the size in its upper half, in the file's order of bytes.
     small = struct.pack(f"{order}I", 4 << 16 | 2) + bytes([1, 0, 0, 1])
     path = mat_file(tmp_path / "b.mat", variable(small, (1, 1, 4), order), order)
-    assert read_mat(path, "instance").tolist() == [[[1, 0, 0, 1]]]
+    assert read_array(path, "instance").tolist() == [[[1, 0, 0, 1]]]
 
 
 def test_of_two_variables_of_a_name_the_first_is_read(tmp_path):
     contents = variable(element(2, b"\1" * 6)) + variable(element(2, b"\0" * 6))
-    assert read_mat(mat_file(tmp_path / "a.mat", contents), "instance").all()
+    assert read_array(mat_file(tmp_path / "a.mat", contents), "instance").all()
 
 
 def test_a_bomb_is_not_unpacked(tmp_path):
@@ -85,7 +85,7 @@ def test_a_bomb_is_not_unpacked(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(zlib, "decompressobj", Counting)
         with pytest.raises(ValueError, match="does not end where it should"):
-            read_mat(path, "instance")
+            read_array(path, "instance")
     assert sum(asked) < 200
 
 
@@ -96,7 +96,7 @@ def test_a_changed_byte_in_compressed_data_is_found(tmp_path):
     data[-1] ^= 1  # of the checksum, which is the end of the stream
     (tmp_path / "a.mat").write_bytes(data)
     with pytest.raises(zlib.error):
-        read_mat(tmp_path / "a.mat", "instance")
+        read_array(tmp_path / "a.mat", "instance")
 
 
 @pytest.mark.parametrize(
@@ -116,24 +116,24 @@ def test_a_changed_byte_in_compressed_data_is_found(tmp_path):
         (variable(b"", name=b"n" * 300), "an element of type 1 and 300 bytes"),
         (compressed(element(15, b"x")), "an element of type 15 stands where a variable should"),
         (struct.pack("<2I", 14, 0), "a variable takes no bytes"),
-        (variable(element(2, b"\1" * 6), name=b"other"), r"has no variable 'instance' \(it holds other\)"),
-        (b"", r"\(it holds no variable\)"),
+        (variable(element(2, b"\1" * 6), name=b"other"), r"has no array 'instance' \(it holds other 2x1x3\)"),
+        (b"", r"\(it holds no array\)"),
     ],
 )
 def test_what_cannot_be_so_is_refused(tmp_path, contents, reason):
     with pytest.raises((UserError, ValueError), match=reason):
-        read_mat(mat_file(tmp_path / "a.mat", contents), "instance")
+        read_array(mat_file(tmp_path / "a.mat", contents), "instance")
 
 
 def test_files_of_many_variables_are_not_searched_for_ever(tmp_path, monkeypatch):
     monkeypatch.setattr("vae_gan3d.voxels.mat_files._MOST_VARIABLES", 3)
     path = mat_file(tmp_path / "a.mat", variable(element(2, b"\1" * 6), name=b"other") * 4)
     with pytest.raises(UserError, match="holds more than 3 variables"):
-        read_mat(path, "instance")
+        read_array(path, "instance")
 
 
 def test_other_versions_are_named(tmp_path):
     for start, reason in ((bytes(200), "MATLAB 4 file"), (b"MATLAB 7.3 MAT-file", "v7.3"), (b"words" * 99, "is not a")):
         (tmp_path / "a.mat").write_bytes(start)
         with pytest.raises(UserError, match=reason):
-            read_mat(tmp_path / "a.mat", "instance")
+            read_array(tmp_path / "a.mat", "instance")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes import box_grid, random_grids
 from vae_gan3d.errors import UserError
-from vae_gan3d.voxels.numpy_files import read_npy, read_npz, read_numbered_npy
+from vae_gan3d.voxels.array_files import read_array
 
 GRID = random_grids(1, 6)[0]
 
@@ -24,13 +24,14 @@ GRID = random_grids(1, 6)[0]
 )
 def test_the_only_array_or_one_of_a_usual_name_is_the_grid(tmp_path, arrays):
     np.savez_compressed(tmp_path / "a.npz", **arrays)
-    assert np.array_equal(read_npz(tmp_path / "a.npz"), GRID)
+    assert np.array_equal(read_array(tmp_path / "a.npz"), GRID)
 
 
 def test_several_arrays_of_other_names_are_named(tmp_path):
-    np.savez(tmp_path / "a.npz", x=GRID, y=GRID)
-    with pytest.raises(UserError, match="holds x, y: save the grid as 'voxels'"):
-        read_npz(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", x=1 - GRID, y=GRID)
+    with pytest.raises(UserError, match=r"has 2 arrays .*x 6x6x6, y 6x6x6.*as in a\.npz:x"):
+        read_array(tmp_path / "a.npz")
+    assert np.array_equal(read_array(tmp_path / "a.npz", "y"), GRID)
 
 
 def archive(path, header_shape, data):
@@ -48,7 +49,7 @@ def test_no_more_is_unpacked_than_the_header_says(tmp_path, monkeypatch):
     real = zipfile.ZipExtFile.read
     monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda file, count=-1: unpacked.append(count) or real(file, count))
     with pytest.raises(UserError, match="holds more numbers than its shape says"):
-        read_npz(tmp_path / "a.npz")
+        read_array(tmp_path / "a.npz")
     assert 0 < min(unpacked) <= max(unpacked) < 200
 
 
@@ -57,7 +58,7 @@ def test_a_changed_bit_of_an_archive_is_found(tmp_path):
     data = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "a.npz").write_bytes(data.replace(b"\1" * 64, b"\1" * 63 + b"\0"))
     with pytest.raises(zipfile.BadZipFile, match="CRC"):
-        read_npz(tmp_path / "a.npz")
+        read_array(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -65,42 +66,48 @@ def test_an_archive_that_numpy_does_not_write_is_refused(tmp_path, packing):
     with zipfile.ZipFile(tmp_path / "a.npz", "w", packing) as packed:
         packed.writestr("voxels.npy", b"any")
     with pytest.raises(UserError, match="is packed as NumPy packs no archive"):
-        read_npz(tmp_path / "a.npz")
+        read_array(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize(
-    ("shape", "reason"), [((4, 4, 4), "is cut short"), ((10**6,) * 3, "is too large"), ((2, 2), "three-dimensional")]
+    ("shape", "reason"),
+    [
+        ((4, 4, 4), "cut short"),
+        ((10**6,) * 3, "is too large"),
+        ((2, 2), "three-dimensional"),
+    ],
 )
 def test_headers_that_cannot_be_are_refused(tmp_path, shape, reason):
     archive(tmp_path / "a.npz", shape, bytes(8))
     with pytest.raises(UserError, match=reason):
-        read_npz(tmp_path / "a.npz")
+        read_array(tmp_path / "a.npz")
 
 
 def test_python_objects_words_and_other_files_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", voxels=np.full((2, 2, 2), None))
     with pytest.raises(UserError, match="holds Python objects"):
-        read_npz(tmp_path / "a.npz")
+        read_array(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", voxels=np.full((2, 2, 2), "words"))
     with pytest.raises(UserError, match="holds values of type <U5"):
-        read_npz(tmp_path / "b.npz")
+        read_array(tmp_path / "b.npz")
     np.save(tmp_path / "c.npy", box_grid(4, 0, 1))
+    (tmp_path / "c.npy").rename(tmp_path / "c.npz")
     with pytest.raises(UserError, match="is not a NumPy archive"):
-        read_npz(tmp_path / "c.npy")
+        read_array(tmp_path / "c.npz")
 
 
 def test_one_of_several_shapes_is_occupied_where_its_probability_is_over_a_half(tmp_path):
     probabilities = np.stack([np.zeros((4, 4, 4)), np.linspace(0, 1, 64).reshape(4, 4, 4)]).astype(np.float32)
     np.save(tmp_path / "a.npy", probabilities)
     # Of the 64 values from 0 to 1 those from 32/63 on.
-    assert np.array_equal(read_numbered_npy(tmp_path / "a.npy", 1).ravel(), np.arange(64) >= 32)
+    assert np.array_equal(read_array(tmp_path / "a.npy", number=1).ravel(), np.arange(64) >= 32)
 
 
 @pytest.mark.parametrize(
     ("array", "number", "reason"),
     [
-        (np.zeros((2, 4, 4, 4)), None, "holds 2 shapes: name one by its number, as in samples.npy:0"),
-        (np.zeros((1, 4, 4, 4)), None, "holds 1 shape: name one"),
+        (np.zeros((2, 4, 4, 4)), None, "holds 2 shapes: name one by its number, as in a.npy:0"),
+        (np.zeros((4, 4, 4, 2)), 1, r"4x4x4x2, so the number of shapes seems to stand last: put it first"),
         (np.zeros((2, 4, 4, 4)), 2, "holds no shape 2: it has 2, counted from 0"),
         (np.zeros((4, 4, 4)), 0, "holds one shape: leave out :0"),
         (np.zeros((2, 4)), 0, "is not three-dimensional"),
@@ -113,4 +120,4 @@ def test_one_of_several_shapes_is_occupied_where_its_probability_is_over_a_half(
 def test_which_of_several_shapes_must_be_said_and_be_there(tmp_path, array, number, reason):
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(UserError, match=reason):
-        read_npy(tmp_path / "a.npy") if number is None else read_numbered_npy(tmp_path / "a.npy", number)
+        read_array(tmp_path / "a.npy", number=number)

@@ -15,6 +15,7 @@ def test_grids_and_reasons_are_answers():
     stream = io.BytesIO(b'{"resolution": 16, "bytes": 512}\n' + packed + b'{"error": "is\\nno \\u001b grid"}\n')
     assert receive_answer(stream) == Answer(16, packed)
     assert receive_answer(stream) == Answer(reason="is no \\x1b grid")
+    assert receive_answer(io.BytesIO(b'{"sets": 2}\n[]')) == Answer()
     assert is_ready(io.BytesIO(b'{"ready": true}\n'))
     assert not is_ready(io.BytesIO(b"nonsense\n"))
 
@@ -32,6 +33,11 @@ def test_grids_and_reasons_are_answers():
         '{"resolution": 999, "bytes": 512}',
         '{"resolution": 16, "bytes": 99999999999}',
         '{"resolution": 16, "bytes": 512}',  # with nothing behind it
+        '{"sets": 99}',
+        '{"sets": -1}',
+        '{"sets": 3}\n[9]',
+        '{"sets": 4}\n[{}]',
+        '{"sets": 4}\n{[[[',
     ],
 )
 def test_everything_else_is_none(line):

@@ -253,3 +253,20 @@ def test_the_time_for_which_a_process_was_stopped_does_not_count(tmp_path):
         time.sleep(2)
         os.killpg(reading.pid, signal.SIGCONT)
         assert reading.communicate(timeout=60)[0] == b"(6, 6, 6)\n"
+
+
+def test_a_set_that_ends_its_reader_ends_it_once(tmp_path, children, fake_worker):
+    paths = [tmp_path / f"crash.npz:{number}" for number in range(5)]
+    good, grids = write_files(tmp_path, ["a.mat"])
+    results = list(read_grids([*paths, good[0]], workers=1))
+    assert all("crashed the reader" in result.error for result in results[:5])
+    assert np.array_equal(results[5].grid, grids[0])
+    assert len(children) == 2
+
+
+def test_sets_are_read_by_one_child_and_may_take_longer_the_larger_they_are(tmp_path, children):
+    grids = random_grids(200, 6)
+    np.savez(tmp_path / "a.npz", grids)
+    results = list(read_grids([tmp_path / f"a.npz:{number}" for number in range(200)], workers=2))
+    assert all(np.array_equal(result.grid, grid) for result, grid in zip(results, grids, strict=True))
+    assert len(children) == 1

@@ -1,8 +1,14 @@
+"""The shapes of a data set: their classes, labels and splits, and what is held out."""
+
+import pathlib
+import shlex
+
+import numpy as np
 import pytest
 
-from tests.fakes import box_grid, write_mat
+from tests.fakes import box_grid, random_grids, write_mat
 from vae_gan3d.errors import UserError
-from vae_gan3d.voxels.shape_folders import find_shapes
+from vae_gan3d.voxels.shape_folders import find_shapes, hold_out
 from vae_gan3d.voxels.shape_layouts import natural_key
 
 
@@ -54,7 +60,7 @@ def test_the_folder_above_volumetric_data_is_accepted(tree):
         ("notes", ("chair",), "train", "holds no class folders"),
         (".", ("sofa",), "train", "there is no class 'sofa'"),
         (".", ("../chair",), "train", "there is no class '../chair'"),
-        (".", ("bed",), "test", "holds no shape files"),
+        (".", ("bed",), "test", "has 1 training shape and no test shapes"),
         (".", ("chair", "chair"), "train", "give each class once"),
         (".", (), "train", "give each class once"),
         (".", ("all",), "validation", "holds no shape files of the split 'validation'"),
@@ -72,10 +78,240 @@ def test_an_absent_class_lists_those_that_are_there(tree):
         find_shapes(tree, ("sofa",), "train")
 
 
-def test_an_empty_folder_says_where_data_is_had(tree):
+def test_an_empty_folder_says_where_data_is_had(tmp_path):
     with pytest.raises(UserError, match=r"expected DATA_DIR/CLASS/30.*3dshapenets\.cs\.princeton\.edu.*demo_shapes"):
-        find_shapes(tree, ("bed",), "test")
+        find_shapes(tmp_path, ("bed",), "test")
 
 
 def test_numbers_in_names_sort_as_numbers():
     assert sorted(["a_10", "a_9", "a", "b", "10", "9"], key=natural_key) == ["9", "10", "a", "a_9", "a_10", "b"]
+
+
+def write_off_names(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+@pytest.mark.parametrize(
+    ("file", "given", "right"),
+    [
+        ("volumetric_data/chair/30/train/a.mat", "volumetric_data/chair", "volumetric_data"),
+        ("volumetric_data/chair/30/train/a.mat", "volumetric_data/chair/30", "volumetric_data"),
+        ("volumetric_data/chair/30/test/a.mat", "volumetric_data/chair/30/test", "volumetric_data"),
+        ("ModelNet10/chair/train/a.off", "ModelNet10/chair", "ModelNet10"),
+        ("ModelNet10/chair/train/a.off", "ModelNet10/chair/train", "ModelNet10"),
+        ("shapenet/03001627/m/models/model_normalized.obj", "shapenet/03001627", "shapenet"),
+        ("shapenet/03001627/m/model.binvox", "shapenet/03001627", "shapenet"),
+        ("shapenet/03001627/m/models/model_normalized.obj", "shapenet/03001627/m", "shapenet"),
+        ("shapenet/03001627/m/model.binvox", "shapenet/03001627/m", "shapenet"),
+        ("shapenet/03001627/m/models/model_normalized.obj", "shapenet/03001627/m/models", "shapenet"),
+        ("my shapes/chair/a.obj", "my shapes/chair", "my shapes"),
+    ],
+)
+def test_a_folder_that_lies_too_deep_names_the_right_one(tmp_path, monkeypatch, file, given, right):
+    write_off_names(tmp_path, file)
+    remedy = f"give --data_dir={shlex.quote(right)} --classes=chair"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        find_shapes(pathlib.Path(given), ("all",), "train")
+    assert remedy in str(caught.value)
+    assert find_shapes(pathlib.Path(right), ("chair",), "test" if "/test/" in file else "train").classes == ("chair",)
+
+
+def test_from_within_the_folder_the_right_one_is_named_in_full(tmp_path, monkeypatch):
+    write_off_names(tmp_path, "ModelNet10/chair/train/a.off")
+    monkeypatch.chdir(tmp_path / "ModelNet10/chair")
+    with pytest.raises(UserError, match=rf"give --data_dir={tmp_path / 'ModelNet10'} --classes=chair"):
+        find_shapes(pathlib.Path(), ("all",), "train")
+
+
+def test_a_class_may_be_called_train_or_30_among_others(tmp_path):
+    write_off_names(tmp_path, "train/a.obj", "bus/b.obj", "30/c.obj")
+    assert find_shapes(tmp_path, ("all",), "train").classes == ("30", "bus", "train")
+
+
+def test_classes_without_shapes_are_left_out_and_told_of(tmp_path):
+    write_off_names(tmp_path, "bed/train/readme.md", "chair/train/a.off", "desk/test/b.off", "sofa/train/c.off")
+    listing = find_shapes(tmp_path, ("all",), "train")
+    # desk has none in training, and keeps the label that it has in the test set.
+    assert listing.classes == find_shapes(tmp_path, ("all",), "test").classes == ("chair", "desk", "sofa")
+    assert names(listing) == [("a.off", "chair", 0), ("c.off", "sofa", 2)]
+    assert [note for note in listing.notes if "bed" in note] == list(listing.notes)
+    with pytest.raises(UserError, match="there is no class 'bed'"):
+        find_shapes(tmp_path, ("bed",), "train")
+
+
+def test_a_folder_of_training_shapes_alone_is_not_missing_data(tmp_path):
+    write_off_names(tmp_path, "chair/train/a.off", "sofa/train/b.off")
+    with pytest.raises(UserError) as caught:
+        find_shapes(tmp_path, ("all",), "test")
+    message = str(caught.value)
+    assert "2 training shapes and no test shapes" in message
+    assert "--holdout=0.1" in message
+    assert "expected" not in message
+    with pytest.raises(UserError, match=r"no training shapes: give --if_train=false"):
+        find_shapes(write_test_only(tmp_path / "other"), ("all",), "train")
+
+
+def write_test_only(root):
+    write_off_names(root, "chair/test/a.off")
+    return root
+
+
+def test_splits_may_hold_the_classes(tmp_path):
+    write_off_names(tmp_path, "train/chair/a.off", "train/sofa/b.off", "test/chair/c.off")
+    listing = find_shapes(tmp_path, ("all",), "test")
+    assert names(listing) == [("c.off", "chair", 0)]
+    assert (listing.root, listing.classes) == (tmp_path, ("chair", "sofa"))
+
+
+def shown(listing):
+    return [(shape.path.relative_to(listing.root).as_posix(), shape.class_name) for shape in listing.files]
+
+
+def test_a_file_of_many_shapes_in_a_class_folder_gives_shapes_of_that_class(tmp_path):
+    (tmp_path / "chair").mkdir()
+    (tmp_path / "sofa").mkdir()
+    np.save(tmp_path / "chair/several.npy", random_grids(12, 6))
+    np.savez(tmp_path / "sofa/one.npz", random_grids(1, 6)[0])
+    listing = find_shapes(tmp_path, ("all",), "train")
+    # Every tenth shape of a class is for test, also where they lie in one file.
+    numbers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11]
+    assert shown(listing) == [(f"chair/several.npy:{n}", "chair") for n in numbers] + [("sofa/one.npz", "sofa")]
+    assert shown(find_shapes(tmp_path, ("chair",), "test")) == [("chair/several.npy:9", "chair")]
+    assert "chair/several.npy: 12 shapes of 6x6x6, no labels" in listing.notes
+
+
+def test_files_of_a_class_folder_may_name_their_split(tmp_path):
+    (tmp_path / "chair").mkdir()
+    np.save(tmp_path / "chair/train.npy", random_grids(2, 6))
+    np.save(tmp_path / "chair/test.npy", random_grids(3, 6))
+    training = shown(find_shapes(tmp_path, ("all",), "train"))
+    assert training == [("chair/train.npy:0", "chair"), ("chair/train.npy:1", "chair")]
+    assert len(find_shapes(tmp_path, ("all",), "test").files) == 3
+
+
+def test_labels_that_disagree_with_the_folder_are_refused(tmp_path):
+    (tmp_path / "chair").mkdir()
+    np.savez(tmp_path / "chair/set.npz", x=random_grids(3, 6), labels=np.array([0, 1, 0]))
+    with pytest.raises(UserError, match=r"2 classes by its labels, .*class chair: give it alone, --data_dir="):
+        find_shapes(tmp_path, ("all",), "train")
+
+
+@pytest.fixture
+def data_set(tmp_path):
+    grids, labels = random_grids(5, 6), np.array([1, 0, 1, 2, 0])
+    class_names = np.array(["bed", "chair", "sofa", "never"])
+    np.savez(tmp_path / "set_train.npz", voxels=grids, labels=labels, class_names=class_names)
+    np.savez(tmp_path / "set_test.npz", voxels=grids[:2], labels=labels[:2], class_names=class_names)
+    return tmp_path
+
+
+def test_files_of_a_folder_give_splits_by_their_names_and_classes_by_their_labels(data_set):
+    listing = find_shapes(data_set, ("all",), "train")
+    assert listing.classes == ("bed", "chair", "sofa")
+    assert shown(listing) == [
+        ("set_train.npz:1", "bed"),
+        ("set_train.npz:4", "bed"),
+        ("set_train.npz:0", "chair"),
+        ("set_train.npz:2", "chair"),
+        ("set_train.npz:3", "sofa"),
+    ]
+    test = find_shapes(data_set, ("all",), "test")
+    assert (test.classes, len(test.files)) == (listing.classes, 2)
+    assert any("set_test.npz: 2 shapes of 6x6x6, 4 classes by its labels, split test" in note for note in test.notes)
+    assert [shape.label for shape in find_shapes(data_set, ("sofa", "chair"), "train").files] == [0, 1, 1]
+
+
+def test_one_file_is_a_data_set(data_set, tmp_path):
+    listing = find_shapes(data_set / "set_train.npz", ("chair",), "train")
+    assert shown(listing) == [("set_train.npz:0", "chair"), ("set_train.npz:2", "chair")]
+    with pytest.raises(UserError, match="has 5 training shapes and no test shapes"):
+        find_shapes(data_set / "set_train.npz", ("all",), "test")
+    (tmp_path / "mugs").mkdir()
+    np.save(tmp_path / "mugs/mug.npy", random_grids(3, 6))
+    listing = find_shapes(tmp_path / "mugs/mug.npy", ("all",), "train")
+    assert listing.classes == ("mug",)
+    np.save(tmp_path / "mugs/mug_train.npy", random_grids(3, 6))
+    assert find_shapes(tmp_path / "mugs/mug_train.npy", ("all",), "train").classes == ("mug",)
+    np.save(tmp_path / "mugs/train.npy", random_grids(3, 6))
+    assert find_shapes(tmp_path / "mugs/train.npy", ("all",), "train").classes == ("mugs",)
+
+
+def test_files_that_are_no_data_set_are_told_so(tmp_path):
+    np.save(tmp_path / "one.npy", random_grids(1, 6)[0])
+    np.savez(tmp_path / "two.npz", x=random_grids(2, 6), y=random_grids(2, 6))
+    with pytest.raises(UserError, match=r"one\.npy holds no data set of shapes"):
+        find_shapes(tmp_path / "one.npy", ("all",), "train")
+    with pytest.raises(UserError, match=r"two\.npz: has 2 arrays that may be shapes"):
+        find_shapes(tmp_path / "two.npz", ("all",), "train")
+    assert shown(find_shapes(tmp_path / "two.npz:y", ("all",), "train")) == [
+        ("two.npz:y:0", "two"),
+        ("two.npz:y:1", "two"),
+    ]
+    (tmp_path / "two.npz").unlink()
+    with pytest.raises(UserError, match="holds shapes in no class folder"):
+        find_shapes(tmp_path, ("all",), "train")
+
+
+def test_every_tenth_model_is_held_out_with_all_its_files(tmp_path):
+    files = [f"chair_{model:09d}_{turn}.mat" for model in range(25) for turn in range(1, 4)]
+    write_off_names(tmp_path, *(f"chair/30/train/{file}" for file in files), "chair/30/test/other_1_1.mat")
+    kept, held = hold_out(tmp_path, ("all",), 0.1)
+    # Of 25 models the first, the 11th and the 21st: 9 files, and 22 models of 3 files stay.
+    assert [shape.path.name for shape in held.files] == [
+        f"chair_{model:09d}_{turn}.mat" for model in (0, 10, 20) for turn in (1, 2, 3)
+    ]
+    assert len(kept.files) == 66
+    assert not {shape.path for shape in kept.files} & {shape.path for shape in held.files}
+    assert (kept.split, held.split, kept.classes) == ("train", "test", held.classes)
+    assert "3 of 25 models" in kept.summary
+    assert any("own test shapes are not read" in note for note in kept.notes)
+
+
+@pytest.mark.parametrize(
+    ("files", "held"),
+    [
+        # One number: each file is a model.
+        ([f"chair_{n:04d}.off" for n in range(20)], ["chair_0000.off", "chair_0010.off"]),
+        # A number that all share tells no models apart.
+        ([f"set2_{n:04d}.off" for n in range(20)], ["set2_0000.off", "set2_0010.off"]),
+        ([f"{n:02d}-{turn}.off" for n in range(3) for turn in range(2)], ["00-0.off", "00-1.off"]),
+    ],
+)
+def test_what_counts_as_a_model(tmp_path, files, held):
+    write_off_names(tmp_path, *(f"a/{file}" for file in files))
+    assert [shape.path.name for shape in hold_out(tmp_path, ("all",), 0.1)[1].files] == held
+
+
+# Model i is held out where 0.3 i, rounded up, is below 0.3 (i + 1), rounded up: 0 < 1, 1 (0.9) < 2 (1.2), 2 (1.8) < 3.
+@pytest.mark.parametrize(("fraction", "held"), [(0.1, [0]), (0.3, [0, 3, 6]), (0.5, [0, 2, 4, 6, 8]), (0.99, range(9))])
+def test_the_held_out_share_is_spread_over_the_models(tmp_path, fraction, held):
+    write_off_names(tmp_path, *(f"a/{number}.off" for number in range(10)))
+    kept, test = hold_out(tmp_path, ("all",), fraction)
+    assert [int(shape.path.stem) for shape in test.files] == list(held)
+    assert len(kept.files) == 10 - len(list(held))
+
+
+def test_models_of_shapenet_and_of_data_set_files_are_held_out(tmp_path):
+    write_off_names(tmp_path, *(f"s/03001627/m{number}/models/model_normalized.obj" for number in range(11)))
+    held = hold_out(tmp_path / "s", ("all",), 0.1)[1].files
+    assert [shape.path.parts[-3] for shape in held] == ["m0", "m10"]
+    np.save(tmp_path / "mug.npy", random_grids(11, 6))
+    held = hold_out(tmp_path / "mug.npy", ("all",), 0.1)[1].files
+    assert [shape.path.name for shape in held] == ["mug.npy:0", "mug.npy:10"]
+    names_of_shapes = np.array([f"mug_{number // 2}_{number % 2}" for number in range(6)])
+    np.savez(tmp_path / "named.npz", x=random_grids(6, 6), names=names_of_shapes)
+    kept, test = hold_out(tmp_path / "named.npz", ("all",), 0.1)
+    assert [shape.path.name for shape in test.files] == ["named.npz:0", "named.npz:1"]
+    assert "1 of 3 models" in kept.summary
+
+
+def test_a_class_of_one_model_keeps_it(tmp_path):
+    write_off_names(tmp_path, "a/1.off", "b/1.off", "b/2.off")
+    kept, held = hold_out(tmp_path, ("all",), 0.1)
+    assert shown(kept) == [("a/1.off", "a"), ("b/2.off", "b")]
+    assert shown(held) == [("b/1.off", "b")]
+    with pytest.raises(UserError, match=r"--holdout=0\.1: no class .* has two models"):
+        hold_out(tmp_path, ("a",), 0.1)

@@ -6,7 +6,7 @@ import pytest
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.shape_folders import find_shapes
-from vae_gan3d.voxels.shape_layouts import LAYOUTS, SHAPE_EXTENSIONS
+from vae_gan3d.voxels.shape_layouts import SHAPE_EXTENSIONS
 from vae_gan3d.voxels.synsets import SYNSETS, class_name, is_synset
 
 
@@ -72,13 +72,40 @@ def test_shapenetcore_gives_one_file_a_model_and_the_classes_names(tmp_path):
     assert "every 10th shape of a class, by name, is for test" in find_shapes(tmp_path, ("all",), "test").summary
 
 
+@pytest.mark.parametrize(
+    ("files", "read", "warned"),
+    [
+        (["model.binvox", "model.presolid.binvox", "model.obj"], "model.presolid.binvox", False),
+        (["model.binvox", "model.solid.binvox", "model.surface.binvox"], "model.solid.binvox", False),
+        (["model.presolid.binvox", "model.solid.binvox"], "model.solid.binvox", False),
+        (["model_normalized.surface.binvox", "model_normalized.obj"], "model_normalized.obj", False),
+        (["model.binvox", "model.obj"], "model.obj", False),
+        (["model.binvox", "model.surface.binvox"], "model.binvox", True),
+        (["model_normalized.surface.binvox"], "model_normalized.surface.binvox", True),
+        (["model.surface.binvox", "other.ply"], "other.ply", False),
+    ],
+)
+@pytest.mark.parametrize("place", ["m", "m/models"])
+def test_of_a_model_the_solid_file_is_read_and_hollow_ones_are_warned_of(tmp_path, place, files, read, warned):
+    make(tmp_path, *(f"03001627/{place}/{file}" for file in files))
+    listing = find_shapes(tmp_path, ("all",), "train")
+    assert [shape.path.name for shape in listing.files] == [read]
+    assert any("surface alone" in note and read in note for note in listing.notes) == warned
+
+
+def test_surfaces_in_class_folders_are_warned_of(tmp_path):
+    make(tmp_path, "chair/a.surface.binvox", "chair/model.binvox")
+    (note,) = find_shapes(tmp_path, ("all",), "train").notes
+    assert "1 of 2 shapes hold the surface alone (first chair/a.surface.binvox)" in note
+
+
 def test_class_folders(tmp_path):
     make(tmp_path, *(f"mug/{number}.obj" for number in range(1, 12)), "mug/notes.txt", "mug/list.mtl", "cup/a.npz")
     assert [name for name, _, _ in found(tmp_path, ("mug",), "test")] == ["mug/10.obj"]
     assert [name for name, _, _ in found(tmp_path, ("mug",))] == [f"mug/{number}.obj" for number in (*range(1, 10), 11)]
     assert found(tmp_path, ("cup",)) == [("cup/a.npz", "cup", 0)]
     with pytest.raises(
-        UserError, match=r"cup gives no shapes for the split 'test': .*every 10th.*CLASS/train and CLASS/test"
+        UserError, match=r"class cup\) gives no shapes for the split 'test': .*every 10th.*CLASS/train and CLASS/test"
     ):
         find_shapes(tmp_path, ("cup",), "test")
 
@@ -91,7 +118,10 @@ def test_the_named_split_comes_before_loose_files(tmp_path):
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
-        (["a.obj", "b.obj"], r"holds shapes in no class folder: put them into .*CLASS"),
+        (
+            ["a.obj", "b.obj"],
+            r"in no class folder: if they are one class, give .*; else put them into .*CLASS",
+        ),
         (["one/bed/train/a.off", "two/bed/train/a.off"], r"holds several data sets \(one, two\): give one"),
         (["notes/readme.md"], "holds no class folders: expected DATA_DIR/"),
     ],
@@ -116,7 +146,6 @@ def test_synsets_have_names_and_other_folders_keep_theirs():
 
 def test_text_files_are_no_shapes_in_a_data_set():
     assert ".txt" not in SHAPE_EXTENSIONS
-    assert [layout.has_splits for layout in LAYOUTS] == [True, True, False, False]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes that have names")

@@ -6,6 +6,7 @@ import json
 import pathlib
 from collections.abc import Sequence
 
+from vae_gan3d.voxels.numbered_shapes import split_name
 from vae_gan3d.voxels.read_options import ReadOptions
 from vae_gan3d.voxels.shape_folders import ShapeFile, ShapeListing
 
@@ -17,10 +18,11 @@ class PlannedFile:
     """One source file of a shard.
 
     Attributes:
-        source: its path relative to the data folder, with forward slashes.
+        source: its path relative to the data folder, with forward slashes; of a file with several shapes and the
+            number of one (`numbered_shapes`).
         class_name: its class.
         label: the position of the class in the set's classes.
-        size: its bytes; -1 where the system does not tell.
+        size: the file's bytes; -1 where the system does not tell.
         modified: when it was last changed, nanoseconds since 1970; -1 likewise.
     """
 
@@ -85,6 +87,7 @@ def plan_shards(
         A plan for each name.
     """
     root, code = str(listing.root.absolute()), _code_digest()
+    looks: dict[pathlib.Path, tuple[int, int]] = {}
     return tuple(
         ShardPlan(
             name,
@@ -92,7 +95,7 @@ def plan_shards(
             resolution,
             may_shrink,
             reading,
-            tuple(_planned(listing, shape) for shape in listing.files[shard :: len(names)]),
+            tuple(_planned(listing, shape, looks) for shape in listing.files[shard :: len(names)]),
             code,
         )
         for shard, name in enumerate(names)
@@ -115,13 +118,15 @@ def _row(file: PlannedFile) -> list[str | int]:
     return [file.source, file.class_name, file.label, file.size, file.modified]
 
 
-def _planned(listing: ShapeListing, shape: ShapeFile) -> PlannedFile:
-    try:
-        status = shape.path.stat()
-        size, modified = status.st_size, status.st_mtime_ns
-    except OSError:
-        size = modified = -1  # reading it will say what is wrong
-    return PlannedFile(source_of(listing, shape), shape.class_name, shape.label, size, modified)
+def _planned(listing: ShapeListing, shape: ShapeFile, looks: dict[pathlib.Path, tuple[int, int]]) -> PlannedFile:
+    file = split_name(shape.path).file
+    if file not in looks:  # a file may hold many shapes
+        try:
+            status = file.stat()
+            looks[file] = (status.st_size, status.st_mtime_ns)
+        except OSError:
+            looks[file] = (-1, -1)  # reading it will say what is wrong
+    return PlannedFile(source_of(listing, shape), shape.class_name, shape.label, *looks[file])
 
 
 def _code_digest() -> str:

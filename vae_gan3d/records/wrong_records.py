@@ -10,6 +10,7 @@ from vae_gan3d.wording import name_some
 
 _ARCHIVES = frozenset((".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"))
 _SEARCHED = 2000
+_WEIGHTS = ".weights.h5"  # of a network, in a run folder
 
 
 def describe_wrong_file(path: pathlib.Path) -> str:
@@ -24,7 +25,7 @@ def describe_wrong_file(path: pathlib.Path) -> str:
     kind = path.suffix.lower()
     if kind in _ARCHIVES:
         what = f"but an archive: unpack it, and where it holds shapes {_write_shapes('FOLDER')}"
-    elif kind in SHAPE_EXTENSIONS:
+    elif kind in SHAPE_EXTENSIONS and not path.name.endswith(_WEIGHTS):
         what = f"but holds shapes, by its name: {_write_shapes('FOLDER')}"
     elif kind == ".json" and _record_files(path.parent):
         what = f"but what describes those beside it: give {path.parent}"

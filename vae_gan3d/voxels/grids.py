@@ -8,6 +8,7 @@ from vae_gan3d.errors import UserError
 RESOLUTIONS = (16, 32, 64, 128)
 EMPTY_REASON = "holds no occupied voxel; a shape needs at least one voxel of value 1"
 _NUMBER_KINDS = "biuf"
+_BYTE_OCCUPIED = 255
 
 
 def check_resolution(resolution: int) -> int:
@@ -55,7 +56,8 @@ def check_grid(array: npt.ArrayLike) -> np.ndarray:
     """Refuses everything that is not a cubic grid of zeros and ones with something in it.
 
     Args:
-        array: an array-like; good ones are `[N, N, N]` of booleans, integers or floats in {0, 1}, N from 1 to 128.
+        array: an array-like; good ones are `[N, N, N]` of booleans, integers or floats in {0, 1} or {0, 255}, N from
+            1 to 128.
 
     Returns:
         `[N, N, N]` uint8 in {0, 1}, contiguous in C order.
@@ -84,10 +86,10 @@ def check_type(dtype: np.dtype) -> None:
 
 
 def check_values(values: np.ndarray) -> np.ndarray:
-    """Refuses numbers other than 0 and 1.
+    """Refuses numbers other than 0 and 1, or 0 and 255, as pictures hold them.
 
     Args:
-        values: numbers, of any shape.
+        values: numbers, of any shape; 255 counts as 1 where there is no 1.
 
     Returns:
         uint8 in {0, 1} of the same shape, contiguous in C order.
@@ -97,9 +99,13 @@ def check_values(values: np.ndarray) -> np.ndarray:
     """
     grid = np.ascontiguousarray(values == 1).view(np.uint8)
     wrong = values[(grid == 0) & (values != 0)]
-    if wrong.size:
-        raise UserError(f"holds the value {wrong[0]}; a grid holds only 0 and 1, put a threshold on it first")
-    return grid
+    if not wrong.size:
+        return grid
+    other = wrong[wrong != _BYTE_OCCUPIED]
+    if other.size or grid.any():
+        value = f"value {other[0]}" if other.size else "values 1 and 255"
+        raise UserError(f"holds the {value}; a grid holds 0 and 1, or 0 and 255: put a threshold on it first")
+    return np.ascontiguousarray(values == _BYTE_OCCUPIED).view(np.uint8)
 
 
 def padded_resolution(side: int) -> int:

@@ -1,4 +1,4 @@
-"""`.mat` files of MATLAB 5 to 7.2: one array of numbers, whose sizes are checked before anything is unpacked.
+"""`.mat` files of MATLAB 5 to 7.2: arrays of numbers, whose sizes are checked before anything is unpacked.
 
 The format is that of "MAT-File Format" (MathWorks): after 128 bytes one element a variable, compressed or not, which
 holds flags, dimensions, a name and the data as elements of its own. Only these are read, and structures, objects and
@@ -6,6 +6,7 @@ functions never: SciPy's reader takes sizes as the file gives them, and one chan
 """
 
 import dataclasses
+import io
 import math
 import pathlib
 import struct
@@ -16,11 +17,11 @@ from typing import BinaryIO, Protocol
 import numpy as np
 
 from vae_gan3d.errors import UserError
-from vae_gan3d.voxels.cubes import check_sides
-from vae_gan3d.wording import name_some, printable
+from vae_gan3d.voxels.stored_arrays import StoredArray, stream_slabs
 
 _MAT73_MARK = b"MATLAB 7.3"
 _HDF5_MARK = b"\x89HDF"
+_HDF5_START_BYTES = 516  # MATLAB puts 512 bytes before it
 _HEADER_BYTES = 128
 _BYTE_ORDERS = {b"IM": "<", b"MI": ">"}
 _INT8, _INT32, _UINT32, _MATRIX, _COMPRESSED = 1, 5, 6, 14, 15
@@ -51,40 +52,56 @@ class _Array:
     shape: tuple[int, ...]
 
 
-def read_mat(path: pathlib.Path, variable: str) -> np.ndarray:
-    """Reads one variable.
+def is_hdf5_mat(path: pathlib.Path) -> bool:
+    """Whether a file is one of MATLAB 7.3, or HDF5 under the name `.mat`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        start = file.read(_HDF5_START_BYTES)
+    return start.startswith(_MAT73_MARK) or _HDF5_MARK in (start[:4], start[512:516])
+
+
+def mat_arrays(path: pathlib.Path) -> Iterator[StoredArray]:
+    """The variables of a file.
 
     Args:
         path: the file.
-        variable: its name; of several that have it the first is read.
 
-    Returns:
-        `[X, Y, Z]` numbers of the type in which the file holds them.
+    Yields:
+        The variables that have dimensions, in the file's order.
 
     Raises:
-        UserError: it is no such file, has no such variable, or that is no grid; the message does not name the file.
+        UserError: it is no such file; the message does not name the file.
         ValueError: the file is damaged or cut short.
         OSError: it cannot be read.
         zlib.error: its compressed data is damaged.
     """
-    names = []
     with open(path, "rb") as file:
         order = _byte_order(file)
-        for stream in _elements(file, order):
+        for start, stream in _elements(file, order):
             array = _read_array(stream, order)
-            if array.name == variable:
-                _check_array(array)
-                return _read_data(stream, order, array.shape)
-            names.append(printable(array.name))
-    held = name_some(sorted(filter(None, names))) if any(names) else "no variable"
-    raise UserError(f"has no variable {variable!r} (it holds {held}); save the grid as {variable!r}")
+            if array.name:
+                yield _stored_array(path, start, order, array)
+
+
+def _stored_array(path: pathlib.Path, start: int, order: str, array: _Array) -> StoredArray:
+    """A variable whose element begins at a byte of the file."""
+
+    def slabs(axes: tuple[int, ...], length: int) -> Iterator[np.ndarray]:
+        with open(path, "rb") as file:
+            file.seek(start)
+            _, stream = next(_elements(file, order))
+            _read_array(stream, order)
+            yield from _data_slabs(stream, order, tuple(array.shape[axis] for axis in axes), length)
+
+    return StoredArray(array.name, array.shape, _problem(array), True, slabs)
 
 
 def _byte_order(file: BinaryIO) -> str:
     """The order of bytes in numbers, as `struct` calls it; the file then stands at its first element."""
-    start = file.read(512)
-    if start.startswith(_MAT73_MARK) or _HDF5_MARK in start:
-        raise UserError("is a MATLAB v7.3 (HDF5) file, which is not read: save it with -v7")
+    start = file.read(_HEADER_BYTES)
     if 0 in start[:4]:
         raise UserError("is a MATLAB 4 file or damaged; those hold no three-dimensional arrays: save it with -v7")
     order = _BYTE_ORDERS.get(start[_HEADER_BYTES - 2 : _HEADER_BYTES])
@@ -94,8 +111,8 @@ def _byte_order(file: BinaryIO) -> str:
     return order
 
 
-def _elements(file: BinaryIO, order: str) -> Iterator[_Stream]:
-    """The contents of each variable's element, from its own tag on."""
+def _elements(file: BinaryIO, order: str) -> Iterator[tuple[int, _Stream]]:
+    """Where each variable's element begins, and its contents from its own tag on."""
     for _ in range(_MOST_VARIABLES):
         start = file.tell()
         tag = file.read(8)
@@ -105,10 +122,10 @@ def _elements(file: BinaryIO, order: str) -> Iterator[_Stream]:
         if not size:
             raise ValueError("a variable takes no bytes")
         if kind == _COMPRESSED:
-            yield _Inflated(file, size)
+            yield start, _Inflated(file, size)
         else:
             file.seek(start)
-            yield file
+            yield start, file
         file.seek(start + len(tag) + size)
     raise UserError(f"holds more than {_MOST_VARIABLES} variables: save the grid alone")
 
@@ -157,29 +174,29 @@ def _read_array(stream: _Stream, order: str) -> _Array:
     return _Array(name, array_class, bool(flags & _COMPLEX), shape)
 
 
-def _check_array(array: _Array) -> None:
-    """Refuses what is no grid of real numbers."""
+def _problem(array: _Array) -> str:
+    """Why a variable is no array of real numbers."""
     if array.kind not in _NUMBER_CLASSES:
         kind = _OTHER_CLASSES.get(array.kind, "unknown")
-        raise UserError(f"the variable {array.name!r} is a {kind} array; a grid holds the numbers 0 and 1")
+        return f"the variable {array.name!r} is a {kind} array; a grid holds the numbers 0 and 1"
     if array.is_complex:
-        raise UserError("holds values of type complex; a grid holds the numbers 0 and 1")
-    check_sides(array.shape)
+        return "holds values of type complex; a grid holds the numbers 0 and 1"
+    return ""
 
 
-def _read_data(stream: _Stream, order: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Reads the numbers, of which there must be as many as the dimensions say."""
+def _data_slabs(stream: _Stream, order: str, shape: tuple[int, ...], length: int) -> Iterator[np.ndarray]:
+    """The numbers in parts, of which there must be as many as the dimensions say."""
     kind, size, start = _read_tag(stream, order)
     if kind not in _DATA_TYPES:
         raise ValueError(f"its numbers are of type {kind}, which is none")
     dtype = np.dtype(f"{order}{_DATA_TYPES[kind]}")
     if size != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"its dimensions take {math.prod(shape) * dtype.itemsize} bytes, and it says {size}")
-    data = start or _exactly(stream, size)
+    read = io.BytesIO(start).read if start else stream.read
+    yield from stream_slabs(read, shape, dtype, True, length)
     if isinstance(stream, _Inflated):
         stream.read(0 if start else -size % 8)
         stream.check_end()
-    return np.frombuffer(data, dtype).reshape(shape, order="F")
 
 
 def _read_element(stream: _Stream, order: str, wanted: int, most: int, least: int = 0) -> bytes | bytearray:

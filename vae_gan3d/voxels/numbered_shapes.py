@@ -1,27 +1,37 @@
-"""One shape of a file that holds several, by its number: `samples.npy:3`."""
+"""One shape of a file that holds several, by its number (`samples.npy:3`), its array (`set.npz:chair`) or both."""
 
 import pathlib
 import re
+from typing import NamedTuple
 
-_NUMBERED = re.compile(r"(.+\.npy):([0-9]+)", re.IGNORECASE)
+_NAMED = re.compile(r"(.+\.(?:npy|npz|mat|h5|hdf5))(?::([A-Za-z_][^:/\\]*))?(?::([0-9]+))?", re.IGNORECASE)
 
 
-def split_number(path: pathlib.Path) -> tuple[pathlib.Path, int | None]:
-    """Parts a file from the number of the shape in it.
+class ShapeName(NamedTuple):
+    """What a path names: a file, the array in it (None for the usual one), and the number of a shape, from 0."""
+
+    file: pathlib.Path
+    array: str | None = None
+    number: int | None = None
+
+
+def split_name(path: pathlib.Path) -> ShapeName:
+    """Splits the name of a shape into the file and the shape in it.
 
     Args:
         path: as the command line gives it. A file that is there by this full name is meant itself.
 
     Returns:
-        The file, and the number from 0, or None where the path names none.
+        The parts.
     """
-    match = _NUMBERED.fullmatch(path.name)
-    if match is None or path.exists():
-        return path, None
-    return path.with_name(match.group(1)), int(match.group(2))
+    match = _NAMED.fullmatch(path.name)
+    if match is None or match.group(2) is match.group(3) is None or path.exists():
+        return ShapeName(path)
+    name, array, number = match.groups()
+    return ShapeName(path.with_name(name), array, None if number is None else int(number))
 
 
 def shape_stem(path: pathlib.Path) -> str:
     """What the files of a shape are called: `chair` of `chair.mat`, `samples-3` of `samples.npy:3`."""
-    file, number = split_number(path)
-    return file.stem if number is None else f"{file.stem}-{number}"
+    file, array, number = split_name(path)
+    return "-".join([file.stem, *([array] if array else []), *([str(number)] if number is not None else [])])

@@ -1,6 +1,5 @@
 """`.npy` and `.npz` files: what they hold is checked by its header before any of it is unpacked. Never pickles."""
 
-import contextlib
 import io
 import math
 import os
@@ -13,12 +12,9 @@ from typing import IO
 import numpy as np
 
 from vae_gan3d.errors import UserError
-from vae_gan3d.voxels.cubes import check_sides
 from vae_gan3d.voxels.grids import check_type
-from vae_gan3d.wording import counted
+from vae_gan3d.voxels.stored_arrays import StoredArray, stream_slabs
 
-# Of an archive with several arrays, the first of these that is there.
-GRID_KEYS = ("voxels", "instance", "grid", "arr_0")
 _NPY_MARK = b"\x93NUMPY"
 # How a header's length is written, and what reads the two.
 _NPY_HEADERS = {
@@ -27,96 +23,98 @@ _NPY_HEADERS = {
 }
 _LONGEST_HEADER = 10_000
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_LISTED_KEYS = 10
-_DIMENSIONS_OF_SEVERAL = 4
-_OCCUPIED_ABOVE = 0.5
+_MOST_ARRAYS = 10_000
+_TEXT_KINDS = "US"
+_Header = tuple[tuple[int, ...], bool, np.dtype]
 
 
-def read_npy(path: pathlib.Path) -> np.ndarray:
-    """Reads the grid of a `.npy` file, `[X, Y, Z]`; its shape is held against the file's length first.
+def npy_arrays(path: pathlib.Path) -> Iterator[StoredArray]:
+    """The array of a `.npy` file; its shape is held against the file's length first.
+
+    Yields:
+        One array, without a name.
 
     Raises:
-        UserError: it is no such file, no grid, or holds Python objects; the message does not name the file.
+        UserError: it is no such file; the message does not name the file.
     """
     with open(path, "rb") as file:
-        shape, fortran_order, dtype = _read_header(file)
-        _refuse_several(shape)
-        check_sides(shape)
-        size, present = math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size - file.tell()
-        if present < size:
-            raise UserError(
-                f"the file is damaged or cut short: it promises {size} bytes of numbers and has {present}; "
-                "fetch or write it again"
-            )
-        return _array(file.read(size), shape, fortran_order, dtype)
+        shape, fortran, dtype = _read_header(file)
+        start = file.tell()
+        size, present = math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size - start
+    problem = _problem(dtype)
+    if present < size and not problem:
+        problem = (
+            f"the file is damaged or cut short: it promises {size} bytes of numbers and has {present}; "
+            "fetch or write it again"
+        )
+
+    def slabs(axes: tuple[int, ...], length: int) -> Iterator[np.ndarray]:
+        with open(path, "rb") as file:
+            file.seek(start)
+            yield from stream_slabs(file.read, tuple(shape[axis] for axis in axes), dtype, fortran, length)
+
+    def entry(axes: tuple[int, ...], number: int) -> np.ndarray:
+        sides = tuple(shape[axis] for axis in axes[1:])
+        with open(path, "rb") as file:
+            file.seek(start + number * math.prod(sides) * dtype.itemsize)
+            return next(stream_slabs(file.read, (1, *sides), dtype, False, 1))[0]
+
+    yield StoredArray("", shape, problem, fortran, slabs, entry=None if fortran else entry)
 
 
-def read_numbered_npy(path: pathlib.Path, number: int) -> np.ndarray:
-    """Reads one grid of a `.npy` file of several, such as the phases write.
+def npz_arrays(path: pathlib.Path) -> Iterator[StoredArray]:
+    """The arrays of a `.npz` archive.
 
-    Args:
-        path: of an array `[N, X, Y, Z]`, 0 and 1 or probabilities.
-        number: of the grid, from 0.
+    No more bytes of one are unpacked than its header says, whatever the archive unpacks to.
 
-    Returns:
-        `[X, Y, Z]` bool, occupied above 0.5.
-
-    Raises:
-        UserError: it is no such file, holds no such grid, or other numbers; the message does not name the file.
-    """
-    with open(path, "rb") as file:
-        shape, _, _ = _read_header(file)
-    check_sides(shape[1:] if len(shape) == _DIMENSIONS_OF_SEVERAL else shape)
-    if len(shape) != _DIMENSIONS_OF_SEVERAL:
-        raise UserError(f"holds one shape: leave out :{number}")
-    if number >= shape[0]:
-        raise UserError(f"holds no shape {number}: it has {shape[0]}, counted from 0")
-    grid = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)[number])
-    wrong = grid[~((grid >= 0) & (grid <= 1))]
-    if wrong.size:
-        raise UserError(f"shape {number} holds the value {wrong[0]}; a grid holds 0 and 1, or probabilities")
-    return grid > _OCCUPIED_ABOVE
-
-
-def read_npz(path: pathlib.Path) -> np.ndarray:
-    """Reads the grid of a `.npz` archive: its only array, or the first of `GRID_KEYS`.
-
-    Returns:
-        `[X, Y, Z]`, of no more bytes than the array's header says, whatever the archive unpacks to.
+    Yields:
+        The arrays, in the archive's order.
 
     Raises:
-        UserError: it is no such file, holds no such array, or Python objects; the message does not name the file.
+        UserError: it is no such file; the message does not name the file.
     """
-    with _open_array(path) as file:
-        shape, fortran_order, dtype = _read_header(file)
-        check_sides(shape)
-        data = file.read(math.prod(shape) * dtype.itemsize)
-        # At the member's end, and only there, its checksum is looked at.
-        if file.read(1):
-            raise UserError("holds more numbers than its shape says: fetch or write it again")
-    return _array(data, shape, fortran_order, dtype)
-
-
-@contextlib.contextmanager
-def _open_array(path: pathlib.Path) -> Iterator[IO[bytes]]:
-    """The member of an archive that holds the grid."""
     if not zipfile.is_zipfile(path):
         raise UserError("is not a NumPy archive; save the grid with numpy.savez_compressed")
     with zipfile.ZipFile(path) as archive:
-        members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
-        keys = [key for key in GRID_KEYS if key in members] or list(members)
-        if len(keys) != 1 and not any(key in members for key in GRID_KEYS):
-            found = ", ".join(list(members)[:_LISTED_KEYS]) or "no array"
-            raise UserError(f"holds {found}: save the grid as 'voxels'")
-        member = archive.getinfo(members[keys[0]])
-        # Of these two no more is unpacked at a time than is asked for.
-        if member.compress_type not in _PACKINGS:
-            raise UserError("is packed as NumPy packs no archive; save the grid with numpy.savez_compressed")
-        with archive.open(member) as file:
-            yield file
+        members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+        if len(members) > _MOST_ARRAYS:
+            raise UserError(f"holds more than {_MOST_ARRAYS} arrays: save the grid alone")
+        for member in members:
+            # Of these two no more is unpacked at a time than is asked for.
+            if member.compress_type not in _PACKINGS:
+                raise UserError("is packed as NumPy packs no archive; save the grid with numpy.savez_compressed")
+            with archive.open(member) as file:
+                header = _read_header(file)
+            yield _member(path, member, header)
 
 
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _member(path: pathlib.Path, member: zipfile.ZipInfo, header: _Header) -> StoredArray:
+    shape, fortran, dtype = header
+
+    def slabs(axes: tuple[int, ...], length: int) -> Iterator[np.ndarray]:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+            _read_header(file)
+            yield from stream_slabs(file.read, tuple(shape[axis] for axis in axes), dtype, fortran, length)
+            # At the member's end, and only there, its checksum is looked at.
+            if file.read(1):
+                raise UserError("holds more numbers than its shape says: fetch or write it again")
+
+    name = member.filename.removesuffix(".npy")
+    return StoredArray(name, shape, _problem(dtype), fortran, slabs, is_text=dtype.kind in _TEXT_KINDS)
+
+
+def _problem(dtype: np.dtype) -> str:
+    """Why values of a type are no numbers."""
+    if dtype.hasobject:
+        return "holds Python objects, which are not read; save the grid as numbers"
+    try:
+        check_type(dtype)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def _read_header(file: IO[bytes]) -> _Header:
     """Shape, order and type of an array, the file then standing at its data."""
     if file.read(len(_NPY_MARK)) != _NPY_MARK:
         raise UserError("is not a NumPy file; save the grid with numpy.save")
@@ -128,21 +126,7 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     length = int.from_bytes(start, "little")
     if length > _LONGEST_HEADER:
         raise UserError(f"the file is damaged: its header takes {length} bytes; fetch or write it again")
-    shape, fortran_order, dtype = read(io.BytesIO(start + file.read(length)))
-    if dtype.hasobject:
-        raise UserError("holds Python objects, which are not read; save the grid as numbers")
-    check_type(dtype)
-    return shape, fortran_order, dtype
-
-
-def _array(data: bytes, shape: tuple[int, ...], fortran_order: bool, dtype: np.dtype) -> np.ndarray:
-    """The numbers of an array in its shape."""
-    if len(data) != math.prod(shape) * dtype.itemsize:
-        raise UserError("is cut short: fetch or write it again")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order else "C")
-
-
-def _refuse_several(shape: tuple[int, ...]) -> None:
-    """Says how one of several grids is named."""
-    if len(shape) == _DIMENSIONS_OF_SEVERAL:
-        raise UserError(f"holds {counted(shape[0], 'shape')}: name one by its number, as in samples.npy:0")
+    shape, fortran, dtype = read(io.BytesIO(start + file.read(length)))
+    if min(shape, default=0) < 0:
+        raise UserError(f"the file is damaged: its shape is {shape}; fetch or write it again")
+    return shape, fortran, dtype

@@ -3,10 +3,12 @@
 Protocol, without pickle: each line of standard input is JSON, `{"paths": [...], "options": {...}, "seconds": S}` with
 the fields of `read_options.ReadOptions`. For each path, standard output gets one JSON line, `{"resolution": N,
 "bytes": B}` followed by B packed bytes (`voxels.grids.pack_grid`), or `{"error": text}`, which does not name the file.
-The first line is `{"ready": true}`. The process ends at the end of its input, and where a file takes over S s of
-processor time, by the signal SIGPROF.
+With `"describe": true` in the request it gets `{"sets": B}` and B bytes of JSON, the fields of each
+`data_sets.ShapeSet` in the file. The first line is `{"ready": true}`. The process ends at the end of its input, and
+where a file takes over S s of processor time, by the signal SIGPROF.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -16,7 +18,7 @@ from typing import BinaryIO
 
 from vae_gan3d.voxels.grids import pack_grid
 from vae_gan3d.voxels.read_options import ReadOptions
-from vae_gan3d.voxels.readers import GridError, read_grid
+from vae_gan3d.voxels.readers import GridError, describe_file, read_grid
 
 try:
     import resource
@@ -42,7 +44,10 @@ def main() -> None:
         options = ReadOptions(**request["options"])
         for path in request["paths"]:
             _limit_time(request["seconds"])
-            _answer(answers, pathlib.Path(path), options)
+            if request.get("describe"):
+                _describe(answers, pathlib.Path(path))
+            else:
+                _answer(answers, pathlib.Path(path), options)
         _limit_time(0)
 
 
@@ -75,6 +80,17 @@ def _answer(answers: BinaryIO, path: pathlib.Path, options: ReadOptions) -> None
         return
     packed = pack_grid(grid)
     _send(answers, {"resolution": grid.shape[0], "bytes": len(packed)}, packed)
+
+
+def _describe(answers: BinaryIO, path: pathlib.Path) -> None:
+    """Looks into one file and sends what sets of shapes it holds, or the reason why that cannot be told."""
+    try:
+        sets = describe_file(path)
+    except GridError as error:
+        _send(answers, {"error": error.reason[:_ERROR_CHARACTERS]})
+        return
+    data = json.dumps([dataclasses.asdict(found) for found in sets]).encode("ascii")
+    _send(answers, {"sets": len(data)}, data)
 
 
 def _send(answers: BinaryIO, header: dict[str, object], data: bytes = b"") -> None:

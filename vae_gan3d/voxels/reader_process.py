@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -20,8 +21,10 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from vae_gan3d.errors import UserError
+from vae_gan3d.voxels.data_sets import ShapeSet
 from vae_gan3d.voxels.grids import unpack_grid
 from vae_gan3d.voxels.mesh_reader import is_mesh
+from vae_gan3d.voxels.numbered_shapes import split_name
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.reader_answers import Answer, ChildEndedError, is_ready, receive_answer
 from vae_gan3d.voxels.readers import GridError
@@ -30,12 +33,16 @@ from vae_gan3d.voxels.readers import GridError
 PROCESSOR_SECONDS = 120.0
 # For a child that waits and does not compute, as for a disk that is gone; and where a system has no processor clock.
 WALL_SECONDS = 900.0
+_LIMITS = (PROCESSOR_SECONDS, WALL_SECONDS)
 _START_SECONDS = 120.0
 # The watchdog looks four times a second or more; where it did not for so long, the process was stopped.
 _LONGEST_LOOK = 2.0
 _CHUNK_FILES = 64
 # A mesh takes as long as many grids: small chunks keep every worker busy on small sets too.
 _CHUNK_MESHES = 4
+# A packed file can hold a thousand times its bytes, which take about 10 s for each GB.
+_SECONDS_PER_BYTE_OF_SETS = 10e-6
+_MOST_SECONDS_OF_SETS = 600.0
 # How the system ends a process whose processor time is over.
 _OUT_OF_TIME = -signal.SIGPROF if hasattr(signal, "SIGPROF") else None
 _WORKER_MODULE = "vae_gan3d.voxels.read_worker"
@@ -86,9 +93,37 @@ def read_grids(
     limits = (processor_seconds, wall_seconds)
     if workers < 1 or not all(seconds > 0 for seconds in limits):
         raise ValueError(f"workers {workers} and limits {limits} s are not possible: at least 1, and above 0")
-    size = _CHUNK_MESHES if any(map(is_mesh, paths)) else _CHUNK_FILES
-    chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
-    return _read_chunks(chunks, min(workers, max(1, len(chunks))), limits, options)
+    # One child for a set in a file: each would unpack all of it.
+    only_sets = all(split_name(path).number is not None for path in paths)
+    return _read_grids(paths, 1 if only_sets else workers, limits, options)
+
+
+def describe_files(paths: Sequence[pathlib.Path], *, workers: int = 2) -> list[tuple[ShapeSet, ...] | GridError]:
+    """Looks into files of arrays for sets of shapes, in child processes, without loading them.
+
+    Args:
+        paths: the files.
+        workers: child processes, at least 1.
+
+    Returns:
+        For each file its sets, none where it holds one shape; or why that cannot be told.
+
+    Raises:
+        RuntimeError: the child process does not start at all.
+    """
+    answers = _read_chunks(paths, workers, _LIMITS, DEFAULT_READING, describe=True)
+    return [answer.sets if answer.reason is None else GridError(path, answer.reason) for path, answer in answers]
+
+
+def _read_grids(
+    paths: Sequence[pathlib.Path], workers: int, limits: tuple[float, float], options: ReadOptions
+) -> Generator[GridResult, None, None]:
+    with contextlib.closing(_read_chunks(paths, workers, limits, options)) as answers:
+        for path, answer in answers:
+            if answer.reason is None:
+                yield GridResult(path, unpack_grid(answer.packed, answer.resolution), None)
+            else:
+                yield GridResult(path, None, str(GridError(path, answer.reason)))
 
 
 def read_one(path: pathlib.Path, options: ReadOptions = DEFAULT_READING) -> np.ndarray:
@@ -105,7 +140,7 @@ def read_one(path: pathlib.Path, options: ReadOptions = DEFAULT_READING) -> np.n
         UserError: the file cannot be read; the message is one line that names it.
         RuntimeError: the child process does not start at all.
     """
-    with contextlib.closing(_read_chunks([[path]], 1, (PROCESSOR_SECONDS, WALL_SECONDS), options)) as results:
+    with contextlib.closing(_read_grids([path], 1, _LIMITS, options)) as results:
         result = next(results)
     if result.grid is None:
         raise UserError(result.error)
@@ -113,10 +148,18 @@ def read_one(path: pathlib.Path, options: ReadOptions = DEFAULT_READING) -> np.n
 
 
 def _read_chunks(
-    chunks: Sequence[Sequence[pathlib.Path]], workers: int, limits: tuple[float, float], options: ReadOptions
-) -> Generator[GridResult, None, None]:
-    """Keeps two chunks a worker under way, and gives their results in order."""
-    readers = [_Reader(*limits, options) for _ in range(workers)]
+    paths: Sequence[pathlib.Path],
+    workers: int,
+    limits: tuple[float, float],
+    options: ReadOptions,
+    *,
+    describe: bool = False,
+) -> Generator[tuple[pathlib.Path, Answer], None, None]:
+    """Keeps two chunks of files a worker under way, and gives their answers in order."""
+    size = _CHUNK_MESHES if any(map(is_mesh, paths)) else _CHUNK_FILES
+    chunks = [paths[start : start + size] for start in range(0, len(paths), size)]
+    workers = min(workers, max(1, len(chunks)))
+    readers = [_Reader(*limits, options, describe=describe) for _ in range(workers)]
     idle: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
     for reader in readers:
         idle.put(reader)
@@ -139,11 +182,7 @@ def _read_chunks(
             if not under_way:
                 return
             chunk, future = under_way.popleft()
-            for path, answer in zip(chunk, future.result(), strict=True):
-                if answer.reason is None:
-                    yield GridResult(path, unpack_grid(answer.packed, answer.resolution), None)
-                else:
-                    yield GridResult(path, None, str(GridError(path, answer.reason)))
+            yield from zip(chunk, future.result(), strict=True)
     finally:
         for reader in readers:
             reader.close()
@@ -153,10 +192,13 @@ def _read_chunks(
 class _Reader:
     """One child process, started when it is needed and again after a file has ended it."""
 
-    def __init__(self, processor_seconds: float, wall_seconds: float, options: ReadOptions) -> None:
+    def __init__(self, processor_seconds: float, wall_seconds: float, options: ReadOptions, *, describe: bool) -> None:
         self._processor_seconds = processor_seconds
         self._wall_seconds = wall_seconds
         self._options = options
+        self._describe = describe
+        # Files of many shapes that ended a child: it is not ended again for each of their shapes.
+        self._lost: dict[pathlib.Path, str] = {}
         # A child that is killed cannot remove its own temporary files.
         self._scratch = tempfile.TemporaryDirectory(prefix="vae_gan3d-")
         self._lock = threading.Lock()
@@ -171,15 +213,22 @@ class _Reader:
         """Reads files one after the other; a file that ends the child gets an error, and the rest goes on."""
         answers: list[Answer] = []
         while len(answers) < len(paths) and not self._closed.is_set():
+            rest = list(itertools.takewhile(lambda path: not self._lost_reason(path), paths[len(answers) :]))
+            if not rest:
+                answers.append(Answer(reason=self._lost_reason(paths[len(answers)])))
+                continue
             child = self._child or self._start()
-            rest = paths[len(answers) :]
+            path = rest[0]
             try:
                 self._ask(child, rest)
-                for _ in rest:
+                for path in rest:
                     self._deadline = time.monotonic() + self._wall_seconds
                     answers.append(receive_answer(_output(child)))
             except (ChildEndedError, OSError):
-                answers.append(Answer(reason=self._blame(child)))
+                reason = self._blame(child, path)
+                answers.append(Answer(reason=reason))
+                if (name := split_name(path)).number is not None:
+                    self._lost[name.file] = reason
             finally:
                 self._deadline = float("inf")
         return answers
@@ -216,12 +265,26 @@ class _Reader:
         request = {
             "paths": [str(path) for path in paths],
             "options": dataclasses.asdict(self._options),
-            "seconds": self._processor_seconds,
+            "seconds": max(map(self._seconds, paths)),
+            **({"describe": True} if self._describe else {}),
         }
         child.stdin.write(json.dumps(request).encode("ascii") + b"\n")
         child.stdin.flush()
 
-    def _blame(self, child: subprocess.Popen[bytes]) -> str:
+    def _seconds(self, path: pathlib.Path) -> float:
+        """The processor time that a path may take: a file of many shapes may have to be unpacked before the first."""
+        name = split_name(path)
+        if name.number is None:
+            return self._processor_seconds
+        with contextlib.suppress(OSError):
+            more = name.file.stat().st_size * _SECONDS_PER_BYTE_OF_SETS
+            return self._processor_seconds + min(more, _MOST_SECONDS_OF_SETS)
+        return self._processor_seconds
+
+    def _lost_reason(self, path: pathlib.Path) -> str | None:
+        return self._lost.get(split_name(path).file) if self._lost else None
+
+    def _blame(self, child: subprocess.Popen[bytes], path: pathlib.Path | None = None) -> str:
         """Ends a child that failed, and says what the file did to it."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(1.0)
@@ -231,7 +294,8 @@ class _Reader:
             self._child = None
         if status == _OUT_OF_TIME:
             what = "the file is damaged, or a mesh is too large: simplify it"
-            return f"reading it took more than {self._processor_seconds:g} s of processor time: {what}"
+            seconds = self._seconds(path) if path else self._processor_seconds
+            return f"reading it took more than {seconds:g} s of processor time: {what}"
         if self._timed_out:
             what = "is the disk within reach? Else the file is damaged or too large"
             return f"reading it took more than {self._wall_seconds:g} s: {what}"

@@ -1,19 +1,20 @@
 """Shape files read in this process. Files from outside go through `reader_process`, because a parser can crash."""
 
+import contextlib
 import pathlib
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from vae_gan3d.errors import UserError
+from vae_gan3d.voxels.array_files import ARRAY_EXTENSIONS, read_array
 from vae_gan3d.voxels.binvox import parse_binvox
 from vae_gan3d.voxels.cubes import as_cube
+from vae_gan3d.voxels.data_sets import ShapeSet, describe_sets
 from vae_gan3d.voxels.grids import EMPTY_REASON, centre_grid, check_type, check_values
-from vae_gan3d.voxels.mat_files import read_mat
 from vae_gan3d.voxels.mesh_reader import MESH_EXTENSIONS, is_mesh, read_mesh
-from vae_gan3d.voxels.numbered_shapes import split_number
-from vae_gan3d.voxels.numpy_files import read_npy, read_npz, read_numbered_npy
+from vae_gan3d.voxels.numbered_shapes import split_name
 from vae_gan3d.voxels.orientation import turn_grid, turn_points, usual_up_axis
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.voxels.text_slices import parse_text_slices
@@ -42,14 +43,14 @@ class GridError(UserError):
         super().__init__(f"{printable(path)}: {self.reason}")
 
 
-def read_grid(path: pathlib.Path, variable: str = "instance", options: ReadOptions = DEFAULT_READING) -> np.ndarray:
+def read_grid(path: pathlib.Path, variable: str | None = None, options: ReadOptions = DEFAULT_READING) -> np.ndarray:
     """Reads one shape file, chosen by its extension.
 
     Args:
-        path: a MATLAB `.mat` file (5 to 7.2), a NumPy `.npy` or `.npz` file, a `.binvox` or `.vox` file, a `.txt` file
-            of text slices, or a mesh (`mesh_reader.MESH_EXTENSIONS`); `FILE.npy:3` is one of the shapes that such a
-            file holds.
-        variable: the variable of a `.mat` file that holds the grid.
+        path: a file of arrays (`array_files`: MATLAB's `.mat`, NumPy's `.npy` and `.npz`, HDF5), a `.binvox` or `.vox`
+            file, a `.txt` file of text slices, or a mesh (`mesh_reader.MESH_EXTENSIONS`). `FILE.npz:3` is one of the
+            shapes of such a file, `FILE.npz:chair` one of its arrays (`numbered_shapes`).
+        variable: the array that holds the grid, where the path names none; None for the usual one.
         options: how meshes become grids, and which way is up in meshes and `.binvox` files.
 
     Returns:
@@ -59,15 +60,42 @@ def read_grid(path: pathlib.Path, variable: str = "instance", options: ReadOptio
     Raises:
         GridError: no such file, an extension that is not read, a damaged or too large file, or no good shape in it.
     """
-    try:
-        file, number = split_number(path)
+    with _errors_of(path):
+        file, array, number = split_name(path)
         if file.suffix.lower() not in EXTENSIONS:
             suffix = printable(file.suffix)
             raise UserError(f"files of type {suffix!r} are not read; give one of {', '.join(EXTENSIONS)}")
-        _check_file(file)
+        _check_file(file, of_set=number is not None)
         if is_mesh(file):
             return _read_mesh_grid(file, options)
-        return _as_grid(_read_values(file, variable, options) if number is None else read_numbered_npy(file, number))
+        if number is not None:
+            return _as_grid(read_array(file, array or variable, number))
+        return _as_grid(_read_values(file, array or variable, options))
+
+
+def describe_file(path: pathlib.Path) -> tuple[ShapeSet, ...]:
+    """Looks into a file of arrays for sets of shapes, without loading them.
+
+    Args:
+        path: the file, or one of its arrays (`FILE.npz:chair`).
+
+    Returns:
+        The sets; none where it holds one shape.
+
+    Raises:
+        GridError: no such file, a damaged one, or one that holds no good sets.
+    """
+    with _errors_of(path):
+        name = split_name(path)
+        _check_file(name.file, of_set=True)
+        return describe_sets(name.file, name.array)
+
+
+@contextlib.contextmanager
+def _errors_of(path: pathlib.Path) -> Iterator[None]:
+    """Turns what readers raise into one line about a file."""
+    try:
+        yield
     except UserError as error:
         raise GridError(path, str(error).removeprefix(f"{path}: ")) from error
     except MemoryError as error:
@@ -90,7 +118,7 @@ def _read_mesh_grid(path: pathlib.Path, options: ReadOptions) -> np.ndarray:
     return voxelize(vertices, triangles, options.resolution, options.fill, options.margin)
 
 
-def _read_values(path: pathlib.Path, variable: str, options: ReadOptions) -> np.ndarray:
+def _read_values(path: pathlib.Path, variable: str | None, options: ReadOptions) -> np.ndarray:
     """Reads a file that holds a grid."""
     suffix = path.suffix.lower()
     if suffix == ".binvox":
@@ -111,8 +139,11 @@ def _as_grid(values: np.ndarray) -> np.ndarray:
     return grid
 
 
-def _check_file(path: pathlib.Path) -> None:
-    """Refuses what is absent, is no file, or is empty or too large to be one grid, before it is opened."""
+def _check_file(path: pathlib.Path, *, of_set: bool) -> None:
+    """Refuses what is absent, is no file, or is empty or too large to be one grid, before it is opened.
+
+    A file of which one of many shapes is read may be larger.
+    """
     try:
         status = path.stat()
     except FileNotFoundError as error:
@@ -125,32 +156,21 @@ def _check_file(path: pathlib.Path) -> None:
         raise UserError(f"is not a file but a {kind}; check the path")
     if status.st_size == 0:
         raise UserError("the file is empty: fetch or write it again")
-    if status.st_size > MAX_FILE_BYTES:
-        raise UserError(f"is too large for one shape ({status.st_size} bytes); save the shape alone")
+    if status.st_size > MAX_FILE_BYTES and not of_set:
+        raise UserError(
+            f"is too large for one shape ({status.st_size} bytes): save the shape alone, or name one of many by its "
+            "number (FILE.npy:0)"
+        )
 
 
-def _read_npy(path: pathlib.Path, variable: str) -> np.ndarray:
-    """Reads a `.npy` file."""
-    del variable
-    return read_npy(path)
-
-
-def _read_npz(path: pathlib.Path, variable: str) -> np.ndarray:
-    """Reads a `.npz` file."""
-    del variable
-    return read_npz(path)
-
-
-def _read_text(path: pathlib.Path, variable: str) -> np.ndarray:
+def _read_text(path: pathlib.Path, variable: str | None) -> np.ndarray:
     """Reads a `.txt` file of text slices."""
     del variable
     return parse_text_slices(path.read_text(encoding="utf-8-sig", errors="replace"))
 
 
-_READERS: dict[str, Callable[[pathlib.Path, str], np.ndarray]] = {
-    ".mat": read_mat,
-    ".npy": _read_npy,
-    ".npz": _read_npz,
+_READERS: dict[str, Callable[[pathlib.Path, str | None], np.ndarray]] = {
+    **dict.fromkeys(ARRAY_EXTENSIONS, read_array),
     ".txt": _read_text,
 }
 EXTENSIONS = (*_READERS, ".binvox", ".vox", *MESH_EXTENSIONS)

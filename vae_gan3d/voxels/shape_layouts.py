@@ -4,7 +4,7 @@ import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.readers import EXTENSIONS
@@ -13,13 +13,18 @@ from vae_gan3d.wording import printable
 
 # Text slices are read one by one: a .txt file in a data set is a list or a note.
 SHAPE_EXTENSIONS = tuple(extension for extension in EXTENSIONS if extension != ".txt")
-# Where folders name no split, every tenth shape of a class is a test shape.
-TEST_EVERY = 10
-_SIDE_FOLDER = "30"
-_SPLITS = ("train", "test")
-_MODELS_FOLDER = "models"
-# Of the files of one ShapeNetCore model, the first of these, then the first of their extensions.
-_MODEL_FILES = ("model_normalized.solid.binvox", "model_normalized.obj", "model.binvox", "model.obj")
+SPLITS = ("train", "test")
+SIDE_FOLDER = "30"
+MODELS_FOLDER = "models"
+# Of the files of one ShapeNetCore model, the first whose name ends so: solid grids, then meshes, which become solid,
+# then grids of the surface; and then the first of their extensions.
+_MODEL_FILES = (".solid.binvox", ".presolid.binvox", "model_normalized.obj", "model.obj", "model.binvox")
+# How ShapeNet's grids of the surface alone end; a solid one stands beside them in most folders.
+SURFACE_END = ".surface.binvox"
+SHAPENETCORE = "ShapeNetCore"
+
+# The files of a class folder: by split, or under "" where no folder names one.
+Found = dict[str, list[pathlib.Path]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,15 +35,13 @@ class ShapeLayout:
         name: what the log calls it.
         pattern: where its files lie.
         is_class: whether a folder is one of its class folders.
-        find: the files of a class folder and a split, in natural order.
-        has_splits: whether its folders name the split.
+        find: the files of a class folder, in natural order.
     """
 
     name: str
     pattern: str
     is_class: Callable[[pathlib.Path], bool]
-    find: Callable[[pathlib.Path, str], list[pathlib.Path]]
-    has_splits: bool
+    find: Callable[[pathlib.Path], Found]
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -70,11 +73,10 @@ def list_shapes(folder: pathlib.Path) -> list[pathlib.Path]:
     return _list(folder, lambda entry: entry.name.lower().endswith(SHAPE_EXTENSIONS))
 
 
-def take_split(files: Sequence[pathlib.Path], split: str) -> list[pathlib.Path]:
-    """Every tenth file for `test`, the others for `train`, none for another split."""
-    if split not in _SPLITS:
-        return []
-    return [path for number, path in enumerate(files, 1) if (number % TEST_EVERY == 0) == (split == "test")]
+def is_hollow(path: pathlib.Path) -> bool:
+    """Whether a file of a ShapeNetCore model is a grid of its surface alone, by its name."""
+    name = path.name.lower()
+    return name == "model.binvox" or name.endswith(SURFACE_END)
 
 
 def _list(folder: pathlib.Path, wanted: Callable[["os.DirEntry[str]"], bool]) -> list[pathlib.Path]:
@@ -98,49 +100,51 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 def _model_file(folder: pathlib.Path) -> pathlib.Path | None:
     """The file of one ShapeNetCore model that is read; None where there is none."""
-    for place in (folder / _MODELS_FOLDER, folder):
-        files = {path.name: path for path in list_shapes(place)}
-        for name in _MODEL_FILES:
-            if name in files:
-                return files[name]
-        if files:
-            return min(files.values(), key=lambda path: (SHAPE_EXTENSIONS.index(path.suffix.lower()), path.name))
+    for place in (folder / MODELS_FOLDER, folder):
+        if files := list_shapes(place):
+            return min(files, key=_preference)
     return None
 
 
-def _find_models(folder: pathlib.Path, split: str) -> list[pathlib.Path]:
+def _preference(path: pathlib.Path) -> tuple[int, bool, int, str]:
+    """A sorting key of a model's files, the best first."""
+    name = path.name.lower()
+    place = next((place for place, end in enumerate(_MODEL_FILES) if name.endswith(end)), len(_MODEL_FILES))
+    return place, is_hollow(path), SHAPE_EXTENSIONS.index(path.suffix.lower()), path.name
+
+
+def _find_models(folder: pathlib.Path) -> Found:
     """One file of each model of a ShapeNetCore class."""
-    found = [_model_file(model) for model in list_folders(folder)]
-    return take_split([path for path in found if path], split)
+    return {"": [path for model in list_folders(folder) if (path := _model_file(model))]}
 
 
 def _has_models(folder: pathlib.Path) -> bool:
     """Whether a folder is called by a synset and holds folders, or holds one that has a folder `models`."""
     models = list_folders(folder)
-    return (is_synset(folder.name) and bool(models)) or any((model / _MODELS_FOLDER).is_dir() for model in models[:1])
+    return (is_synset(folder.name) and bool(models)) or any((model / MODELS_FOLDER).is_dir() for model in models[:1])
 
 
 LAYOUTS = (
     ShapeLayout(
         "3D ShapeNets",
         "CLASS/30/{train,test}/*.mat",
-        lambda folder: (folder / _SIDE_FOLDER).is_dir(),
-        lambda folder, split: list_shapes(folder / _SIDE_FOLDER / split),
-        has_splits=True,
+        lambda folder: (folder / SIDE_FOLDER).is_dir(),
+        lambda folder: {split: list_shapes(folder / SIDE_FOLDER / split) for split in SPLITS},
     ),
     ShapeLayout(
         "ModelNet",
         "CLASS/{train,test}/*.off",
-        lambda folder: any((folder / split).is_dir() for split in _SPLITS),
-        lambda folder, split: list_shapes(folder / split),
-        has_splits=True,
+        lambda folder: any((folder / split).is_dir() for split in SPLITS),
+        lambda folder: {split: list_shapes(folder / split) for split in SPLITS},
     ),
-    ShapeLayout("ShapeNetCore", "SYNSET/MODEL/models/*.binvox", _has_models, _find_models, has_splits=False),
+    ShapeLayout(SHAPENETCORE, "SYNSET/MODEL/models/*.binvox", _has_models, _find_models),
     ShapeLayout(
         "class folders",
         "CLASS/*.{obj,npy,...}",
         lambda folder: bool(list_shapes(folder)),
-        lambda folder, split: take_split(list_shapes(folder), split),
-        has_splits=False,
+        lambda folder: {"": list_shapes(folder)},
     ),
 )
+# Found by what holds the class folders, and by files in place of class folders.
+SPLIT_FOLDERS = ShapeLayout("folders of splits", "{train,test}/CLASS/*", lambda folder: False, lambda folder: {})
+DATA_SET_FILES = ShapeLayout("data set files", "*.{npz,npy,h5,mat}", lambda folder: False, lambda folder: {})
