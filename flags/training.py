@@ -51,8 +51,9 @@ class _RunLength(absl_flags.Flag):
 
 
 def _define_run_length(name: str, default: int | None, text: str) -> None:
-    parser, serializer = absl_flags.IntegerParser(), absl_flags.ArgumentSerializer()
-    absl_flags.DEFINE_flag(_RunLength(parser, serializer, name, default, text), module_name=__name__)
+    serializer: absl_flags.ArgumentSerializer[int] = absl_flags.ArgumentSerializer()
+    flag = _RunLength(absl_flags.IntegerParser(), serializer, name, default, text)
+    absl_flags.DEFINE_flag(flag, module_name=__name__)
 
 
 _define_run_length("epochs", 100, "The epoch to train up to.")

@@ -84,8 +84,8 @@ def warn_of_few_steps(runs: Sequence[TrainingConfig], record_count: int) -> None
     total = sum(map(max, totals, taken))
     if total < FEW_STEPS and any(step < end for step, end in zip(taken, totals, strict=True)):
         print(
-            f"warning: this run ends at step {total}, and samples of fewer than some {FEW_STEPS} steps are dust or "
-            f"fragments: give --train_steps={ENOUGH_STEPS} in place of --epochs, or a larger number of either",
+            f"warning: this run ends at step {total}, and samples after fewer than some {FEW_STEPS:,} steps are dust "
+            f"or fragments: give --train_steps={ENOUGH_STEPS} or more, in place of --epochs",
             file=sys.stderr,
         )
 

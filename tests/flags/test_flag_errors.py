@@ -70,7 +70,7 @@ def test_the_preset_named_is_one_that_can_be_read_from_another_folder(parse, tmp
     monkeypatch.chdir(tmp_path)
     path = described(parse, "--flagfile=quick32").split(" such as ")[1].split(";")[0]
     parse(f"--flagfile={path}")
-    assert absl_flags.FLAGS.epochs == 20
+    assert absl_flags.FLAGS.train_steps == 6000
 
 
 def test_a_folder_is_no_file_of_flags(parse, tmp_path):

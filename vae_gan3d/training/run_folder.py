@@ -368,13 +368,12 @@ def changed_records_note(
     same_files = not (progress and progress.records and records) or progress.records == records
     if same_count and same_files and model.classes == tuple(classes):
         return None
-    before = counted(count, "shape") if count is not None else "shapes"
-    other = "other shapes: " if same_count and model.classes == tuple(classes) else ""
-    goes_on = f"{record_count} of {', '.join(classes)}"
+    before = f"{counted(count, 'shape')} of " if count is not None else ""
+    other = "others, " if same_count and model.classes == tuple(classes) else ""
     epochs = "" if same_count else f"; epochs of these count on from {epoch}"
     return (
-        f"note: {prefix} was trained on {before} of {', '.join(model.classes)}, and the run goes on with "
-        f"{other}{goes_on}{epochs}"
+        f"note: {prefix} was trained on {before}{', '.join(model.classes)}, and the records are now "
+        f"{other}{counted(record_count, 'shape')} of {', '.join(classes)}{epochs}"
     )
 
 
