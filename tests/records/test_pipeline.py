@@ -118,9 +118,9 @@ def test_a_step_takes_its_places_in_the_orders_of_its_epochs(stored):
     first, second = epoch_order(COUNT, 5, 0), epoch_order(COUNT, 5, 1)
     expected = [first[6], second[0], second[1]]
     orders = EpochOrders(COUNT, 5)
-    assert orders.indices(2, 3).tolist() == expected
-    assert orders.indices(5, 3)[-1] == epoch_order(COUNT, 5, 2)[3]  # position 17
-    assert orders.indices(2, 3).tolist() == expected  # also where an earlier step is asked for once more
+    assert orders.indices(np.array([2]), 3).tolist() == [expected]
+    # Position 17, and once more those from before.
+    assert orders.indices(np.array([5, 2]), 3)[:, -1].tolist() == [epoch_order(COUNT, 5, 2)[3], second[1]]
     assert labels_of(batches(stored[0], seed=5, start_step=2, stop_step=3)) == [expected]
 
 

@@ -13,7 +13,8 @@ from vae_gan3d.voxels.grids import packed_bytes, resize_grid, unpack_grid
 
 CACHE_BYTES = 2 << 30
 _ORDER_KEY = 0x766F78656C730002  # tells the numbers that order an epoch from others of the same seed
-_KEPT_ORDERS = 2  # a batch, and the few that are made at once, straddle the edge of two epochs
+_KEPT_ORDERS = 2  # a few steps straddle the edge of two epochs
+_STEPS_AT_ONCE = 64  # that ask NumPy for their records together: a call a step takes half as long as making the batch
 # Of runs of older versions: what tf.random.experimental.index_shuffle puts before a seed of two numbers. With a seed
 # for each sample that function fails (TensorFlow 2.21 pads the wrong axis), so the operation below it is called.
 _SHUFFLE_KEY = 498247692
@@ -77,22 +78,23 @@ def training_batches(
         orders = EpochOrders(record_set.count, seed)
         begin_step, begin_epoch = begin
 
-        def indices_of(step: tf.Tensor) -> tf.Tensor:
+        def indices_of(steps: tf.Tensor) -> tf.Tensor:
             if order == FIRST_ORDER:
-                return first_sample_indices(step - begin_step, record_set.count, batch_size, seed, begin_epoch)
+                return first_sample_indices(steps - begin_step, record_set.count, batch_size, seed, begin_epoch)
             taken = tf.numpy_function(
-                lambda number: orders.indices(int(number) - begin_step, batch_size, begin_epoch), [step], tf.int64
+                lambda numbers: orders.indices(numbers - begin_step, batch_size, begin_epoch), [steps], tf.int64
             )
-            return tf.ensure_shape(taken, [batch_size])
+            return tf.ensure_shape(taken, [None, batch_size])
 
-        def make_batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            rows, labels = fetch(indices_of(step)[rows_of_part])
+        def make_batch(step: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            rows, labels = fetch(indices[rows_of_part])
             if mirror_axes:
                 rows = mirror_rows(rows, side, mirror_coins(step, batch_size, seed)[rows_of_part], mirror_axes)
             return unpack_rows(rows, side, resolution, rows_of_part.stop - rows_of_part.start), labels
 
         steps = tf.data.Dataset.range(start_step, tf.int64.max if stop_step is None else stop_step)
-        return _map_and_prefetch(steps, make_batch)
+        some = steps.batch(_STEPS_AT_ONCE).map(lambda numbers: (numbers, indices_of(numbers))).prefetch(1)
+        return _map_and_prefetch(some.unbatch(), make_batch)
 
 
 def ordered_batches(
@@ -189,24 +191,26 @@ class EpochOrders:
             count, seed: see `epoch_order`.
         """
         self._count, self._seed = count, seed
-        self._lock = threading.Lock()  # batches are made in several threads
+        self._lock = threading.Lock()  # iterators of one dataset ask in threads of their own
         self._kept: dict[int, np.ndarray] = {}
 
-    def indices(self, step: int, batch_size: int, begin_epoch: int = 0) -> np.ndarray:
-        """The record numbers of one step.
+    def indices(self, steps: np.ndarray, batch_size: int, begin_epoch: int = 0) -> np.ndarray:
+        """The record numbers of some steps.
 
         Args:
-            step: from the one at which the row of epochs begins.
+            steps: `[K]` int64, from the one at which the row of epochs begins.
             batch_size: samples a step, B.
             begin_epoch: the first of that row.
 
         Returns:
-            `[B]` int64 in [0, count).
+            `[K, B]` int64 in [0, count).
         """
-        positions = np.arange(step * batch_size, (step + 1) * batch_size)
+        positions = (steps[:, None] * batch_size + np.arange(batch_size)).ravel()
         epochs, places = np.divmod(positions, self._count)
-        parts = [self._order(begin_epoch + int(epoch))[places[epochs == epoch]] for epoch in np.unique(epochs)]
-        return np.concatenate(parts)
+        ends = np.flatnonzero(np.diff(epochs)) + 1
+        parts = zip(np.split(epochs, ends), np.split(places, ends), strict=True)
+        taken = [self._order(begin_epoch + int(epoch[0]))[place] for epoch, place in parts]
+        return np.concatenate(taken).reshape(-1, batch_size)
 
     def _order(self, epoch: int) -> np.ndarray:
         with self._lock:
@@ -217,27 +221,31 @@ class EpochOrders:
             return self._kept[epoch]
 
 
-def first_sample_indices(step: tf.Tensor, count: int, batch_size: int, seed: int, begin_epoch: int = 0) -> tf.Tensor:
-    """The record numbers of one step in a run of an older version, which goes on in its own order.
+def first_sample_indices(steps: tf.Tensor, count: int, batch_size: int, seed: int, begin_epoch: int = 0) -> tf.Tensor:
+    """The record numbers of some steps in a run of an older version, which goes on in its own order.
 
     Args:
-        step: scalar int64.
+        steps: `[K]` int64.
         count: the number of records.
         batch_size: samples a step, B.
         seed: the run's seed.
         begin_epoch: the epoch of step 0.
 
     Returns:
-        `[B]` int64 in [0, count): position p of the endless row is the (p % count)-th place of the permutation that
+        `[K, B]` int64 in [0, count): position p of the endless row is the (p % count)-th place of the permutation that
         `tf.random.experimental.index_shuffle` gives for the seed [seed, p // count]. It repeats every 256 epochs, or
         512 above 65,536 records.
     """
-    positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+    positions = tf.reshape(steps[:, tf.newaxis] * batch_size + tf.range(batch_size, dtype=tf.int64), [-1])
     epochs = begin_epoch + positions // count
-    seeds = tf.stack([tf.fill([batch_size], tf.constant(key, tf.int64)) for key in (_SHUFFLE_KEY, seed)] + [epochs], 1)
-    return tf.raw_ops.RandomIndexShuffle(
-        index=positions % count, seed=seeds, max_index=tf.constant(count - 1, tf.int64), rounds=_SHUFFLE_ROUNDS
+    keys = [tf.fill(tf.shape(positions), tf.constant(key, tf.int64)) for key in (_SHUFFLE_KEY, seed)]
+    indices = tf.raw_ops.RandomIndexShuffle(
+        index=positions % count,
+        seed=tf.stack([*keys, epochs], 1),
+        max_index=tf.constant(count - 1, tf.int64),
+        rounds=_SHUFFLE_ROUNDS,
     )
+    return tf.reshape(indices, [-1, batch_size])
 
 
 def mirror_coins(step: tf.Tensor, batch_size: int, seed: int) -> tf.Tensor:
