@@ -171,7 +171,7 @@ def test_shapes_may_be_added_and_taken_away_between_two_starts(tmp_path, capsys)
     # The same command has no more to do, and nothing to note: the newest checkpoint is of these records.
     saved, said = train_on(16, dataclasses.replace(config, epochs=6), tmp_path, capsys)
     assert "note:" not in said
-    assert "model.ckpt-6, step 16, already, and --epochs=6 asks for no more" in said
+    assert "model.ckpt-6 already (step 16), and --epochs=6 asks for no more" in said
     # With 6 shapes the run is not finished: two epochs more are 3 steps, of which the second ends epoch 7.
     saved, said = train_on(6, dataclasses.replace(config, epochs=8, keep_checkpoints=3), tmp_path, capsys)
     assert saved == {8: 19, 7: 18, 6: 16}
@@ -212,7 +212,7 @@ def test_steps_say_how_long_a_run_is_and_its_last_checkpoint_lies_within_an_epoc
     # 10 shapes by 4: epoch 1 ends at step 3, and step 4 is of epoch 2.
     assert train_on(10, short, tmp_path, capsys)[0] == {2: 4, 1: 3}
     saved, said = train_on(10, short, tmp_path, capsys)
-    assert "model.ckpt-2, step 4, already, and --train_steps=4 asks for no more: give a larger --train_steps" in said
+    assert "model.ckpt-2 already (step 4), and --train_steps=4 asks for no more: give a larger --train_steps" in said
     # Epoch 2 ends at step 5, and its checkpoint takes the place of the one within it.
     saved, _ = train_on(10, dataclasses.replace(config, train_steps=6), tmp_path, capsys)
     assert saved == {3: 6, 2: 5, 1: 3}

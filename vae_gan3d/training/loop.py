@@ -89,7 +89,7 @@ def _train(
     if state.steps_taken >= schedule.total_steps:
         flag, asked = ("epochs", config.epochs) if config.train_steps is None else ("train_steps", config.train_steps)
         print(
-            f"{config.save_path} holds model.ckpt-{restored}, step {state.steps_taken}, already, and --{flag}={asked} "
+            f"{config.save_path} holds model.ckpt-{restored} already (step {state.steps_taken}), and --{flag}={asked} "
             f"asks for no more: give a larger --{flag} to go on"
         )
         return 0
