@@ -98,7 +98,7 @@ def test_steps_of_a_preset_give_way_to_trial_epochs_and_typed_ones_are_refused(p
     assert (run.train_steps, run.epochs) == (None, 20)
     monkeypatch.setattr("sys.argv", ["train.py", *given, "--train_steps=70"])
     parse(*given, "--train_steps=70")
-    with pytest.raises(UserError, match="--train_steps=70 is not for --phase=tune, .*: give --trial_epochs"):
+    with pytest.raises(UserError, match=r"--train_steps=70 is not for --phase=tune, .*: give --trial_epochs"):
         phase_config("tune")
 
 
