@@ -193,7 +193,13 @@ def _describe_missing(prefix: pathlib.Path, missing: Sequence[str]) -> str:
 
 
 def write_run_config(
-    folder: pathlib.Path, model: ModelConfig, *, batch_size: int, record_count: int, optimizer: str = _FIRST_OPTIMIZER
+    folder: pathlib.Path,
+    model: ModelConfig,
+    *,
+    batch_size: int,
+    record_count: int,
+    optimizer: str = _FIRST_OPTIMIZER,
+    run: str = "",
 ) -> None:
     """Writes `config.json` of a new run: the networks, and what resuming must repeat.
 
@@ -203,6 +209,7 @@ def write_run_config(
         batch_size: samples a step.
         record_count: shapes in the records at the run's start.
         optimizer: its kind.
+        run: identifies the run; by default random digits.
 
     Raises:
         UserError: it cannot be written.
@@ -216,7 +223,7 @@ def write_run_config(
         "record_count": record_count,
         "optimizer": optimizer,
         "order": NEWEST_ORDER,
-        "run": _new_run_id(),
+        "run": run or _new_run_id(),
     }
     write_text(folder / CONFIG_NAME, json.dumps(sealed(contents), indent=2) + "\n")
 
