@@ -11,7 +11,7 @@ import numpy as np
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.tensorflow_start import start_tensorflow
-from vae_gan3d.training.run_folder import find_checkpoint, read_model_config
+from vae_gan3d.training.run_folder import find_checkpoint, read_checkpoint_model
 
 start_tensorflow(verbose=False)
 
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=3)
     flags = parser.parse_args()
     prefix = find_checkpoint(pathlib.Path(flags.checkpoint))
-    model = load_model(prefix, read_model_config(prefix.parent))
+    model = load_model(prefix, read_checkpoint_model(prefix))
     training, test = (
         ShapeSet(find_records(flags.records, split), model.config.resolution) for split in ("train", "test")
     )

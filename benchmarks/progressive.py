@@ -81,6 +81,7 @@ def main() -> None:
         config,
         model=dataclasses.replace(config.training.model, classes=records.classes),
         image_every=10**6,
+        train_steps=None,  # the time decides
     )
     stages, grown = _train_stages(config, records, 60 * options.minutes, clock)
     direct, timed = _train_directly(config, records, sum(stage.seconds for stage in grown), clock)

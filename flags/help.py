@@ -4,6 +4,7 @@ import dataclasses
 import re
 import sys
 import textwrap
+from collections.abc import Sequence
 from types import ModuleType
 
 from absl import flags as absl_flags
@@ -39,6 +40,17 @@ def flag_aliases() -> dict[str, str]:
     """The clear name that each alias stands for."""
     matches = {name: _ALIAS_HELP.fullmatch(FLAGS[name].help or "") for name in FLAGS}
     return {name: match.group(1) for name, match in matches.items() if match}
+
+
+def names_given(arguments: Sequence[str]) -> set[str]:
+    """The clear names of the flags that stand on a command line itself, not in a file of flags.
+
+    Args:
+        arguments: the command line without the script's name.
+    """
+    given = {argument.lstrip("-").split("=")[0] for argument in arguments if argument.startswith("-")}
+    aliases = flag_aliases()
+    return {aliases.get(name, name) for name in given}
 
 
 def help_text(page: HelpPage) -> str:

@@ -19,7 +19,9 @@ absl_flags.DEFINE_string(
     "begins with the inner layers of the one before. --base_width is the last stage's [default: none].",
 )
 absl_flags.DEFINE_string(
-    "stage_epochs", None, "A comma list of the epochs of each stage [default: --epochs for every stage]."
+    "stage_epochs",
+    None,
+    "A comma list of the epochs of each stage [default: --epochs or --train_steps for every stage].",
 )
 absl_flags.DEFINE_integer(
     "fade_samples",
@@ -43,6 +45,9 @@ def train_config() -> TrainingConfig | ProgressiveConfig:
         return training.training_config()
     resolutions = _whole_numbers("progressive")
     config = training.training_config()
+    if FLAGS.stage_epochs:
+        training.refuse_together("stage_epochs", "train_steps")
+        config = dataclasses.replace(config, train_steps=None)
     resolution = resolutions[-1] if FLAGS.resolution is None else FLAGS.resolution
     return ProgressiveConfig(
         training=dataclasses.replace(config, model=dataclasses.replace(config.model, resolution=resolution)),

@@ -8,6 +8,7 @@ from absl import flags as absl_flags
 
 from flags import common, devices, model, places
 from flags.flag_files import define_path
+from flags.help import names_given
 from vae_gan3d.config import (
     ADVERSARIAL_LATENTS,
     ADVERSARIAL_LOSSES,
@@ -37,11 +38,35 @@ _NOT_FOR_A_GAN = (
 )
 
 define_path("logdir", None, "Folder of TensorBoard's logs [default: SAVE_PATH].")
-absl_flags.DEFINE_integer("epochs", 100, "The epoch to train up to.")
+
+
+class _RunLength(absl_flags.Flag):
+    """`--epochs` or `--train_steps`: the later of the two counts, so that either overrides the other in a preset."""
+
+    def parse(self, argument: str | int | None) -> None:
+        """Takes the value, and forgets that of the other flag."""
+        super().parse(argument)
+        other = "train_steps" if self.name == "epochs" else "epochs"
+        if other in FLAGS:
+            FLAGS[other].unparse()
+
+
+def _define_run_length(name: str, default: int | None, text: str) -> None:
+    serializer: absl_flags.ArgumentSerializer[int] = absl_flags.ArgumentSerializer()
+    flag = _RunLength(absl_flags.IntegerParser(), serializer, name, default, text)
+    absl_flags.DEFINE_flag(flag, module_name=__name__)
+
+
+_define_run_length("epochs", 100, "The epoch to train up to.")
 absl_flags.DEFINE_alias("epoch", "epochs")
+_define_run_length(
+    "train_steps", None, "The step to train up to, in place of --epochs, which then follow from it [default: none]."
+)
 absl_flags.DEFINE_integer("batch_size", 32, "Samples a step.")
 absl_flags.DEFINE_alias("batch", "batch_size")
-absl_flags.DEFINE_integer("checkpoint_every", 10, "Epochs between checkpoints model.ckpt-N.")
+absl_flags.DEFINE_integer(
+    "checkpoint_every", None, "Epochs between checkpoints model.ckpt-N [default: a tenth of the run]."
+)
 absl_flags.DEFINE_alias("save_iner", "checkpoint_every")
 absl_flags.DEFINE_integer("keep_checkpoints", 15, "How many of the newest checkpoints are kept.")
 absl_flags.DEFINE_integer("image_every", 500, "Steps between pictures.")
@@ -127,8 +152,8 @@ absl_flags.DEFINE_enum(
     "learning_rate_decay",
     "cosine",
     LEARNING_RATE_DECAYS,
-    "How both learning rates fall to 0 at the last step of --epochs; with more --epochs on resuming they rise again to "
-    "the longer run's curve.",
+    "How both learning rates fall to 0 at the last step; on resuming for longer they rise again to the longer run's "
+    "curve.",
 )
 absl_flags.DEFINE_integer(
     "learning_rate_warmup",
@@ -169,6 +194,7 @@ def training_config() -> TrainingConfig:
     if not FLAGS.records:
         raise UserError("--records is missing: give the file or folder that create_tf_record.py wrote")
     save_path = places.save_path()
+    refuse_together("epochs", "train_steps")
     loss = loss_config()
     _note_flags_without_effect()
     return TrainingConfig(
@@ -184,6 +210,7 @@ def training_config() -> TrainingConfig:
         save_path=save_path,
         logdir=common.given_path(FLAGS.logdir, save_path),
         epochs=FLAGS.epochs,
+        train_steps=FLAGS.train_steps,
         batch_size=FLAGS.batch_size,
         checkpoint_every=FLAGS.checkpoint_every,
         keep_checkpoints=FLAGS.keep_checkpoints,
@@ -201,6 +228,19 @@ def training_config() -> TrainingConfig:
         max_bad_steps=FLAGS.max_bad_steps,
         weights={name: pathlib.Path(path) for name in _NETWORKS if (path := FLAGS[f"{name}_weights"].value)},
     )
+
+
+def refuse_together(first: str, second: str) -> None:
+    """Refuses two flags that both say how long a run is, where both are typed; one in a file of flags gives way.
+
+    Args:
+        first, second: names of flags.
+
+    Raises:
+        UserError: both stand on the command line.
+    """
+    if {first, second} <= names_given(sys.argv[1:]):
+        raise UserError(f"--{first} and --{second} both say how long the run is: give one of them")
 
 
 def _note_flags_without_effect() -> None:

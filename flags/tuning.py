@@ -1,10 +1,12 @@
 """Flags of `--phase=tune`."""
 
+import sys
+
 from absl import flags as absl_flags
 
 from flags import common, devices, model, places, progressive, training
 from flags.flag_files import define_path
-from flags.help import flag_aliases
+from flags.help import flag_aliases, names_given
 from vae_gan3d.checks import require
 from vae_gan3d.config import OBJECTIVES, SEARCHABLE, TuneConfig
 
@@ -55,7 +57,7 @@ def tune_config() -> TuneConfig:
 
 
 def _refuse_what_a_trial_cannot() -> None:
-    """Refuses several devices, and parts of a batch whose size is searched.
+    """Refuses several devices, a length in steps, and parts of a batch whose size is searched.
 
     Raises:
         UserError: one was asked for.
@@ -63,6 +65,10 @@ def _refuse_what_a_trial_cannot() -> None:
     require(
         FLAGS.strategy in ("auto", "single"),
         f"--strategy={FLAGS.strategy} is not for --phase=tune, where each trial trains on one device: leave it out",
+    )
+    require(
+        "train_steps" not in names_given(sys.argv[1:]),
+        f"--train_steps={FLAGS.train_steps} is not for --phase=tune, whose trials end by epochs: give --trial_epochs",
     )
     require(
         FLAGS.accumulate == 1 or "batch_size" not in common.comma_list(FLAGS.search),

@@ -5,15 +5,19 @@ import io
 
 import pytest
 
+from tests.evaluation.test_prior import PRIOR
 from tests.fakes import random_grids, write_mat, write_records
 from tests.solid_shapes import box_mesh, write_off
-from tests.test_config import MODEL, SAMPLE, TEST, TRAINING
-from tests.test_latent_config import ARITHMETIC
+from tests.test_config import MODEL, RUN, SAMPLE, TEST, TRAINING
+from tests.test_explore_config import EXPLORE
+from tests.test_export_config import EXPORT
+from tests.test_latent_config import ARITHMETIC, MAP, NEIGHBORS
 from vae_gan3d import phases
-from vae_gan3d.config import ExportConfig, ShapeFilesConfig
+from vae_gan3d.config import EvaluateConfig, ExportConfig, ShapeFilesConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.folder_lock import folder_lock
 from vae_gan3d.training import run_folder
+from vae_gan3d.training.checkpoint_digest import Progress, write_digest
 from vae_gan3d.voxels import mesh_packages
 from vae_gan3d.voxels.read_options import ReadOptions
 
@@ -51,14 +55,73 @@ def names(folder):
 
 def test_a_count_that_disagrees_is_noted_and_ignored(training, capsys):
     with pytest.raises(Started):
-        phases.run(dataclasses.replace(training, expected_count=10668))
+        phases.run(dataclasses.replace(training, expected_count=10668, train_steps=2000))
     assert capsys.readouterr().err == "note: --len_data=10668 is ignored: the records hold 3 shapes\n"
 
 
 def test_a_count_that_agrees_is_not_mentioned(training, capsys):
     with pytest.raises(Started):
-        phases.run(dataclasses.replace(training, expected_count=3))
+        phases.run(dataclasses.replace(training, expected_count=3, train_steps=2000))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("changed", "steps"), [({"epochs": 600}, 57), ({"train_steps": 1999}, 1999)])
+def test_a_run_of_few_steps_is_warned_of_before_it_starts(training, capsys, changed, steps):
+    # 600 epochs of 3 shapes by 32: 56.25 steps.
+    with pytest.raises(Started):
+        phases.run(dataclasses.replace(training, **changed))
+    said = capsys.readouterr().err
+    assert said.startswith(f"warning: this run ends at step {steps}, ")
+    assert "--train_steps=3000" in said
+
+
+def test_a_finished_run_of_few_steps_is_not_warned_of(training, capsys):
+    write_step(training.save_path, 1, 1999)
+    with pytest.raises(Started):
+        phases.run(dataclasses.replace(training, train_steps=1999))
+    assert capsys.readouterr().err == ""
+
+
+def write_step(folder, epoch, step, **of_run):
+    """Says beside a checkpoint of no bytes at which step it is."""
+    prefix = run_folder.checkpoint_prefix(folder, epoch)
+    write_digest(prefix, run_folder.read_model_config(folder), progress=Progress(step, 0, 0, 3), **of_run)
+
+
+@pytest.mark.parametrize("phase", ["sample", "evaluate", "test", "export", "arithmetic", "neighbors", "map", "explore"])
+@pytest.mark.parametrize("networks", ["like", "other"])
+def test_a_checkpoint_under_the_configuration_of_another_run_is_named_and_not_its_prior(
+    training, tmp_path, phase, networks
+):
+    """The files of two runs lie in one folder: the newest checkpoint came from the other one, without its prior."""
+    folder, other = training.save_path, tmp_path / "other"
+    other.mkdir()
+    latent_size = training.model.latent_size if networks == "like" else 9
+    model = dataclasses.replace(training.model, latent_size=latent_size)
+    run_folder.write_run_config(other, model, batch_size=32, record_count=5)
+    for part in (run_folder.index_file, run_folder.data_file):
+        part(other, 1).write_bytes(b"of the other run")
+    write_step(other, 1, 30, run=run_folder.run_id(other))
+    for path in other.glob("model.ckpt-1*"):
+        path.replace(folder / path.name)
+    prior = dataclasses.replace(PRIOR, checkpoint="0" * 64)
+    prior.save(run_folder.prior_file(folder / "model.ckpt-1"))
+    places = {"checkpoint": folder, "output_dir": tmp_path / "results"}
+    config = {
+        "sample": SAMPLE,
+        "evaluate": EvaluateConfig(RUN, "R", "test", "", "train", RUN, 8, 4, None, 1, 0.5, 0),
+        "test": TEST,
+        "export": ExportConfig(**EXPORT),
+        "arithmetic": ARITHMETIC,
+        "neighbors": NEIGHBORS,
+        "map": MAP,
+        "explore": EXPLORE,
+    }[phase]
+    if phase == "explore":
+        del places["output_dir"]
+    expected = r"model\.ckpt-1 is of another (run|model \(.*) than .*config\.json.*: put the files of one run together$"
+    with pytest.raises(UserError, match=expected):
+        phases.run(dataclasses.replace(config, **places))
 
 
 def test_other_networks_in_the_run_folder_are_refused(training):

@@ -51,7 +51,7 @@ def changed(config, **values):
 
 def test_the_same_command_goes_on(config, capsys):
     with pytest.raises(Started):
-        phases.run(changed(config, expected_count=9))
+        phases.run(changed(config, expected_count=9, train_steps=1000))  # in each of two stages
     assert capsys.readouterr().err == "note: --len_data=9 is ignored: the records hold 3 shapes\n"
     assert [path.name for path in config.training.save_path.iterdir()] == ["stage-16"]  # the other was left empty
 

@@ -20,7 +20,7 @@ from vae_gan3d.training.run_folder import (
     find_checkpoint,
     index_file,
     prior_file,
-    read_model_config,
+    read_checkpoint_model,
     require_same_run,
     weights_file,
     write_run_config,
@@ -133,7 +133,7 @@ class _Tested:
         prefix = find_checkpoint(checkpoint)
         if prefix.name == f"model.ckpt-{_OLDER}" and self._older:
             return self._older
-        model = read_model_config(prefix.parent)
+        model = read_checkpoint_model(prefix)
         networks = load_model(prefix, model).networks.by_name()
         arrays = [variable.numpy() for network in networks.values() for variable in network.variables]
         found = digest(prefix.name, model, *arrays)

@@ -44,7 +44,7 @@ def box(turn: int) -> np.ndarray:
 
 def _write_texts(folder: pathlib.Path, _: pathlib.Path, turn: int) -> None:
     model = ModelConfig(_SIDE, 4 + turn, "default", 8, "group", "relu", ("chair",))
-    write_run_config(folder, model, batch_size=4, record_count=9)
+    write_run_config(folder, model, batch_size=4, record_count=9, run=str(turn))
     write_metrics(folder / "metrics.json", {"iou": 0.25 * turn, "worst": list(range(2000))})
     shards = tuple(Shard(f"train-{number:05d}-of-00100.tfrecords", turn, 9, "0" * 64) for number in range(100))
     write_manifest(folder / "train.json", Manifest("train", _SIDE, ("chair",), shards, (), vae_gan3d.__version__))

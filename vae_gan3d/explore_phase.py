@@ -39,7 +39,7 @@ def explore(config: ExploreConfig, *, verbose: bool) -> int:
 
     require_explorer_packages()
     prefix = run_folder.find_checkpoint(config.checkpoint)
-    model = run_folder.read_model_config(prefix.parent)
+    model = run_folder.read_checkpoint_model(prefix)
     records = find_records(config.records, config.split_name) if config.records else None
     if records is not None:
         require_known_classes(model, records.classes)

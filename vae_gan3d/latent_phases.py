@@ -34,7 +34,7 @@ def run_latent_phase(config: LatentConfig, *, verbose: bool) -> int:
 def _find_model(checkpoint: pathlib.Path) -> tuple[pathlib.Path, ModelConfig]:
     """The prefix of a checkpoint, and the networks that it is of, which must have an encoder."""
     prefix = run_folder.find_checkpoint(checkpoint)
-    model = run_folder.read_model_config(prefix.parent)
+    model = run_folder.read_checkpoint_model(prefix)
     run_folder.require_encoder(model, prefix)
     return prefix, model
 

@@ -37,6 +37,7 @@ from vae_gan3d.run_start import (
     note_other_count,
     require_same_run,
     run_folders_held,
+    warn_of_few_steps,
 )
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
@@ -200,7 +201,9 @@ def _train_in_folder(config: TrainingConfig, records: RecordSet, cluster: Cluste
     if config.restart and is_chief(cluster):
         clear_after_a_yes(config.save_path, [config.save_path], assume_yes=config.assume_yes)
     if is_chief(cluster) or not config.restart:
-        require_same_run(config, records)
+        require_same_run(config)
+    if is_chief(cluster):
+        warn_of_few_steps([config], records.count)
     distribution = start_devices(config, cluster, start_tensorflow, verbose=verbose)
     from vae_gan3d.training.loop import train
 
@@ -219,7 +222,7 @@ def _interpolate(config: TestConfig, verbose: bool) -> int:
 
     require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
-    model = run_folder.read_model_config(prefix.parent)
+    model = run_folder.read_checkpoint_model(prefix)
     run_folder.require_encoder(model, prefix)
     if not 0 <= config.alpha <= 1:
         print(f"warning: --alpha={config.alpha} lies outside [0, 1]: this extrapolates past a shape", file=sys.stderr)
@@ -241,7 +244,7 @@ def _sample(config: SampleConfig, verbose: bool) -> int:
 
     require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
-    model = run_folder.read_model_config(prefix.parent)
+    model = run_folder.read_checkpoint_model(prefix)
     choice = choose_prior(
         config.prior,
         prefix,
@@ -267,7 +270,7 @@ def _export(config: ExportConfig, verbose: bool) -> int:
 
     require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
-    model = run_folder.read_model_config(prefix.parent)
+    model = run_folder.read_checkpoint_model(prefix)
     run_folder.require_encoder(model, prefix)
     choices = _choose_shapes(config, config.shapes, prefix, model)
     make_folder(config.output_dir)
@@ -313,7 +316,7 @@ def _evaluate(config: EvaluateConfig, verbose: bool) -> int:
     from vae_gan3d.evaluation.prior_choice import choose_prior
 
     prefix = run_folder.find_checkpoint(config.checkpoint)
-    model = run_folder.read_model_config(prefix.parent)
+    model = run_folder.read_checkpoint_model(prefix)
     test, training = choose_records(config)
     require_known_classes(model, test.classes)
     choice = choose_prior(config.prior, prefix, model=model, records=training, records_flag="--train_records")

@@ -15,6 +15,7 @@ from vae_gan3d.run_start import (
     note_other_count,
     require_same_run,
     run_folders_held,
+    warn_of_few_steps,
 )
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
@@ -56,8 +57,10 @@ def _train_stages(config: ProgressiveConfig, records: RecordSet, cluster: Cluste
     stages = plan_stages(config, records.count)
     for stage in stages:
         if is_chief(cluster) or not training.restart:
-            require_same_run(stage, records)
+            require_same_run(stage)
         make_folder(stage.logdir)
+    if is_chief(cluster):
+        warn_of_few_steps(stages, records.count)
     distribution = start_devices(training, cluster, start_tensorflow, verbose=verbose)
     from vae_gan3d.training.stages import first_unfinished, train_stage
 

@@ -12,6 +12,8 @@ from vae_gan3d.folder_lock import folder_lock
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training import run_folder
 from vae_gan3d.training.checkpoint_places import finish_saving
+from vae_gan3d.training.health import ENOUGH_STEPS, FEW_STEPS
+from vae_gan3d.training.schedule import plan_schedule
 from vae_gan3d.wording import counted
 
 
@@ -67,8 +69,29 @@ def note_other_count(config: TrainingConfig, records: RecordSet) -> None:
         )
 
 
-def require_same_run(config: TrainingConfig, records: RecordSet) -> None:
-    """Refuses to go on with a run of another kind in the run folder; says so where its records were others.
+def warn_of_few_steps(runs: Sequence[TrainingConfig], record_count: int) -> None:
+    """Warns where a run that is not finished takes too few steps for whole shapes.
+
+    Args:
+        runs: the run, or its stages.
+        record_count: shapes in its records.
+
+    Raises:
+        UserError: a file that describes a checkpoint is damaged.
+    """
+    totals = [plan_schedule(run, record_count).total_steps for run in runs]
+    taken = [found[1] if (found := run_folder.newest_step(run.save_path)) else 0 for run in runs]
+    total = sum(map(max, totals, taken))
+    if total < FEW_STEPS and any(step < end for step, end in zip(taken, totals, strict=True)):
+        print(
+            f"warning: this run ends at step {total}, and samples after fewer than some {FEW_STEPS:,} steps are dust "
+            f"or fragments: give --train_steps={ENOUGH_STEPS} or more, in place of --epochs",
+            file=sys.stderr,
+        )
+
+
+def require_same_run(config: TrainingConfig) -> None:
+    """Refuses to go on with a run of another kind in the run folder.
 
     Raises:
         UserError: it is of another kind.
@@ -78,9 +101,6 @@ def require_same_run(config: TrainingConfig, records: RecordSet) -> None:
     run_folder.require_same_run(
         config.save_path, config.model, batch_size=config.batch_size, optimizer=config.optimizer.kind
     )
-    note = run_folder.changed_records_note(config.save_path, config.model, record_count=records.count)
-    if note:
-        print(note, file=sys.stderr)
 
 
 def clear_after_a_yes(save_path: pathlib.Path, folders: Sequence[pathlib.Path], *, assume_yes: bool) -> None:

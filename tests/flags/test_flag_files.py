@@ -233,7 +233,7 @@ def test_the_preset_named_is_one_that_can_be_read_from_another_folder(parse, tmp
         absl_arguments(["--flagfile=quick32"])
     path = str(caught.value).split(" such as ")[1].split(";")[0]
     parse(f"--flagfile={path}")
-    assert FLAGS.epochs == 20
+    assert FLAGS.train_steps == 6000
 
 
 def test_a_folder_is_no_file_of_flags(tmp_path):

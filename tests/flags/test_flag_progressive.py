@@ -25,6 +25,20 @@ def test_each_flag(parse):
     assert isinstance(phase_config("train"), TrainingConfig)
 
 
+def test_steps_are_of_every_stage_unless_stages_have_epochs_of_their_own(parse, tmp_path, monkeypatch):
+    parse(*LEAST, "--train_steps=70")
+    assert phase_config("train").training.train_steps == 70
+    (tmp_path / "small.flags").write_text("--train_steps=600\n")
+    parse(*LEAST, f"--flagfile={tmp_path / 'small.flags'}", "--stage_epochs=1,2,3")
+    config = phase_config("train")
+    assert (config.training.train_steps, config.epochs) == (None, (1, 2, 3))
+    typed = (*LEAST, "--train_steps=70", "--stage_epochs=1,2,3")
+    monkeypatch.setattr("sys.argv", ["train.py", *typed])
+    parse(*typed)
+    with pytest.raises(UserError, match="--stage_epochs and --train_steps both say how long the run is: give one"):
+        phase_config("train")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -48,6 +48,7 @@ def test_defaults(parse):
     assert (config.loss.reconstruction_loss, config.loss.label_smoothing) == ("bce", 0)
     assert config.save_path == config.logdir == pathlib.Path("runs/vae_gan3d")
     assert (config.epochs, config.batch_size, config.expected_count) == (100, 32, None)
+    assert (config.train_steps, config.checkpoint_every) == (None, None)
 
 
 def test_a_model_is_conditional_where_it_is_asked_for(parse):
@@ -75,6 +76,7 @@ def test_the_published_network_has_its_own_defaults(parse):
         ("--logdir=X", "logdir", pathlib.Path("X")),
         ("--epochs=7", "epochs", 7),
         ("--epoch=7", "epochs", 7),
+        ("--train_steps=7", "train_steps", 7),
         ("--batch_size=7", "batch_size", 7),
         ("--batch=7", "batch_size", 7),
         ("--checkpoint_every=7", "checkpoint_every", 7),
@@ -169,6 +171,30 @@ def test_a_file_of_flags(parse, tmp_path):
     assert (phase_config("train").epochs, phase_config("train").batch_size) == (10, 3)
 
 
+def test_a_preset_gives_steps_and_the_command_line_steps_or_epochs(parse, tmp_path, monkeypatch):
+    def length(*typed):
+        """What a run with a preset of 600 steps and these words is long: its steps, its epochs."""
+        (tmp_path / "small.flags").write_text("--train_steps=600\n")
+        given = (*LEAST, f"--flagfile={tmp_path / 'small.flags'}", *typed)
+        monkeypatch.setattr("sys.argv", ["train.py", *given])
+        parse(*given)
+        config = phase_config("train")
+        return config.train_steps, config.epochs
+
+    assert length() == (600, 100)
+    assert length("--train_steps=70") == (70, 100)
+    assert length("--epochs=7") == length("--epoch=7") == length("-epochs", "7") == (None, 7)
+    for typed in (("--epochs=7", "--train_steps=70"), ("--train_steps", "70", "--epoch", "7")):
+        with pytest.raises(UserError, match=r"--epochs and --train_steps both say how long the run is: give one"):
+            length(*typed)
+
+
+def test_steps_override_the_epochs_of_a_file(parse, tmp_path):
+    (tmp_path / "small.flags").write_text("--epoch=9\n")
+    parse(*LEAST, f"--flagfile={tmp_path / 'small.flags'}", "--train_steps=70")
+    assert (phase_config("train").train_steps, phase_config("train").epochs) == (70, 100)
+
+
 @pytest.mark.parametrize("word", ["--epochs=1e3", "--precision=float16", "--kl_weight=a", "--restart=maybe"])
 def test_values_of_another_kind_are_refused(parse, word):
     with pytest.raises(absl_flags.IllegalFlagValueError, match=word):
@@ -181,7 +207,10 @@ PRESETS = sorted((pathlib.Path(__file__).parents[2] / "flags" / "presets").glob(
 @pytest.mark.parametrize("preset", PRESETS, ids=[path.stem for path in PRESETS])
 def test_presets_parse(parse, preset):
     parse(*LEAST, f"--flagfile={preset}")
-    assert phase_config("train").records == "R"
+    config = phase_config("train")
+    # A small set trains as long as a large one, and is saved about ten times.
+    assert config.train_steps is not None
+    assert (config.records, config.checkpoint_every) == ("R", None)
 
 
 def test_both_spellings_of_a_vae_are_one_run(parse):

@@ -8,6 +8,7 @@ import pytest
 from flags.phase import phase_config
 from vae_gan3d.config import SEARCHABLE, TuneConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.tuning.objective import trial_run
 from vae_gan3d.tuning.search_space import parameter_flags, with_parameters
 
 LEAST = ("--records=R",)
@@ -87,6 +88,18 @@ def test_bad_values_are_refused(parse, words, message):
     with pytest.raises(UserError) as caught:
         phase_config("tune")
     assert str(caught.value).startswith(message)
+
+
+def test_steps_of_a_preset_give_way_to_trial_epochs_and_typed_ones_are_refused(parse, tmp_path, monkeypatch):
+    (tmp_path / "small.flags").write_text("--train_steps=600\n")
+    given = (*LEAST, f"--flagfile={tmp_path / 'small.flags'}")
+    parse(*given)
+    run = trial_run(phase_config("tune"), {}, "trial-0000")
+    assert (run.train_steps, run.epochs) == (None, 20)
+    monkeypatch.setattr("sys.argv", ["train.py", *given, "--train_steps=70"])
+    parse(*given, "--train_steps=70")
+    with pytest.raises(UserError, match=r"--train_steps=70 is not for --phase=tune, .*: give --trial_epochs"):
+        phase_config("tune")
 
 
 def test_the_base_flags_make_the_same_run(parse):

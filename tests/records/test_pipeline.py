@@ -6,15 +6,16 @@ import tensorflow as tf
 from tests.fakes import random_grids, write_legacy_records, write_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.records.pipeline import (
+    EpochOrders,
+    epoch_order,
     mirror_coins,
     mirror_rows,
     ordered_batches,
     read_record,
-    sample_indices,
     training_batches,
     unpack_rows,
 )
-from vae_gan3d.records.record_set import find_records
+from vae_gan3d.records.record_set import FIRST_ORDER, find_records
 from vae_gan3d.voxels.grids import pack_grid, pad_grid, resize_grid
 
 COUNT = 7
@@ -62,13 +63,84 @@ def test_every_epoch_is_a_permutation_and_epochs_differ(stored):
     assert len({tuple(epoch) for epoch in order}) > 1
 
 
-def test_the_order_is_that_of_index_shuffle_with_the_seed_and_the_epoch():
+def philox(counter, key):
+    """Four numbers of Philox 4x64 with ten rounds, as Salmon et al. 2011 write it (section 3.3)."""
+    mask = 2**64 - 1
+    c, k = list(counter), list(key)
+    for _ in range(10):
+        first, second = 0xD2E7470EE14C6C93 * c[0], 0xCA5A826395121157 * c[2]
+        c = [(second >> 64) ^ c[1] ^ k[0], second & mask, (first >> 64) ^ c[3] ^ k[1], first & mask]
+        k = [(k[0] + 0x9E3779B97F4A7C15) & mask, (k[1] + 0xBB67AE8584CAA73B) & mask]
+    return c
+
+
+def test_an_epoch_is_ordered_by_the_numbers_of_philox():
+    # The first of the known answers of Random123, kat_vectors: counter and key 0.
+    known = [0x16554D9ECA36314C, 0xDB20FE9D672D0FDC, 0xD7E772CEE186176B, 0x7E68B68AEC7BA23B]
+    assert philox([0, 0, 0, 0], [0, 0]) == known
+    for seed, epoch in ((0, 0), (5, 3), (-1, 700)):
+        # NumPy counts up before it draws, so that the first four numbers are of 1.
+        numbers = [n for i in (1, 2) for n in philox([i, 0, epoch, 0], [seed % 2**64, 0x766F78656C730002])]
+        assert epoch_order(7, seed, epoch).tolist() == sorted(range(7), key=lambda place: numbers[place])
+
+
+def test_a_thousand_epochs_and_a_thousand_seeds_have_orders_of_their_own():
+    assert len({epoch_order(100, 0, epoch).tobytes() for epoch in range(1000)}) == 1000
+    assert len({epoch_order(100, seed, 0).tobytes() for seed in range(1000)}) == 1000
+
+
+@pytest.mark.parametrize("count", [60_000, 200_000])
+def test_large_sets_are_mixed_as_by_chance(count):
+    """Both numbers of batches of 32 lie within 5 % of what a random order gives; both counts are multiples of 32.
+
+    Two shapes that share a batch share one in the next epoch, too, with probability 31 / (N - 1), and N 31 / 2 pairs
+    share one in an epoch: 480.5 N / (N - 1) meet again. That is near to a Poisson variable, so that the mean over 40
+    epochs deviates by 0.7 %. Shape i counts i, of variance (N^2 - 1) / 12; the mean of 32 of N without replacement has
+    that over 32, times (N - 32) / (N - 1). Its estimate from 40 N / 32 batches deviates by 0.5 % or less.
+    """
+    size, epochs = 32, 40
+    batches_of = [np.empty(count, np.int64) for _ in range(2)]
+    met, squares = 0, 0.0
+    for epoch in range(epochs + 1):
+        order = epoch_order(count, 3, epoch)
+        batches_of[epoch % 2][order] = np.arange(count) // size
+        if epoch:
+            shared = np.bincount(np.unique(batches_of[0] * (count // size) + batches_of[1], return_counts=True)[1])
+            met += sum(pairs * times * (times - 1) // 2 for times, pairs in enumerate(shared.tolist()))
+            squares += ((order.reshape(-1, size).mean(axis=1) - (count - 1) / 2) ** 2).mean()
+    assert met / epochs == pytest.approx(480.5 * count / (count - 1), rel=0.05)
+    variance = (count**2 - 1) / 12 / size * (count - size) / (count - 1)
+    assert squares / epochs == pytest.approx(variance, rel=0.05)
+
+
+def test_a_step_takes_its_places_in_the_orders_of_its_epochs(stored):
     # Step 2 of batch 3 holds positions 6, 7, 8: the last place of epoch 0 and the first two of epoch 1.
+    first, second = epoch_order(COUNT, 5, 0), epoch_order(COUNT, 5, 1)
+    expected = [first[6], second[0], second[1]]
+    orders = EpochOrders(COUNT, 5)
+    assert orders.indices(np.array([2]), 3).tolist() == [expected]
+    # Position 17, and once more those from before.
+    assert orders.indices(np.array([5, 2]), 3)[:, -1].tolist() == [epoch_order(COUNT, 5, 2)[3], second[1]]
+    assert labels_of(batches(stored[0], seed=5, start_step=2, stop_step=3)) == [expected]
+
+
+def test_with_other_records_the_row_of_epochs_begins_anew_at_its_step(stored):
+    # From step 10 on, after four epochs: steps 12 is step 2 of a row whose first epoch is number 4.
+    first, second = epoch_order(COUNT, 1, 4), epoch_order(COUNT, 1, 5)
+    assert labels_of(batches(stored[0], start_step=12, stop_step=13, begin=(10, 4))) == [
+        [first[6], second[0], second[1]]
+    ]
+
+
+def test_a_run_of_an_older_version_keeps_the_order_of_index_shuffle(stored):
     def place(position, epoch):
         return int(tf.random.experimental.index_shuffle(position, [5, epoch], COUNT - 1))
 
-    indices = sample_indices(tf.constant(2, tf.int64), COUNT, 3, 5)
-    assert indices.numpy().tolist() == [place(6, 0), place(0, 1), place(1, 1)]
+    expected = [place(6, 0), place(0, 1), place(1, 1)]
+    options = {"seed": 5, "order": FIRST_ORDER, "stop_step": 3}
+    assert labels_of(batches(stored[0], start_step=2, **options)) == [expected]
+    later = {"start_step": 12, "stop_step": 13, "begin": (10, 4)}
+    assert labels_of(batches(stored[0], **{**options, **later})) == [[place(6, 4), place(0, 5), place(1, 5)]]
 
 
 def test_a_resumed_run_continues_exactly(stored):

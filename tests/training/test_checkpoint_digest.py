@@ -2,18 +2,25 @@
 
 import dataclasses
 import json
+import pathlib
 
 import pytest
+import tensorflow as tf
 
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.sealed_json import sealed
 from vae_gan3d.training.checkpoint_digest import (
+    Progress,
+    checkpoint_model,
     digest_file,
     find_fault,
     newest_whole,
+    read_progress,
     require_model,
     require_whole,
     say_if_unchecked,
+    stored_step,
     write_digest,
 )
 
@@ -111,3 +118,57 @@ def test_another_model_is_refused_with_both_described(prefix):
     with pytest.raises(UserError, match=r"is of another model \(.*width 8.*\) than .*config\.json .*\(.*width 16"):
         require_model(prefix, dataclasses.replace(MODEL, base_width=16))
     require_model(prefix, dataclasses.replace(MODEL, kind="vae", classes=("bed", "sofa")))
+
+
+def test_a_checkpoint_of_another_run_with_like_networks_is_refused_where_both_say_so(prefix):
+    write_digest(prefix, MODEL, run="a1")
+    require_model(prefix, MODEL, "a1")
+    require_model(prefix, MODEL, "")  # config.json of an older version
+    with pytest.raises(UserError, match=r"ckpt-2 is of another run than .*config\.json, .*: put the files of one run"):
+        require_model(prefix, MODEL, "b2")
+    write_digest(prefix, MODEL)
+    require_model(prefix, MODEL, "b2")
+
+
+def test_how_far_a_run_was_returns_as_written(prefix):
+    assert read_progress(prefix) is None
+    progress = Progress(81, 54, 4, 432, "abc")
+    write_digest(prefix, MODEL, progress=progress)
+    assert (read_progress(prefix), stored_step(prefix)) == (progress, 81)
+    assert checkpoint_model(prefix) == MODEL
+    contents = json.loads(digest_file(prefix).read_text())
+    del contents["progress"], contents["run"], contents["digest"]  # as an older version wrote it
+    digest_file(prefix).write_text(json.dumps(sealed(contents)))
+    assert (read_progress(prefix), find_fault(prefix), stored_step(prefix)) == (None, None, None)
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """What TensorFlow wrote at step 2^40 + 5, with 300 other variables in several blocks, and without a step."""
+    many = {f"variable{number}": tf.Variable(tf.zeros([number % 7 + 1])) for number in range(300)}
+    step = tf.Variable(2**40 + 5, dtype=tf.int64)
+    with_step = tf.train.Checkpoint(step=step, **many).write(str(tmp_path / "with_step"))
+    without = tf.train.Checkpoint(**many).write(str(tmp_path / "without"))
+    return [tmp_path / pathlib.Path(name).name for name in (with_step, without)]
+
+
+def test_the_step_is_read_out_of_what_tensorflow_wrote(tables):
+    with_step, without = tables
+    assert stored_step(with_step) == 2**40 + 5
+    assert stored_step(without) is None
+    assert stored_step(with_step.parent / "absent") is None
+
+
+def test_a_damaged_table_gives_no_step_or_the_right_one_and_ends(tables):
+    """Of each cut and changed byte of the index; a flipped bit may also lie in another variable, or in the place."""
+    prefix = tables[0]
+    index = prefix.with_name(prefix.name + INDEX)
+    whole = index.read_bytes()
+    for offset in range(0, len(whole), 7):
+        index.write_bytes(whole[:offset])
+        assert stored_step(prefix) is None
+        index.write_bytes(whole[:offset] + bytes([whole[offset] ^ 0xFF]) + whole[offset + 1 :])
+        assert isinstance(stored_step(prefix), int | None)
+    index.write_bytes(whole)
+    prefix.with_name(prefix.name + DATA).write_bytes(b"cut")
+    assert stored_step(prefix) is None

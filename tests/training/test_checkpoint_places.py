@@ -4,8 +4,16 @@ import pathlib
 
 import pytest
 
+from vae_gan3d.training.checkpoint_digest import Progress, write_digest
 from vae_gan3d.training.checkpoint_places import finish_saving, older_parts, ready_folder
-from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, data_file, index_file, prior_file
+from vae_gan3d.training.run_folder import (
+    checkpoint_epochs,
+    checkpoint_prefix,
+    data_file,
+    index_file,
+    prior_file,
+    seen_epochs,
+)
 
 
 def names(folder):
@@ -79,3 +87,15 @@ def test_what_is_older_than_the_newest_few_goes_also_where_a_kill_left_a_part(tm
         "model.ckpt-2.prior.npz",
     ]
     assert [path.name for path in older_parts(tmp_path, 3)] == ["model.ckpt-1.data-00000-of-00001"]
+
+
+def test_what_is_older_counts_by_steps_and_not_by_numbers(tmp_path):
+    for epoch, step in ((18, 54), (19, 57), (20, 60), (7, 70)):
+        make_parts(tmp_path, epoch, "")
+        write_digest(checkpoint_prefix(tmp_path, epoch), None, progress=Progress(step, 0, 0, 3))
+    assert checkpoint_epochs(tmp_path) == [7, 20, 19, 18]
+    assert {path.name.split(".")[1] for path in older_parts(tmp_path, 3)} == {"ckpt-18"}
+    # Of one whose step cannot be read, being damaged, the number tells: newer than all that lower numbers have.
+    data_file(tmp_path, 21).touch()
+    (tmp_path / "model.ckpt-21.json").write_text("{")
+    assert seen_epochs(tmp_path) == [21, 7, 20, 19, 18]

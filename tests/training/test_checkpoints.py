@@ -10,13 +10,15 @@ import tensorflow as tf
 
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.training.checkpoint_digest import digest_file
+from vae_gan3d.training.checkpoint_digest import Progress, digest_file
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
 from vae_gan3d.training.run_folder import (
     checkpoint_epochs,
     checkpoint_prefix,
     data_file,
+    find_checkpoint,
     index_file,
+    newest_step,
     prior_file,
     write_run_config,
 )
@@ -35,6 +37,37 @@ def test_what_is_saved_comes_back_from_the_newest(tmp_path):
     assert restore_newest(checkpoint, tmp_path) == 10
     np.testing.assert_array_equal(variable, np.full(100, 10))
     assert tf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / "model.ckpt-10")
+
+
+def save_at(folder, epoch, step, *, digests=True, keep=15):
+    """A checkpoint at a step; without digests as an older version wrote it."""
+    saved = tf.train.Checkpoint(step=tf.Variable(step, dtype=tf.int64))
+    progress = Progress(step, 0, 0, 3) if digests else None
+    save_checkpoint(saved, folder, epoch, keep, progress)
+    if not digests:
+        digest_file(checkpoint_prefix(folder, epoch)).unlink()
+
+
+@pytest.mark.parametrize("with_digests", [True, False])
+def test_the_newest_is_the_one_of_the_most_steps_for_all_who_ask(tmp_path, with_digests):
+    """As an older version left a run whose records doubled: number 3 is of step 81, number 4 of step 54."""
+    for epoch, step in ((2, 27), (4, 54), (3, 81)):
+        save_at(tmp_path, epoch, step, digests=with_digests)
+    checkpoint = tf.train.Checkpoint(step=tf.Variable(0, dtype=tf.int64))
+    assert restore_newest(checkpoint, tmp_path) == 3
+    assert int(checkpoint.step) == 81
+    assert find_checkpoint(tmp_path) == tmp_path / "model.ckpt-3"
+    assert newest_step(tmp_path) == (3, 81)
+    assert checkpoint_epochs(tmp_path) == [3, 4, 2]
+    if with_digests:  # the file is written at each save, with what was known then
+        assert tf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / "model.ckpt-3")
+
+
+def test_a_new_checkpoint_is_not_removed_for_its_low_number(tmp_path):
+    for epoch, step in ((18, 54), (19, 57), (20, 60)):
+        save_at(tmp_path, epoch, step, keep=3)
+    save_at(tmp_path, 12, 70, keep=3)
+    assert checkpoint_epochs(tmp_path) == [12, 20, 19]
 
 
 def test_the_oldest_go_and_nothing_is_left_aside(tmp_path):

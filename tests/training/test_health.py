@@ -26,6 +26,23 @@ def test_occupancy_says_nothing_in_the_first_steps_and_does_not_miss_what_lasts(
     assert spoken(warnings(OccupancyWatch(), "occupancy_ratio", [0.0, 0.0], [199, 200])) == [False, True]
 
 
+def test_the_end_of_a_short_run_is_judged_too_and_told_to_train_longer():
+    assert OccupancyWatch().warning({"occupancy_ratio": 0.0}, 51, last=True) == (
+        "warning: at step 51 samples are nearly blank (0.00 of the real occupancy): "
+        "train longer (--train_steps=3000 or more)"
+    )
+    assert OccupancyWatch().warning({"occupancy_ratio": 1.0}, 51, last=True) is None
+    assert OccupancyWatch().warning({"occupancy_ratio": 0.0}, 51) is None
+    assert CollapseWatch(0).warning({"kl": 0.1}, 51, last=True) is None
+
+
+def test_what_is_still_wrong_at_the_end_is_said_once_more():
+    watch = OccupancyWatch()
+    found = [watch.warning({"occupancy_ratio": 0.1}, step, last=step == 4000) for step in (3000, 3500, 4000)]
+    assert spoken(found) == [True, False, True]
+    assert "raise --kl_weight" in found[2]  # after so many steps more of them alone need not help
+
+
 def test_collapse_warns_once_each_time_the_kl_falls_below_a_nat():
     found = warnings(CollapseWatch(0), "kl", [0.5, 0.99, 0.1, 1.0, 0.2], [199, 200, 250, 300, 350])
     assert spoken(found) == [False, True, False, False, True]

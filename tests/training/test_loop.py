@@ -4,6 +4,7 @@ import contextlib
 import csv
 import dataclasses
 import io
+import json
 import os
 import shutil
 import signal
@@ -14,11 +15,14 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
+from tests.fakes import random_grids, write_records
 from tests.small_runs import WITHOUT_GAME, make_config, restored_weights, small_records, train_to_step
+from vae_gan3d.records.record_set import find_records
 from vae_gan3d.training import loop, run_parts, run_recorder, run_report
+from vae_gan3d.training.checkpoint_digest import stored_step
 from vae_gan3d.training.health import Watch
 from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, index_file, read_model_config
-from vae_gan3d.training.run_log import CLOCK_COLUMNS
+from vae_gan3d.training.run_log import CLOCK_COLUMNS, read_metrics
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +136,116 @@ def test_a_finished_run_is_left_alone(records, finished, capsys):
     assert index_file(config.save_path, 3).read_bytes() == before
 
 
+def train_on(count, config, tmp_path, capsys):
+    """Trains on so many random shapes; gives the steps of the checkpoints by their numbers, and what is said."""
+    folder = tmp_path / f"{count} shapes"
+    if not folder.exists():
+        write_records(folder, random_grids(count, 16, seed=count))
+    capsys.readouterr()
+    assert loop.train(config, find_records(str(folder))) == 0
+    said = capsys.readouterr()
+    steps = [stored_step(checkpoint_prefix(config.save_path, epoch)) for epoch in checkpoint_epochs(config.save_path)]
+    return dict(zip(checkpoint_epochs(config.save_path), steps, strict=True)), said.out + said.err
+
+
+def test_shapes_may_be_added_and_taken_away_between_two_starts(tmp_path, capsys):
+    """Epochs count from the start of the run, numbers only increase, and nothing older is written over."""
+    config = make_config(tmp_path, loss=WITHOUT_GAME, report=False, checkpoint_every=1, image_every=100)
+    first = dataclasses.replace(config, epochs=4)
+    # Four epochs of 8 shapes by 4 are 8 steps.
+    saved, said = train_on(8, first, tmp_path, capsys)
+    assert saved == {4: 8, 3: 6, 2: 4, 1: 2}
+    assert "note:" not in said
+    before = {epoch: index_file(config.save_path, epoch).read_bytes() for epoch in saved}
+    # Of 16 shapes three epochs are no more than four; two more than four are 8 steps.
+    now_16 = "model.ckpt-4 was trained on 8 shapes of chair, and the records are now 16 shapes of chair"
+    for _ in range(2):
+        saved, said = train_on(16, dataclasses.replace(config, epochs=3), tmp_path, capsys)
+        assert saved == {4: 8, 3: 6, 2: 4, 1: 2}
+        assert now_16 in said
+        assert "--epochs=3 asks for no more" in said
+    saved, said = train_on(16, dataclasses.replace(config, epochs=6), tmp_path, capsys)
+    assert saved == {6: 16, 5: 12, 4: 8, 3: 6, 2: 4, 1: 2}
+    assert now_16 in said
+    assert {epoch: index_file(config.save_path, epoch).read_bytes() for epoch in before} == before
+    # The same command has no more to do, and nothing to note: the newest checkpoint is of these records.
+    saved, said = train_on(16, dataclasses.replace(config, epochs=6), tmp_path, capsys)
+    assert "note:" not in said
+    assert "model.ckpt-6 already (step 16), and --epochs=6 asks for no more" in said
+    # With 6 shapes the run is not finished: two epochs more are 3 steps, of which the second ends epoch 7.
+    saved, said = train_on(6, dataclasses.replace(config, epochs=8, keep_checkpoints=3), tmp_path, capsys)
+    assert saved == {8: 19, 7: 18, 6: 16}
+    assert "was trained on 16 shapes of chair, and the records are now 6 shapes" in said
+    # Ten times as many: a new checkpoint is not removed for the old ones.
+    saved, said = train_on(60, dataclasses.replace(config, epochs=9, keep_checkpoints=3), tmp_path, capsys)
+    assert saved == {9: 34, 8: 19, 7: 18}
+    epochs = [int(row["epoch"]) for row in read_metrics(config.save_path / "metrics.csv")]
+    assert epochs == sorted(epochs)
+
+
+def test_a_run_on_other_records_that_is_stopped_ends_where_one_that_is_not_does(tmp_path, capsys):
+    """Also in the midst of an epoch of the new records, whose order and learning rates go on."""
+    whole, config = (
+        make_config(tmp_path / name, loss=WITHOUT_GAME, report=False, image_every=100) for name in ("whole", "parts")
+    )
+    train_on(8, whole, tmp_path, capsys)
+    shutil.copytree(whole.save_path, config.save_path)
+    longer = dataclasses.replace(config, epochs=5)
+    train_to_step(longer, find_records(str(write_more(tmp_path))), 9)
+    assert checkpoint_epochs(config.save_path)[0] == 4  # of 10 shapes by 4 from step 6 on, step 9 is in epoch 5
+    saved, said = train_on(10, longer, tmp_path, capsys)
+    assert "note:" not in said
+    whole = dataclasses.replace(whole, epochs=5)
+    assert train_on(10, whole, tmp_path, capsys)[0][5] == saved[5] == 6 + 5
+    for mine, reference in zip(restored_weights(longer)[0], restored_weights(whole)[0], strict=True):
+        np.testing.assert_allclose(mine, reference, rtol=1e-3, atol=1e-5)
+
+
+def write_more(tmp_path):
+    write_records(tmp_path / "10 shapes", random_grids(10, 16, seed=10))
+    return tmp_path / "10 shapes"
+
+
+def test_steps_say_how_long_a_run_is_and_its_last_checkpoint_lies_within_an_epoch(tmp_path, capsys):
+    config = make_config(tmp_path, loss=WITHOUT_GAME, report=False, image_every=100, checkpoint_every=None)
+    short = dataclasses.replace(config, train_steps=4)
+    # 10 shapes by 4: epoch 1 ends at step 3, and step 4 is of epoch 2.
+    assert train_on(10, short, tmp_path, capsys)[0] == {2: 4, 1: 3}
+    saved, said = train_on(10, short, tmp_path, capsys)
+    assert "model.ckpt-2 already (step 4), and --train_steps=4 asks for no more: give a larger --train_steps" in said
+    # Epoch 2 ends at step 5, and its checkpoint takes the place of the one within it.
+    saved, _ = train_on(10, dataclasses.replace(config, train_steps=6), tmp_path, capsys)
+    assert saved == {3: 6, 2: 5, 1: 3}
+    # With other records as many steps in all.
+    saved, _ = train_on(8, dataclasses.replace(config, train_steps=9), tmp_path, capsys)
+    assert saved == {5: 9, 4: 8, 3: 6, 2: 5, 1: 3}
+
+
+def test_a_run_of_an_older_version_goes_on_in_its_own_order(tmp_path, capsys, monkeypatch):
+    orders = []
+    made = run_parts.training_batches
+    monkeypatch.setattr(
+        run_parts, "training_batches", lambda *given, **named: orders.append(named["order"]) or made(*given, **named)
+    )
+    config = make_config(tmp_path, loss=WITHOUT_GAME, report=False, image_every=100)
+    train_on(8, config, tmp_path, capsys)
+    path = config.save_path / "config.json"
+    contents = json.loads(path.read_text())
+    for field in ("order", "run", "digest"):
+        del contents[field]
+    path.write_text(json.dumps(contents))
+    for epochs in (4, 5):
+        train_on(8, dataclasses.replace(config, epochs=epochs), tmp_path, capsys)
+    assert orders == [2, 1, 1]
+
+
+def test_a_short_run_that_ends_in_dust_says_so(tmp_path, capsys):
+    """At step 3 nothing is above one half; the warning was once held back before step 200."""
+    config = make_config(tmp_path, loss=WITHOUT_GAME, report=False, image_every=100, train_steps=3)
+    _, said = train_on(10, config, tmp_path, capsys)
+    assert "warning: at step 3 samples are nearly blank (0.00 of the real occupancy): train longer" in said
+
+
 def test_ctrl_c_saves_and_says_where(tmp_path, records, capsys, monkeypatch):
     config = make_config(tmp_path, epochs=100, loss=WITHOUT_GAME)
     take_step, taken = run_parts.train_step, []
@@ -153,7 +267,7 @@ def test_warnings_are_shown_once_and_a_page_that_cannot_be_made_does_not_end_the
     tmp_path, records, capsys, monkeypatch
 ):
     class Alarm(Watch):
-        def _failure(self, values, step):
+        def _failure(self, values, step, *, last):
             assert values["reconstruction_loss"] > 0
             return "something is wrong: mend it" if step > 2 else None
 

@@ -8,7 +8,9 @@ import pytest
 
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.records.record_set import FIRST_ORDER, NEWEST_ORDER
 from vae_gan3d.training import run_folder
+from vae_gan3d.training.checkpoint_digest import Progress, write_digest
 
 MODEL = ModelConfig(32, 128, "default", 16, "group", "relu", ("chair", "table"))
 HEADER = {"format": run_folder.CONFIG_FORMAT, "schema": run_folder.CONFIG_SCHEMA}
@@ -225,8 +227,63 @@ def test_clearing_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     assert sorted(path.name for path in pathlib.Path(tmp_path).iterdir()) == ["somebody.weights.h5", "thesis.tex"]
 
 
-def test_other_records_are_noted_and_the_same_are_not(tmp_path):
+CHAIRS_AND_TABLES = {"classes": MODEL.classes, "record_count": 9, "records": "abc"}
+
+
+def test_other_records_are_noted_as_long_as_the_checkpoint_is_of_others(tmp_path):
     run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
-    assert run_folder.changed_records_note(tmp_path, MODEL, record_count=9) is None
-    note = run_folder.changed_records_note(tmp_path, dataclasses.replace(MODEL, classes=("lamp",)), record_count=5)
-    assert "was trained on 9 shapes of chair, table, and goes on with 5 of lamp" in note
+    prefix = run_folder.checkpoint_prefix(tmp_path, 4)
+    touch_checkpoint(tmp_path, 4)
+    write_digest(prefix, MODEL, progress=Progress(54, 0, 0, 9, "abc"))
+    for _ in range(2):  # the second time after a run that was stopped before it saved
+        assert run_folder.changed_records_note(tmp_path, 4, **CHAIRS_AND_TABLES) is None
+        more = {**CHAIRS_AND_TABLES, "record_count": 20, "records": "def"}
+        note = run_folder.changed_records_note(tmp_path, 4, **more)
+        assert note.startswith(f"note: {prefix} was trained on 9 shapes of chair, table, and the records are now 20 ")
+        assert note.endswith("count on from 4")
+        others = {**CHAIRS_AND_TABLES, "records": "def"}
+        assert "now others, 9 shapes of chair" in run_folder.changed_records_note(tmp_path, 4, **others)
+        lamps = {**others, "classes": ("lamp",)}
+        assert "are now 9 shapes of lamp" in run_folder.changed_records_note(tmp_path, 4, **lamps)
+        run_folder.update_run_config(tmp_path, dataclasses.replace(MODEL, classes=("lamp",)))
+    write_digest(prefix, MODEL, progress=Progress(81, 54, 4, 20, "def"))
+    assert run_folder.changed_records_note(tmp_path, 4, **more) is None
+
+
+def test_of_older_versions_the_count_in_the_configuration_is_compared(tmp_path):
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
+    touch_checkpoint(tmp_path, 4)
+    for _ in range(2):
+        assert run_folder.changed_records_note(tmp_path, 4, **CHAIRS_AND_TABLES) is None
+        note = run_folder.changed_records_note(tmp_path, 4, **{**CHAIRS_AND_TABLES, "record_count": 5})
+        assert "was trained on 9 shapes of chair, table, and the records are now 5 shapes" in note
+        run_folder.update_run_config(tmp_path, MODEL)
+
+
+def test_a_run_that_goes_on_keeps_its_order_and_its_name(tmp_path):
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9, optimizer="sgd")
+    name = run_folder.run_id(tmp_path)
+    assert (len(name), run_folder.sample_order(tmp_path)) == (16, NEWEST_ORDER)
+    run_folder.update_run_config(tmp_path, dataclasses.replace(MODEL, kind="vae"))
+    assert (run_folder.run_id(tmp_path), run_folder.read_model_config(tmp_path).kind) == (name, "vae")
+    run_folder.require_same_run(tmp_path, MODEL, batch_size=32, optimizer="sgd")
+    path = tmp_path / run_folder.CONFIG_NAME
+    contents = json.loads(path.read_text())
+    for field in ("order", "run", "digest"):  # as an older version wrote it
+        del contents[field]
+    path.write_text(json.dumps(contents))
+    assert (run_folder.run_id(tmp_path), run_folder.sample_order(tmp_path)) == ("", FIRST_ORDER)
+    run_folder.update_run_config(tmp_path, MODEL)
+    assert run_folder.sample_order(tmp_path) == FIRST_ORDER
+    assert len(run_folder.run_id(tmp_path)) == 16
+    path.write_text(json.dumps({**contents, "order": 3}))
+    with pytest.raises(UserError, match=r"config\.json was written by a newer version.*update this program"):
+        run_folder.sample_order(tmp_path)
+
+
+def test_two_runs_have_two_names(tmp_path):
+    names = set()
+    for _ in range(2):
+        run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
+        names.add(run_folder.run_id(tmp_path))
+    assert len(names) == 2

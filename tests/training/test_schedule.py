@@ -1,6 +1,14 @@
 """Epochs and steps, counted by hand."""
 
-from vae_gan3d.training.schedule import Schedule
+import dataclasses
+import json
+
+import pytest
+
+from tests.test_config import MODEL, TRAINING
+from vae_gan3d.training import run_folder
+from vae_gan3d.training.checkpoint_digest import Progress, write_digest
+from vae_gan3d.training.schedule import Schedule, plan_schedule
 
 
 def test_epochs_that_do_not_divide_into_steps():
@@ -22,3 +30,131 @@ def test_a_batch_larger_than_the_set():
     schedule = Schedule(count=3, batch_size=8, epochs=4, checkpoint_every=1)
     assert schedule.total_steps == 2
     assert [schedule.epochs_completed(step) for step in (1, 2)] == [2, 4]
+
+
+def test_steps_say_how_long_a_run_is_and_epochs_follow():
+    # 10 shapes by 4: step 7 is of samples 25 to 28, within epoch 3; step 8 ends it.
+    schedule = Schedule(10, 4, epochs=100, checkpoint_every=1, train_steps=7)
+    assert (schedule.total_steps, schedule.last_epoch) == (7, 3)
+    due = [step for step in range(1, 8) if schedule.checkpoint_due(step)]
+    assert [(step, schedule.due_epoch(step)) for step in due] == [(3, 1), (5, 2), (7, 3)]
+    assert Schedule(10, 4, 100, 1, train_steps=8).last_epoch == 3
+    assert Schedule(10, 4, 100, 1, train_steps=9).last_epoch == 4
+    assert Schedule(3, 8, 100, 1, train_steps=2).last_epoch == 5  # 16 samples of 3
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "steps", "epochs"),
+    [
+        # Presets, on the sets of their figures: epochs * count / batch_size, rounded up.
+        (9600, 32, 6000, 20),  # quick32
+        (9600, 32, 3000, 10),  # chair64
+        (3572, 32, 5582, 50),  # modelnet10: 5581.25
+        (1350, 16, 2700, 32),  # demo
+        (3572, 32, 6698, 60),  # gan32: 6697.5
+        (1800, 32, 3375, 60),  # pretrained
+        (3572, 32, 670, 6),  # paper3dgan: 669.75
+    ],
+)
+def test_steps_and_epochs_of_the_documented_runs_are_one(count, batch_size, steps, epochs):
+    assert Schedule(count, batch_size, epochs, None).total_steps == steps
+    assert Schedule(count, batch_size, 100, None, train_steps=steps).last_epoch == epochs
+
+
+@pytest.mark.parametrize(
+    ("schedule", "saved"),
+    [
+        (Schedule(8, 4, 100, None), [*range(10, 101, 10)]),
+        (Schedule(8, 4, 3, None), [1, 2, 3]),
+        (Schedule(8, 4, 25, None), [3, 6, 9, 12, 15, 18, 21, 24, 25]),  # a tenth is 2.5
+        # 54 shapes by 32 in 6,000 steps: sample 191,968 begins the last one, in epoch 3,555; a tenth is 355.5 epochs.
+        (Schedule(54, 32, 100, None, train_steps=6000), [*range(356, 3205, 356), 3555]),
+    ],
+)
+def test_about_ten_checkpoints_a_run(schedule, saved):
+    steps = range(1, schedule.total_steps + 1)
+    assert [schedule.due_epoch(step) for step in steps if schedule.checkpoint_due(step)] == saved
+
+
+def test_epochs_of_other_records_count_on_from_the_checkpoint():
+    # Four epochs of 216 shapes by 16 are 54 steps; each of 432 is 27 more.
+    schedule = Schedule(432, 16, epochs=6, checkpoint_every=1, from_step=54, from_epoch=4)
+    assert schedule.total_steps == 54 + 2 * 27
+    assert [schedule.epochs_completed(step) for step in (54, 80, 81, 107, 108)] == [4, 4, 5, 5, 6]
+    assert [step for step in range(55, 109) if schedule.checkpoint_due(step)] == [81, 108]
+    assert schedule.epoch_in_progress(55) == 5
+    assert dataclasses.replace(schedule, epochs=4).total_steps == 54
+    assert dataclasses.replace(schedule, epochs=3).total_steps == 54  # and not before what was trained
+    assert dataclasses.replace(schedule, train_steps=60).last_epoch == 5
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run in steps of 16 to epoch 9, whose folder has a configuration that tells of 216 shapes."""
+    run_folder.write_run_config(tmp_path, MODEL, batch_size=16, record_count=216)
+    return dataclasses.replace(TRAINING, save_path=tmp_path, batch_size=16, epochs=9)
+
+
+def save(run, epoch, progress):
+    """A checkpoint of no use, which says how far it is, or as of an older version does not."""
+    for part in (run_folder.index_file, run_folder.data_file):
+        part(run.save_path, epoch).write_bytes(b"saved")
+    if progress:
+        write_digest(run_folder.checkpoint_prefix(run.save_path, epoch), MODEL, progress=progress)
+
+
+def beginning(run, record_count, resumed=None):
+    schedule = plan_schedule(run, record_count, resumed)
+    return schedule.from_step, schedule.from_epoch
+
+
+def test_a_run_goes_on_as_it_began_with_as_many_records(run):
+    assert beginning(run, 216) == (0, 0)
+    save(run, 4, Progress(54, 0, 0, 216))
+    assert beginning(run, 216) == (0, 0)
+    save(run, 5, Progress(81, 54, 4, 432))
+    assert beginning(run, 432) == (54, 4)
+
+
+@pytest.mark.parametrize("count", [432, 100])
+def test_with_more_or_fewer_records_epochs_begin_anew_at_the_newest_checkpoint(run, count):
+    save(run, 4, Progress(54, 0, 0, 216))
+    assert beginning(run, count) == (54, 4)
+    # Stopped within epoch 5 of those: they go on, and the first ones, put back, begin anew once more.
+    save(run, 5, Progress(60, 54, 4, count))
+    assert beginning(run, count) == (54, 4)
+    assert beginning(run, 216) == (60, 5)
+
+
+def test_of_older_versions_the_count_in_the_configuration_counts_until_the_first_save(run):
+    save(run, 4, None)
+    for _ in range(2):  # the second time after a run that was stopped before it saved
+        assert beginning(run, 432, (4, 54)) == (54, 4)
+        run_folder.update_run_config(run.save_path, MODEL)
+    assert beginning(run, 216, (4, 54)) == (0, 0)
+
+
+def test_where_an_older_version_gave_lower_numbers_the_next_is_higher_than_all(run):
+    # 216 shapes to step 54, epoch 4; then 432 to step 81, which it called epoch 3, and wrote 432 into config.json.
+    path = run.save_path / run_folder.CONFIG_NAME
+    contents = json.loads(path.read_text())
+    del contents["digest"]
+    path.write_text(json.dumps({**contents, "record_count": 432}))
+    save(run, 4, Progress(54, 0, 0, 432))  # the numbers are what is looked at
+    save(run, 3, Progress(81, 0, 0, 432))
+    assert run_folder.newest_step(run.save_path) == (3, 81)
+    assert beginning(run, 432) == (81, 4)
+    assert plan_schedule(run, 432).epoch_in_progress(82) == 5
+    # Stopped before its first save: epoch 4 at step 54 cannot be of 432 shapes, of which it is 2.
+    run_folder.index_file(run.save_path, 3).unlink()
+    run_folder.data_file(run.save_path, 3).unlink()
+    (run.save_path / "model.ckpt-3.json").unlink()
+    assert beginning(run, 432) == (54, 4)
+
+
+def test_a_damaged_checkpoint_is_not_what_epochs_count_on_from(run):
+    save(run, 4, Progress(54, 0, 0, 216))
+    save(run, 5, Progress(68, 0, 0, 216))
+    run_folder.index_file(run.save_path, 5).write_bytes(b"cut")
+    assert run_folder.newest_step(run.save_path) == (4, 54)
+    assert beginning(run, 432) == (54, 4)

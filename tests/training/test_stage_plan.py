@@ -6,6 +6,7 @@ import pathlib
 from tests.test_config import MODEL, TRAINING
 from vae_gan3d.config import ProgressiveConfig
 from vae_gan3d.training import run_folder
+from vae_gan3d.training.checkpoint_digest import Progress, write_digest
 from vae_gan3d.training.stage_plan import plan_stages
 
 
@@ -31,6 +32,31 @@ def test_each_stage_but_the_first_fades_in_over_half_of_its_samples():
     assert [stage.model.fade_samples for stage in plan_stages(make_config(), 100)] == [0, 100, 150]
     assert [stage.model.fade_samples for stage in plan_stages(make_config(fade_samples=7), 100)] == [0, 7, 7]
     assert [stage.model.fade_samples for stage in plan_stages(make_config(fade_samples=0), 100)] == [0, 0, 0]
+
+
+def test_steps_are_of_each_stage():
+    # 40 steps of 10 samples, of which half fade in.
+    stages = plan_stages(make_config(train_steps=40), 100)
+    assert [stage.train_steps for stage in stages] == [40, 40, 40]
+    assert [stage.model.fade_samples for stage in stages] == [0, 200, 200]
+    # A game that begins at step 50 begins at step 10 of the second stage.
+    config = make_config(train_steps=40)
+    loss = dataclasses.replace(config.training.loss, adversarial_warmup=50)
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, loss=loss))
+    assert [stage.loss.adversarial_warmup for stage in plan_stages(config, 100)] == [50, 10, 0]
+
+
+def test_a_stage_that_was_left_behind_counts_by_the_steps_that_it_took(tmp_path):
+    """With ten times as many records now, the first stage would take 100 steps, and took 10."""
+    for number, stage in enumerate(plan_stages(make_config(tmp_path), 100)[:2]):
+        stage.save_path.mkdir()
+        run_folder.write_run_config(stage.save_path, stage.model, batch_size=10, record_count=100)
+        for part in (run_folder.index_file, run_folder.data_file):
+            part(stage.save_path, 1).touch()
+        progress = Progress((10, 12)[number], 0, 0, 100)
+        write_digest(run_folder.checkpoint_prefix(stage.save_path, 1), stage.model, progress=progress)
+    stages = plan_stages(make_config(tmp_path), 1000)
+    assert [stage.loss.adversarial_warmup for stage in stages] == [15, 5, 0]
 
 
 def test_a_stage_that_was_begun_fades_as_it_began(tmp_path):

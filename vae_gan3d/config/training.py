@@ -125,9 +125,9 @@ class TrainingConfig:
         split_name: which set of a folder of records is read.
         save_path: the run folder.
         logdir: where TensorBoard's logs go.
-        epochs: the epoch to train up to.
+        epochs: the epoch to train up to, where `train_steps` is None.
         batch_size: samples a step.
-        checkpoint_every: epochs between checkpoints.
+        checkpoint_every: epochs between checkpoints; None for a tenth of the run.
         keep_checkpoints: how many of the newest checkpoints are kept.
         image_every, log_every: steps between pictures and between log rows.
         seed: of the order of samples, the first weights and the noise.
@@ -141,6 +141,7 @@ class TrainingConfig:
         devices: what it trains on.
         deterministic: makes equal runs equal bit for bit.
         max_bad_steps: skipped in a row, after which a run goes back to its newest checkpoint.
+        train_steps: the step to train up to; None where `epochs` says how far.
     """
 
     model: ModelConfig
@@ -152,7 +153,7 @@ class TrainingConfig:
     logdir: pathlib.Path
     epochs: int
     batch_size: int
-    checkpoint_every: int
+    checkpoint_every: int | None
     keep_checkpoints: int
     image_every: int
     log_every: int
@@ -167,11 +168,15 @@ class TrainingConfig:
     devices: DevicesConfig = dataclasses.field(default_factory=DevicesConfig)
     deterministic: bool = False
     max_bad_steps: int = 20
+    train_steps: int | None = None
 
     def __post_init__(self) -> None:
         require_choice("precision", self.precision, PRECISIONS)
-        for flag in ("epochs", "batch_size", "checkpoint_every", "keep_checkpoints", "image_every", "log_every"):
+        for flag in ("epochs", "batch_size", "keep_checkpoints", "image_every", "log_every"):
             require_at_least(flag, getattr(self, flag), 1)
+        for flag in ("checkpoint_every", "train_steps"):
+            if getattr(self, flag) is not None:
+                require_at_least(flag, getattr(self, flag), 1)
         require_at_least("max_bad_steps", self.max_bad_steps, 1)
         require_between("seed", self.seed, 0, LARGEST_SEED)
         for axis in self.mirror:

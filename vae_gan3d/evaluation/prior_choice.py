@@ -12,7 +12,7 @@ from vae_gan3d.evaluation.model_labels import require_known_classes
 from vae_gan3d.evaluation.prior import REFIT, LatentPrior, MixturePrior, NormalPrior, WrongPriorError, load_prior
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoint_digest import index_sha256
-from vae_gan3d.training.run_folder import prior_file
+from vae_gan3d.training.run_folder import CONFIG_NAME, prior_file
 
 if TYPE_CHECKING:
     from vae_gan3d.evaluation.trained_model import TrainedModel
@@ -125,8 +125,9 @@ def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, remedy: str = REFI
         return None
     stored = load_prior(path, remedy=remedy)
     if stored.latent_size != model.latent_size:
-        sizes = f"is of latent size {stored.latent_size}, and the model of {model.latent_size}"
-        raise WrongPriorError(f"{path} {sizes}: {remedy}")
+        config = path.parent / CONFIG_NAME
+        sizes = f"is of latent size {stored.latent_size}, and the model that {config} describes of {model.latent_size}"
+        raise WrongPriorError(f"{path} {sizes}: put the files of one run together, or {remedy}")
     if stored.checkpoint and stored.checkpoint != index_sha256(prefix):
         raise WrongPriorError(f"{path} was fitted to the latents of another checkpoint than {prefix.name}: {remedy}")
     require_known_classes(model, stored.classes)

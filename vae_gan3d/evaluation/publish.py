@@ -21,7 +21,7 @@ from vae_gan3d.training.run_folder import (
     checkpoint_prefix,
     find_checkpoint,
     prior_file,
-    read_model_config,
+    read_checkpoint_model,
 )
 
 
@@ -47,7 +47,7 @@ def publish(checkpoint: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     prefix = find_checkpoint(checkpoint)
     if checkpoint_epochs(folder):
         raise UserError(f"{folder} holds checkpoints already: give a new folder")
-    model = load_model(prefix, read_model_config(prefix.parent))
+    model = load_model(prefix, read_checkpoint_model(prefix))
     refit = "remove it, and give test.py --phase=sample --records to fit it again"
     prior = stored_prior(prefix, model.config, remedy=refit)
     make_folder(folder)

@@ -1,5 +1,6 @@
 """The tf.data pipeline: batches of voxels whose order is a pure function of the seed and the step."""
 
+import threading
 from collections.abc import Callable, Collection
 
 import numpy as np
@@ -7,12 +8,15 @@ import tensorflow as tf
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.records.packed import RowReader, load_packed, row_resolution
-from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.records.record_set import FIRST_ORDER, NEWEST_ORDER, RecordSet
 from vae_gan3d.voxels.grids import packed_bytes, resize_grid, unpack_grid
 
 CACHE_BYTES = 2 << 30
-# What tf.random.experimental.index_shuffle puts before a seed of two numbers. With a seed for each sample that function
-# fails (TensorFlow 2.21 pads the wrong axis), so the operation below it is called.
+_ORDER_KEY = 0x766F78656C730002  # tells the numbers that order an epoch from others of the same seed
+_KEPT_ORDERS = 2  # a few steps straddle the edge of two epochs
+_STEPS_AT_ONCE = 64  # that ask NumPy for their records together: a call a step takes half as long as making the batch
+# Of runs of older versions: what tf.random.experimental.index_shuffle puts before a seed of two numbers. With a seed
+# for each sample that function fails (TensorFlow 2.21 pads the wrong axis), so the operation below it is called.
 _SHUFFLE_KEY = 498247692
 _SHUFFLE_ROUNDS = 4
 _MIRROR_KEY = 1196642895  # tells the coins of the mirroring from other numbers of the same seed
@@ -32,12 +36,16 @@ def training_batches(
     cache_bytes: int = CACHE_BYTES,
     mirror_axes: Collection[int] = (),
     part: tuple[int, int] = (0, 1),
+    begin: tuple[int, int] = (0, 0),
+    order: int = NEWEST_ORDER,
 ) -> tf.data.Dataset:
     """Full, shuffled batches for training, one a step.
 
     Sample i of step s is number p = s * batch_size + i of an endless row of epochs; epoch p // count is a permutation
     of the records that depends on the seed and the epoch alone. So a run that starts at a later step, or another batch
     size, meets the same samples in the same order, mirrored alike.
+
+    Where a run went on with another number of records, the row begins at its step and epoch at that time.
 
     Args:
         record_set: the records.
@@ -49,6 +57,8 @@ def training_batches(
         cache_bytes: sets whose packed grids take more are read from their files for each batch, in the same order.
         mirror_axes: axes of the grid, of 0, 1 and 2, along each of which a sample is flipped with probability one half.
         part: (k, n): of each batch only the k-th of n equal parts, from 0, which is one process's of several.
+        begin: the step and the epoch, from 0, at which the row of epochs begins.
+        order: `NEWEST_ORDER`, or `FIRST_ORDER` of runs of older versions, see `run_folder.sample_order`.
 
     Returns:
         A dataset of (voxels `[B / n, R, R, R, 1]` float32 in {0, 1}, labels `[B / n]` int64).
@@ -65,15 +75,26 @@ def training_batches(
     with tf.device("/CPU:0"):
         fetch = _row_source(record_set, resolution, cache_bytes)
         side = row_resolution(record_set, resolution)
+        orders = EpochOrders(record_set.count, seed)
+        begin_step, begin_epoch = begin
 
-        def make_batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            rows, labels = fetch(sample_indices(step, record_set.count, batch_size, seed)[rows_of_part])
+        def indices_of(steps: tf.Tensor) -> tf.Tensor:
+            if order == FIRST_ORDER:
+                return first_sample_indices(steps - begin_step, record_set.count, batch_size, seed, begin_epoch)
+            taken = tf.numpy_function(
+                lambda numbers: orders.indices(numbers - begin_step, batch_size, begin_epoch), [steps], tf.int64
+            )
+            return tf.ensure_shape(taken, [None, batch_size])
+
+        def make_batch(step: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            rows, labels = fetch(indices[rows_of_part])
             if mirror_axes:
                 rows = mirror_rows(rows, side, mirror_coins(step, batch_size, seed)[rows_of_part], mirror_axes)
             return unpack_rows(rows, side, resolution, rows_of_part.stop - rows_of_part.start), labels
 
         steps = tf.data.Dataset.range(start_step, tf.int64.max if stop_step is None else stop_step)
-        return _map_and_prefetch(steps, make_batch)
+        some = steps.batch(_STEPS_AT_ONCE).map(lambda numbers: (numbers, indices_of(numbers))).prefetch(1)
+        return _map_and_prefetch(some.unbatch(), make_batch)
 
 
 def ordered_batches(
@@ -141,25 +162,90 @@ def read_labeled_record(record_set: RecordSet, index: int, resolution: int) -> t
     return resize_grid(unpack_grid(rows[0].tobytes(), reader.resolution), resolution), int(labels[0])
 
 
-def sample_indices(step: tf.Tensor, count: int, batch_size: int, seed: int) -> tf.Tensor:
-    """The record numbers of one step.
+def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of the records in one epoch.
 
     Args:
-        step: scalar int64.
+        count: the number of records.
+        seed: the run's seed, of 64 bits.
+        epoch: from 0.
+
+    Returns:
+        `[count]` int64, a permutation: the places of as many 64-bit numbers of Philox 4x64 (Salmon et al. 2011) in
+        ascending order, with the seed in the key and the epoch in the counter. NumPy keeps the numbers of a bit
+        generator from version to version, but not those of `Generator.permutation` (NEP 19).
+    """
+    numbers = np.random.Philox(
+        key=np.array([seed % 2**64, _ORDER_KEY], np.uint64), counter=np.array([0, 0, epoch, 0], np.uint64)
+    ).random_raw(count)
+    return np.argsort(numbers, kind="stable")
+
+
+class EpochOrders:
+    """The orders of a run's epochs, each made once: 8 bytes a record, of two epochs at a time."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        """Makes none yet.
+
+        Args:
+            count, seed: see `epoch_order`.
+        """
+        self._count, self._seed = count, seed
+        self._lock = threading.Lock()  # iterators of one dataset ask in threads of their own
+        self._kept: dict[int, np.ndarray] = {}
+
+    def indices(self, steps: np.ndarray, batch_size: int, begin_epoch: int = 0) -> np.ndarray:
+        """The record numbers of some steps.
+
+        Args:
+            steps: `[K]` int64, from the one at which the row of epochs begins.
+            batch_size: samples a step, B.
+            begin_epoch: the first of that row.
+
+        Returns:
+            `[K, B]` int64 in [0, count).
+        """
+        positions = (steps[:, None] * batch_size + np.arange(batch_size)).ravel()
+        epochs, places = np.divmod(positions, self._count)
+        ends = np.flatnonzero(np.diff(epochs)) + 1
+        parts = zip(np.split(epochs, ends), np.split(places, ends), strict=True)
+        taken = [self._order(begin_epoch + int(epoch[0]))[place] for epoch, place in parts]
+        return np.concatenate(taken).reshape(-1, batch_size)
+
+    def _order(self, epoch: int) -> np.ndarray:
+        with self._lock:
+            if epoch not in self._kept:
+                while len(self._kept) >= _KEPT_ORDERS:
+                    del self._kept[min(self._kept)]
+                self._kept[epoch] = epoch_order(self._count, self._seed, epoch)
+            return self._kept[epoch]
+
+
+def first_sample_indices(steps: tf.Tensor, count: int, batch_size: int, seed: int, begin_epoch: int = 0) -> tf.Tensor:
+    """The record numbers of some steps in a run of an older version, which goes on in its own order.
+
+    Args:
+        steps: `[K]` int64.
         count: the number of records.
         batch_size: samples a step, B.
         seed: the run's seed.
+        begin_epoch: the epoch of step 0.
 
     Returns:
-        `[B]` int64 in [0, count): position p of the endless row is the (p % count)-th place of the permutation that
-        `tf.random.experimental.index_shuffle` gives for the seed [seed, p // count].
+        `[K, B]` int64 in [0, count): position p of the endless row is the (p % count)-th place of the permutation that
+        `tf.random.experimental.index_shuffle` gives for the seed [seed, p // count]. It repeats every 256 epochs, or
+        512 above 65,536 records.
     """
-    positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-    epochs = positions // count
-    seeds = tf.stack([tf.fill([batch_size], tf.constant(key, tf.int64)) for key in (_SHUFFLE_KEY, seed)] + [epochs], 1)
-    return tf.raw_ops.RandomIndexShuffle(
-        index=positions % count, seed=seeds, max_index=tf.constant(count - 1, tf.int64), rounds=_SHUFFLE_ROUNDS
+    positions = tf.reshape(steps[:, tf.newaxis] * batch_size + tf.range(batch_size, dtype=tf.int64), [-1])
+    epochs = begin_epoch + positions // count
+    keys = [tf.fill(tf.shape(positions), tf.constant(key, tf.int64)) for key in (_SHUFFLE_KEY, seed)]
+    indices = tf.raw_ops.RandomIndexShuffle(
+        index=positions % count,
+        seed=tf.stack([*keys, epochs], 1),
+        max_index=tf.constant(count - 1, tf.int64),
+        rounds=_SHUFFLE_ROUNDS,
     )
+    return tf.reshape(indices, [-1, batch_size])
 
 
 def mirror_coins(step: tf.Tensor, batch_size: int, seed: int) -> tf.Tensor:

@@ -14,6 +14,8 @@ from vae_gan3d.voxels.grids import RESOLUTIONS
 from vae_gan3d.wording import counted
 
 LEGACY_CLASSES = ("shape",)
+# How training orders records, see `records.pipeline`; runs of older versions keep the first.
+FIRST_ORDER, NEWEST_ORDER = 1, 2
 _AGAIN = "run create_tf_record.py again"
 _LARGEST_RECORD = 2 * RESOLUTIONS[-1] ** 3  # the one feature of a legacy record is a grid
 
@@ -39,6 +41,14 @@ class RecordSet:
     classes: tuple[str, ...]
     legacy: bool
     manifest: Manifest | None
+
+    @property
+    def digest(self) -> str:
+        """Identifies the records in their order: the sha256 of their files' sha256s; empty without a manifest."""
+        if self.manifest is None:
+            return ""
+        known = {shard.name: shard.sha256 for shard in self.manifest.shards}
+        return hashlib.sha256(" ".join(known[path.name] for path in self.files).encode()).hexdigest()
 
 
 def find_records(records: str, split_name: str = "train", verify: bool = True) -> RecordSet:

@@ -1,13 +1,14 @@
-"""The file `model.ckpt-N.json` beside a checkpoint, by which damage is found before any of it is used.
+"""What is known of a checkpoint without TensorFlow: the file `model.ckpt-N.json` beside it, and its step.
 
-Needs no TensorFlow, whose reader a damaged index can end together with the interpreter.
+By that file damage is found before any of the checkpoint is used: a damaged index can end TensorFlow's reader together
+with the interpreter.
 """
 
 import dataclasses
 import json
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import vae_gan3d
@@ -21,6 +22,29 @@ DIGEST_FORMAT = "vae_gan3d.checkpoint"
 DIGEST_SCHEMA = 1
 _PARTS = {"data": ".data-00000-of-00001", "index": ".index"}
 _REMEDY = "put back the file that training wrote"
+# The end of TensorFlow's index, a table as LevelDB writes: its length, and its last eight bytes.
+_FOOTER, _MAGIC = 48, 0xDB4775248B80FB57
+_STEP_NAME = b"step/.ATTRIBUTES/VARIABLE_VALUE"
+_INT64 = 9  # the number of the type in TensorFlow's files
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a run is at a checkpoint, and how its epochs count.
+
+    Attributes:
+        step: steps taken.
+        from_step, from_epoch: steps taken, and the last checkpoint's number, when the run began with records of this
+            count; 0 and 0 at its start.
+        record_count: shapes in the records.
+        records: identifies the records, see `RecordSet.digest`; empty where that is not known.
+    """
+
+    step: int
+    from_step: int
+    from_epoch: int
+    record_count: int
+    records: str = ""
 
 
 def digest_file(prefix: pathlib.Path) -> pathlib.Path:
@@ -28,12 +52,16 @@ def digest_file(prefix: pathlib.Path) -> pathlib.Path:
     return pathlib.Path(f"{prefix}.json")
 
 
-def write_digest(prefix: pathlib.Path, model: ModelConfig | None) -> None:
-    """Writes the sizes and digests of a checkpoint's data and index, and of which networks it is.
+def write_digest(
+    prefix: pathlib.Path, model: ModelConfig | None, *, run: str = "", progress: Progress | None = None
+) -> None:
+    """Writes the sizes and digests of a checkpoint's data and index, and of which run and networks it is.
 
     Args:
         prefix: of a checkpoint that does not count yet.
         model: its networks; None where they are not known.
+        run: identifies its run; empty where that is not known.
+        progress: of the run; None where it is not known.
 
     Raises:
         OSError: the system refuses to read or to write.
@@ -45,6 +73,8 @@ def write_digest(prefix: pathlib.Path, model: ModelConfig | None) -> None:
         "version": vae_gan3d.__version__,
         "files": {part: {"bytes": path.stat().st_size, "sha256": file_sha256(path)} for part, path in paths.items()},
         "model": None if model is None else dataclasses.asdict(model),
+        "run": run,
+        "progress": None if progress is None else dataclasses.asdict(progress),
     }
     digest_file(prefix).write_text(json.dumps(sealed(contents), indent=2) + "\n", encoding="utf-8")
 
@@ -134,28 +164,152 @@ def say_if_unchecked(prefix: pathlib.Path) -> None:
         print(f"note: {path} is missing, {what}", file=sys.stderr)
 
 
-def require_model(prefix: pathlib.Path, model: ModelConfig) -> None:
-    """Refuses a checkpoint of other networks, where it says of which it is.
+def require_model(prefix: pathlib.Path, model: ModelConfig, run: str = "") -> None:
+    """Refuses a checkpoint of another run than the `config.json` beside it, where both say of which they are.
 
     Args:
         prefix: of the checkpoint, which is whole.
-        model: the networks.
+        model: the networks that `config.json` describes.
+        run: identifies its run; empty where that is not known.
 
     Raises:
-        UserError: they are others; both are described.
+        UserError: the networks or the run are others.
+    """
+    there = checkpoint_model(prefix)
+    config, remedy = prefix.parent / "config.json", "put the files of one run together"
+    if there is not None and not model.resumes(there):
+        raise UserError(
+            f"{prefix} is of another model ({there.describe()}) than {config} describes ({model.describe()}): {remedy}"
+        )
+    contents = _read(prefix)
+    if run and contents and contents.get("run") not in (None, "", run):
+        raise UserError(f"{prefix} is of another run than {config}, which describes like networks: {remedy}")
+
+
+def checkpoint_model(prefix: pathlib.Path) -> ModelConfig | None:
+    """The networks of a checkpoint, with the classes it was trained on; None where it does not say.
+
+    Raises:
+        UserError: the file that says so is damaged, or of a newer version.
     """
     contents = _read(prefix)
     if contents is None or contents["model"] is None:
-        return
+        return None
     try:
-        there = ModelConfig.from_values(contents["model"])
+        return ModelConfig.from_values(contents["model"])
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(prefix, error) from error
-    if not model.resumes(there):
-        raise UserError(
-            f"{prefix} is of another model ({there.describe()}) than {prefix.parent / 'config.json'} describes "
-            f"({model.describe()}): put the files of one run together"
-        )
+
+
+def read_progress(prefix: pathlib.Path) -> Progress | None:
+    """How far its run was at a checkpoint; None where it does not say, as those of older versions.
+
+    Raises:
+        UserError: the file that says so is damaged, or of a newer version.
+    """
+    contents = _read(prefix)
+    found = contents.get("progress") if contents else None
+    if found is None:
+        return None
+    try:
+        return Progress(**{field.name: found[field.name] for field in dataclasses.fields(Progress)})
+    except (KeyError, TypeError) as error:
+        raise _damaged(prefix, error) from error
+
+
+def stored_step(prefix: pathlib.Path) -> int | None:
+    """The steps taken at a checkpoint: by the file beside it or, of older versions, by its own bytes.
+
+    Returns:
+        The number; None where neither can be read, or a checkpoint holds none, as a published one.
+    """
+    try:
+        progress = read_progress(prefix)
+        return progress.step if progress else _step_in_table(prefix)
+    except (OSError, UserError, IndexError, KeyError, ValueError):
+        return None
+
+
+def _step_in_table(prefix: pathlib.Path) -> int | None:
+    """Reads the variable `step` out of TensorFlow's files.
+
+    The index is an SSTable without compression: blocks of entries, and a block of the blocks' places, to which the
+    file's end points. An entry's value is the message `BundleEntryProto`, with the place of the bytes in the data.
+
+    Raises:
+        OSError, IndexError, KeyError, ValueError: the files are missing or damaged.
+    """
+    table = _part_file(prefix, "index").read_bytes()
+    footer = table[-_FOOTER:]
+    if len(footer) < _FOOTER or int.from_bytes(footer[-8:], "little") != _MAGIC:
+        raise ValueError("the file is no table")
+    _, position = _block_place(footer, 0)
+    (start, size), _ = _block_place(footer, position)
+    for _, place in _entries(table, start, size):
+        (block, length), _ = _block_place(place, 0)
+        for name, value in _entries(table, block, length):
+            if name == _STEP_NAME:
+                fields = _message(value)
+                if fields.get(1) != _INT64 or fields.get(5) != 8:
+                    raise ValueError("the step is no whole number of 64 bits")
+                with open(_part_file(prefix, "data"), "rb") as file:
+                    file.seek(fields.get(4, 0))
+                    number = file.read(8)
+                if len(number) < 8:
+                    raise ValueError("the data is cut short")
+                return int.from_bytes(number, "little", signed=True)
+    return None
+
+
+def _entries(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of a block; each key says how much of its beginning it shares with the one before."""
+    if table[start + size : start + size + 1] != b"\0":
+        raise ValueError("the block is cut short, or compressed")
+    restarts = int.from_bytes(table[start + size - 4 : start + size], "little")
+    position, end, key = start, start + size - 4 * (restarts + 1), b""
+    while position < end:
+        shared, position = _varint(table, position)
+        own, position = _varint(table, position)
+        length, position = _varint(table, position)
+        key = key[:shared] + table[position : position + own]
+        yield key, table[position + own : position + own + length]
+        position += own + length
+
+
+def _block_place(data: bytes, position: int) -> tuple[tuple[int, int], int]:
+    """Where a block begins and how long it is, and where the next number is."""
+    start, position = _varint(data, position)
+    size, position = _varint(data, position)
+    return (start, size), position
+
+
+def _message(data: bytes) -> dict[int, int]:
+    """The whole numbers of a protocol buffer's message by their fields' numbers."""
+    fields: dict[int, int] = {}
+    position = 0
+    while position < len(data):
+        tag, position = _varint(data, position)
+        if tag & 7 == 0:
+            fields[tag >> 3], position = _varint(data, position)
+        elif tag & 7 == 2:
+            length, position = _varint(data, position)
+            position += length
+        elif tag & 7 == 5:
+            position += 4
+        else:
+            raise ValueError(f"field {tag >> 3} is of kind {tag & 7}")
+    return fields
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    """A whole number of seven bits a byte, and where it ends."""
+    number = shift = 0
+    while True:
+        byte = data[position]
+        number |= (byte & 0x7F) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 0x80:
+            return number, position
 
 
 def _part_file(prefix: pathlib.Path, part: str) -> pathlib.Path:

@@ -9,6 +9,7 @@ from vae_gan3d.training.run_folder import (
     checkpoint_epochs,
     checkpoint_prefix,
     index_file,
+    newest_first,
     prior_file,
 )
 
@@ -62,5 +63,8 @@ def older_parts(folder: pathlib.Path, keep: int) -> list[pathlib.Path]:
     if len(kept) < keep:
         return []
     found = [(path, _PART_PATTERN.fullmatch(path.name)) for path in folder.iterdir()]
-    older = [path for path, match in found if match and int(match.group(1)) < kept[-1]]
+    parts = [(path, int(match.group(1))) for path, match in found if match]
+    order = newest_first(folder, {epoch for _, epoch in parts})
+    too_old = set(order[order.index(kept[-1]) + 1 :])
+    older = [path for path, epoch in parts if epoch in too_old]
     return sorted(older, key=lambda path: (path.suffix != ".index", path.name))

@@ -10,13 +10,14 @@ import tensorflow as tf
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import FileRefusedError, UserError
 from vae_gan3d.files import flush_folder, flush_to_disk, make_folder, temporary_path, write_refused, write_text
-from vae_gan3d.training.checkpoint_digest import find_fault, require_model, say_if_unchecked, write_digest
+from vae_gan3d.training.checkpoint_digest import Progress, find_fault, require_model, say_if_unchecked, write_digest
 from vae_gan3d.training.checkpoint_places import finish_saving, older_parts, ready_folder
 from vae_gan3d.training.run_folder import (
     PLOTS_NAME,
     checkpoint_epochs,
     checkpoint_prefix,
     read_model_config,
+    run_id,
     seen_epochs,
 )
 
@@ -27,7 +28,9 @@ _STATE_NAME = "checkpoint"
 _ANEW = "use another --save_path, or --restart"
 
 
-def save_checkpoint(checkpoint: tf.train.Checkpoint, folder: pathlib.Path, epoch: int, keep: int) -> pathlib.Path:
+def save_checkpoint(
+    checkpoint: tf.train.Checkpoint, folder: pathlib.Path, epoch: int, keep: int, progress: Progress | None = None
+) -> pathlib.Path:
     """Writes `model.ckpt-EPOCH` aside, renames it into place, and removes the oldest beyond `keep`.
 
     A prior that was fitted to a checkpoint goes with it, also where a new checkpoint takes its name. What was written
@@ -38,6 +41,7 @@ def save_checkpoint(checkpoint: tf.train.Checkpoint, folder: pathlib.Path, epoch
         folder: the run folder.
         epoch: N of `model.ckpt-N`.
         keep: how many of the newest stay.
+        progress: of the run; None where a checkpoint is of no run.
 
     Returns:
         The checkpoint's prefix.
@@ -50,7 +54,8 @@ def save_checkpoint(checkpoint: tf.train.Checkpoint, folder: pathlib.Path, epoch
     try:
         aside.mkdir()
         checkpoint.write(str(checkpoint_prefix(aside, epoch)))
-        write_digest(checkpoint_prefix(aside, epoch), _model_beside(folder))
+        model, run = _run_beside(folder)
+        write_digest(checkpoint_prefix(aside, epoch), model, run=run, progress=progress)
         for written in aside.iterdir():
             flush_to_disk(written)
         flush_folder(aside)
@@ -77,7 +82,7 @@ def restore_newest(checkpoint: tf.train.Checkpoint, folder: pathlib.Path) -> int
         folder: the run folder.
 
     Returns:
-        The epoch that was restored, or None where the folder holds no checkpoint at all.
+        The number of the one that was restored, or None where the folder holds no checkpoint at all.
 
     Raises:
         UserError: there are checkpoints, or were, and none can be used; training anew in silence would hide the loss.
@@ -105,10 +110,10 @@ def restore_newest(checkpoint: tf.train.Checkpoint, folder: pathlib.Path) -> int
 
 def _read(checkpoint: tf.train.Checkpoint, prefix: pathlib.Path) -> str | None:
     """Restores everything from one checkpoint, and says what is wrong with it otherwise."""
-    model = _model_beside(prefix.parent)
+    model, run = _run_beside(prefix.parent)
     try:
         if model is not None:
-            require_model(prefix, model)
+            require_model(prefix, model, run)
         checkpoint.read(str(prefix)).assert_consumed()
     except UserError as error:
         return str(error)
@@ -117,12 +122,12 @@ def _read(checkpoint: tf.train.Checkpoint, prefix: pathlib.Path) -> str | None:
     return None
 
 
-def _model_beside(folder: pathlib.Path) -> ModelConfig | None:
-    """The networks of a run folder, where it says of which it is: a checkpoint is not lost for want of that."""
+def _run_beside(folder: pathlib.Path) -> tuple[ModelConfig | None, str]:
+    """The networks and the run of a folder, where it says so: a checkpoint is not lost for want of that."""
     try:
-        return read_model_config(folder)
+        return read_model_config(folder), run_id(folder)
     except UserError:
-        return None
+        return None, ""
 
 
 def _write_state_file(folder: pathlib.Path) -> None:

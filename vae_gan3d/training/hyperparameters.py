@@ -26,8 +26,10 @@ def run_hyperparameters(config: TrainingConfig) -> dict[str, bool | float | str]
     values = {"model": model.pop("kind"), **model, **dataclasses.asdict(config.loss)}
     optimizer = dataclasses.asdict(config.optimizer)
     values |= {"optimizer": optimizer.pop("kind"), **optimizer}
-    for name in ("epochs", "batch_size", "seed", "precision", "mirror"):
+    for name in ("epochs", "train_steps", "batch_size", "seed", "precision", "mirror"):
         values[name] = getattr(config, name)
+    if config.train_steps is not None:
+        values["epochs"] = None  # they follow from the steps
     return {name: _plain(value) for name, value in values.items()}
 
 

@@ -10,7 +10,7 @@ from vae_gan3d.config import TrainingConfig
 from vae_gan3d.errors import FileRefusedError, UserError
 from vae_gan3d.files import make_folder
 from vae_gan3d.progress import progress_bar
-from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.records.record_set import NEWEST_ORDER, RecordSet
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line
 from vae_gan3d.training.agreement import require_same_start
 from vae_gan3d.training.checkpoints import restore_newest
@@ -21,17 +21,22 @@ from vae_gan3d.training.memory_forecast import require_memory
 from vae_gan3d.training.memory_remedy import memory_remedy
 from vae_gan3d.training.precision import set_precision, slow_kernels_warning
 from vae_gan3d.training.run_flags import run_flags, write_flags
-from vae_gan3d.training.run_folder import write_run_config
+from vae_gan3d.training.run_folder import (
+    changed_records_note,
+    sample_order,
+    update_run_config,
+    write_run_config,
+)
 from vae_gan3d.training.run_parts import build_state, compiled_step, run_batches, step_options
 from vae_gan3d.training.run_recorder import RunRecorder
-from vae_gan3d.training.schedule import Schedule
+from vae_gan3d.training.schedule import Schedule, plan_schedule
 from vae_gan3d.training.skipped_steps import SkippedSteps
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.stop_request import StopRequest, stop_request
 from vae_gan3d.training.weight_files import load_weight_files
 from vae_gan3d.wording import counted
 
-# Is given the epochs completed, and everything that training changes.
+# Is given the checkpoint's number, and everything that training changes.
 AfterSave = Callable[[int, TrainingState], None]
 # Is given a new run's state, to change its weights before the first step.
 FirstWeights = Callable[[TrainingState], None]
@@ -44,7 +49,7 @@ def train(
     first_weights: FirstWeights | None = None,
     distribution: Distribution = ONE_DEVICE,
 ) -> int:
-    """Trains until the last epoch, or until Ctrl-C or SIGTERM; resumes what the run folder holds.
+    """Trains to the last step, or until Ctrl-C or SIGTERM; resumes what the run folder holds.
 
     Args:
         config: the run.
@@ -78,20 +83,24 @@ def _train(
         state = build_state(config)
     restored = restore_newest(state.checkpoint(), config.save_path)
     require_same_start(distribution, config, record_count=records.count, step=state.steps_taken)
-    schedule = Schedule(records.count, config.batch_size, config.epochs, config.checkpoint_every)
+    schedule = plan_schedule(config, records.count, None if restored is None else (restored, state.steps_taken))
+    if restored is not None and distribution.is_chief:
+        _say_if_records_changed(config, records, restored)
     if state.steps_taken >= schedule.total_steps:
+        flag, asked = ("epochs", config.epochs) if config.train_steps is None else ("train_steps", config.train_steps)
         print(
-            f"{config.save_path} holds model.ckpt-{restored} already, and --epochs={config.epochs} asks for no more: "
-            "give a larger --epochs to go on"
+            f"{config.save_path} holds model.ckpt-{restored} already (step {state.steps_taken}), and --{flag}={asked} "
+            f"asks for no more: give a larger --{flag} to go on"
         )
         return 0
     if restored is None and first_weights is not None:
         first_weights(state)
     _begin_with_weights(config, state, restored)
     make_folder(config.save_path)
-    run = _Run(config, records, state, schedule, after_save, distribution)
+    order = NEWEST_ORDER if restored is None else sample_order(config.save_path)
+    run = _Run(config, records, state, schedule, order, after_save, distribution)
     if distribution.is_chief:
-        _describe_run(config, records)
+        _describe_run(config, records, resumed=restored is not None)
     _announce(config, state, schedule, records.count, precision, restored, distribution)
     with stop_request("stopping after this step", at_once=True) as stop:
         try:
@@ -103,15 +112,27 @@ def _train(
     return stop.exit_status if stop else 0
 
 
-def _describe_run(config: TrainingConfig, records: RecordSet) -> None:
-    """Writes what a run is beside its checkpoints."""
-    write_run_config(
-        config.save_path,
-        config.model,
-        batch_size=config.batch_size,
-        record_count=records.count,
-        optimizer=config.optimizer.kind,
+def _say_if_records_changed(config: TrainingConfig, records: RecordSet, restored: int) -> None:
+    """Says so where the records are others than those of the restored checkpoint."""
+    note = changed_records_note(
+        config.save_path, restored, config.model.classes, record_count=records.count, records=records.digest
     )
+    if note:
+        print(note, file=sys.stderr)
+
+
+def _describe_run(config: TrainingConfig, records: RecordSet, *, resumed: bool) -> None:
+    """Writes what a run is beside its checkpoints."""
+    if resumed:
+        update_run_config(config.save_path, config.model)
+    else:
+        write_run_config(
+            config.save_path,
+            config.model,
+            batch_size=config.batch_size,
+            record_count=records.count,
+            optimizer=config.optimizer.kind,
+        )
     write_flags(config.save_path, run_flags(config))
 
 
@@ -165,6 +186,7 @@ class _Run:
         records: RecordSet,
         state: TrainingState,
         schedule: Schedule,
+        order: int,
         after_save: AfterSave | None,
         distribution: Distribution,
     ) -> None:
@@ -174,7 +196,7 @@ class _Run:
         self._schedule = schedule
         self._distribution = distribution
         self._step = state.steps_taken
-        self._batches = run_batches(config, records, self._step, schedule.total_steps, distribution)
+        self._batches = run_batches(config, records, schedule, self._step, order, distribution)
         self._conditional = config.model.conditional
         self._recorder = RunRecorder(config, records, state, schedule) if distribution.is_chief else None
         options = step_options(config, schedule.total_steps)
@@ -241,7 +263,7 @@ class _Run:
             return error
         step = self._state.steps_taken  # also where the first one was not shown
         due = self._schedule.checkpoint_due(step)
-        epoch = self._schedule.epochs_completed(step) if due else self._schedule.epoch_in_progress(step)
+        epoch = self._schedule.due_epoch(step) if due else self._schedule.epoch_in_progress(step)
         whole = self._recorder.rescue(epoch, step, self._window, save=self._skipped.may_save())
         return FileRefusedError(f"{error}; {f'the same command goes on from {whole}' if whole else 'nothing is saved'}")
 
@@ -267,12 +289,12 @@ class _Run:
             self._graph_shown = True
 
     def _save_due(self, bar: tqdm, *, last: bool) -> None:
-        """Saves the checkpoint of the epochs completed; later, where the newest step was skipped.
+        """Saves the checkpoint that is due; later, where the newest step was skipped.
 
         Raises:
             UserError: there is no later step.
         """
-        epoch = self._schedule.epochs_completed(self._step)
+        epoch = self._schedule.due_epoch(self._step)
         self._save(epoch, bar, last=last)
         if self._saved and self._after_save is not None:
             self._after_save(epoch, self._state)

@@ -29,7 +29,8 @@ def run_flags(config: TrainingConfig) -> dict[str, str]:
         **run_hyperparameters(config),
     }
     for name in ("checkpoint_every", "keep_checkpoints", "image_every", "log_every", "deterministic", "max_bad_steps"):
-        values[name] = getattr(config, name)
+        if (value := getattr(config, name)) is not None:
+            values[name] = value
     for network, path in config.weights.items():
         values[f"{network}_weights"] = str(path)
     return {name: _text(value) for name, value in values.items()}

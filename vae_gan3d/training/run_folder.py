@@ -4,9 +4,10 @@ import dataclasses
 import json
 import pathlib
 import re
+import secrets
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import vae_gan3d
@@ -14,8 +15,17 @@ from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.file_versions import newer_version, require_known_version
 from vae_gan3d.files import write_text
-from vae_gan3d.sealed_json import read_json, require_unchanged, sealed
-from vae_gan3d.training.checkpoint_digest import newest_whole, require_whole
+from vae_gan3d.records.record_set import FIRST_ORDER, NEWEST_ORDER
+from vae_gan3d.sealed_json import DIGEST, read_json, require_unchanged, sealed
+from vae_gan3d.training.checkpoint_digest import (
+    checkpoint_model,
+    find_fault,
+    newest_whole,
+    read_progress,
+    require_model,
+    require_whole,
+    stored_step,
+)
 from vae_gan3d.training.run_search import name_runs_near
 from vae_gan3d.wording import counted, name_some
 
@@ -39,17 +49,45 @@ _PART_PATTERN = re.compile(rf"{re.escape(CHECKPOINT_STEM)}-(\d+)\.(index|data-00
 
 
 def checkpoint_epochs(folder: pathlib.Path) -> list[int]:
-    """The epochs whose checkpoints lie in a folder with index and data, newest first."""
+    """The numbers of the checkpoints that lie in a folder with index and data, newest first."""
     parts = (index_file, data_file)
     return [epoch for epoch in seen_epochs(folder) if all(part(folder, epoch).is_file() for part in parts)]
 
 
 def seen_epochs(folder: pathlib.Path) -> list[int]:
-    """The epochs of whose checkpoints at least one file lies in a folder, newest first."""
+    """The numbers of the checkpoints of which at least one file lies in a folder, newest first."""
     if not folder.is_dir():
         return []
     found = (_PART_PATTERN.fullmatch(path.name) for path in folder.iterdir())
-    return sorted({int(match.group(1)) for match in found if match}, reverse=True)
+    return newest_first(folder, {int(match.group(1)) for match in found if match})
+
+
+def newest_first(folder: pathlib.Path, epochs: Iterable[int]) -> list[int]:
+    """Sorts numbers of checkpoints: the one of the most steps first.
+
+    The highest number is not always the newest: older versions counted epochs by the records of the day. A checkpoint
+    whose step cannot be read, being damaged, is taken for newer than all of lower numbers.
+    """
+    steps = {epoch: stored_step(checkpoint_prefix(folder, epoch)) for epoch in epochs}
+
+    def place(epoch: int) -> tuple[int, int]:
+        step = steps[epoch]
+        if step is None:
+            lower = (found for other, found in steps.items() if other < epoch and found is not None)
+            step = max(lower, default=-1)
+        return step, epoch
+
+    return sorted(steps, key=place, reverse=True)
+
+
+def newest_step(folder: pathlib.Path) -> tuple[int, int] | None:
+    """The number and the step of the newest checkpoint that is whole; None where there is none, or it has no step."""
+    for epoch in checkpoint_epochs(folder):
+        prefix = checkpoint_prefix(folder, epoch)
+        if find_fault(prefix) is None:
+            step = stored_step(prefix)
+            return None if step is None else (epoch, step)
+    return None
 
 
 def checkpoint_prefix(folder: pathlib.Path, epoch: int) -> pathlib.Path:
@@ -155,9 +193,23 @@ def _describe_missing(prefix: pathlib.Path, missing: Sequence[str]) -> str:
 
 
 def write_run_config(
-    folder: pathlib.Path, model: ModelConfig, *, batch_size: int, record_count: int, optimizer: str = _FIRST_OPTIMIZER
+    folder: pathlib.Path,
+    model: ModelConfig,
+    *,
+    batch_size: int,
+    record_count: int,
+    optimizer: str = _FIRST_OPTIMIZER,
+    run: str = "",
 ) -> None:
-    """Writes `config.json`: the networks, from which the test phases rebuild them, and what resuming must repeat.
+    """Writes `config.json` of a new run: the networks, and what resuming must repeat.
+
+    Args:
+        folder: the run folder.
+        model: the networks, from which the test phases rebuild them.
+        batch_size: samples a step.
+        record_count: shapes in the records at the run's start.
+        optimizer: its kind.
+        run: identifies the run; by default random digits.
 
     Raises:
         UserError: it cannot be written.
@@ -170,8 +222,61 @@ def write_run_config(
         "batch_size": batch_size,
         "record_count": record_count,
         "optimizer": optimizer,
+        "order": NEWEST_ORDER,
+        "run": run or _new_run_id(),
     }
     write_text(folder / CONFIG_NAME, json.dumps(sealed(contents), indent=2) + "\n")
+
+
+def update_run_config(folder: pathlib.Path, model: ModelConfig) -> None:
+    """Writes `config.json` of a run that goes on, with what may change: a VAE becomes a VAE-GAN, classes are others.
+
+    The number of records stays: by it count the epochs of checkpoints of older versions, which do not hold their own.
+
+    Raises:
+        UserError: it cannot be read or written.
+    """
+    contents = {**_read_contents(folder), "version": vae_gan3d.__version__, "model": dataclasses.asdict(model)}
+    contents.setdefault("run", _new_run_id())
+    contents.pop(DIGEST, None)
+    write_text(folder / CONFIG_NAME, json.dumps(sealed(contents), indent=2) + "\n")
+
+
+def _new_run_id() -> str:
+    return secrets.token_hex(8)
+
+
+def run_id(folder: pathlib.Path) -> str:
+    """What identifies the run of a folder; empty in `config.json` of older versions.
+
+    Raises:
+        UserError: `config.json` cannot be read.
+    """
+    return str(_read_contents(folder).get("run") or "")
+
+
+def sample_order(folder: pathlib.Path) -> int:
+    """How the order of samples is made in the run of a folder, `FIRST_ORDER` or `NEWEST_ORDER`.
+
+    Raises:
+        UserError: `config.json` cannot be read, or a newer version wrote it.
+    """
+    contents = _read_contents(folder)
+    order = contents.get("order", FIRST_ORDER)
+    if order not in (FIRST_ORDER, NEWEST_ORDER):
+        raise newer_version(folder / CONFIG_NAME, contents, f"samples in order {order}")
+    return int(order)
+
+
+def read_checkpoint_model(prefix: pathlib.Path) -> ModelConfig:
+    """The networks of a checkpoint by the `config.json` beside it, which must be of its run.
+
+    Raises:
+        UserError: it is missing or damaged, or of another run.
+    """
+    model = read_model_config(prefix.parent)
+    require_model(prefix, model, run_id(prefix.parent))
+    return model
 
 
 def read_model_config(folder: pathlib.Path) -> ModelConfig:
@@ -234,23 +339,48 @@ def require_same_run(
         )
 
 
-def changed_records_note(folder: pathlib.Path, model: ModelConfig, *, record_count: int) -> str | None:
-    """Says so where a run goes on with other records than before, which is allowed and changes how epochs count.
-
-    Returns:
-        One line, or None where count and classes are the same.
+def count_before(folder: pathlib.Path, epoch: int) -> int | None:
+    """The number of records that a run was on when it saved a checkpoint; None where that is not known.
 
     Raises:
-        UserError: `config.json` cannot be read.
+        UserError: a file that says so is damaged.
     """
-    before = _read_contents(folder).get("record_count")
-    classes = read_model_config(folder).classes
-    if (before, classes) == (record_count, model.classes):
+    progress = read_progress(checkpoint_prefix(folder, epoch))
+    if progress is not None:
+        return progress.record_count
+    count = _read_contents(folder).get("record_count")
+    return count if isinstance(count, int) else None
+
+
+def changed_records_note(
+    folder: pathlib.Path, epoch: int, classes: Sequence[str], *, record_count: int, records: str
+) -> str | None:
+    """Says so where a run goes on with other records than it had at a checkpoint, which is allowed.
+
+    Args:
+        folder: the run folder.
+        epoch: the checkpoint's number.
+        classes, record_count, records: what it goes on with; `records` as of `RecordSet.digest`.
+
+    Returns:
+        One line, or None where they are the same, as far as is known.
+
+    Raises:
+        UserError: a file that describes the checkpoint is damaged.
+    """
+    prefix = checkpoint_prefix(folder, epoch)
+    progress, count = read_progress(prefix), count_before(folder, epoch)
+    model = checkpoint_model(prefix) or read_model_config(folder)
+    same_count = count in (None, record_count)
+    same_files = not (progress and progress.records and records) or progress.records == records
+    if same_count and same_files and model.classes == tuple(classes):
         return None
-    shapes = counted(before, "shape") if isinstance(before, int) else "shapes"
+    before = f"{counted(count, 'shape')} of " if count is not None else ""
+    other = "others, " if same_count and model.classes == tuple(classes) else ""
+    epochs = "" if same_count else f"; epochs of these count on from {epoch}"
     return (
-        f"note: {folder} was trained on {shapes} of {', '.join(classes)}, and goes on with "
-        f"{record_count} of {', '.join(model.classes)}: epochs count by these from now on"
+        f"note: {prefix} was trained on {before}{', '.join(model.classes)}, and the records are now "
+        f"{other}{counted(record_count, 'shape')} of {', '.join(classes)}{epochs}"
     )
 
 

@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from vae_gan3d.config import MIRROR_AXES, TrainingConfig
 from vae_gan3d.records.pipeline import read_labeled_record, training_batches
-from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.records.record_set import NEWEST_ORDER, RecordSet
 from vae_gan3d.training.distribution import ONE_DEVICE, Distribution
 from vae_gan3d.training.gan_step import gan_step
+from vae_gan3d.training.schedule import Schedule
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.step_options import StepOptions
 from vae_gan3d.training.train_step import train_step
@@ -51,18 +52,21 @@ def step_options(config: TrainingConfig, total_steps: int) -> StepOptions:
 def run_batches(
     config: TrainingConfig,
     records: RecordSet,
+    schedule: Schedule,
     start_step: int,
-    stop_step: int,
+    order: int = NEWEST_ORDER,
     distribution: Distribution = ONE_DEVICE,
 ) -> tf.data.Dataset:
-    """The batches of a run from one step up to another, or this process's part of each, see `training_batches`."""
+    """The batches of a run from a step up to its last, or this process's part of each, see `training_batches`."""
     return training_batches(
         records,
         resolution=config.model.resolution,
         batch_size=config.batch_size,
         seed=config.seed,
         start_step=start_step,
-        stop_step=stop_step,
+        stop_step=schedule.total_steps,
+        begin=(schedule.from_step, schedule.from_epoch),
+        order=order,
         mirror_axes=[MIRROR_AXES.index(axis) for axis in config.mirror],
         part=(distribution.process, len(distribution.processes)),
     )

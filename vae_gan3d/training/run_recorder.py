@@ -59,6 +59,7 @@ class RunRecorder:
         self._config = config
         self._state = state
         self._schedule = schedule
+        self._records = records.digest
         conditional = config.model.conditional
         shapes, labels = spread_shapes(records, config.model.resolution)
         self._monitor = make_monitor(
@@ -113,7 +114,8 @@ class RunRecorder:
             raise FileRefusedError(f"{folder} has lost its {CONFIG_NAME}: was the folder removed? choose another place")
         save_window(folder, step, np.array([np.asarray(row) for row in window], np.float32), keep)
         save_weight_files(self._state, folder)
-        prefix = save_checkpoint(self._state.checkpoint(), folder, epoch, keep)
+        progress = self._schedule.progress(step, self._records)
+        prefix = save_checkpoint(self._state.checkpoint(), folder, epoch, keep, progress)
         self._log.draw_plots()
         lines = [f"saved {prefix}"] if last else []
         if self._config.report:
@@ -141,7 +143,8 @@ class RunRecorder:
         if save:
             with contextlib.suppress(UserError):
                 save_window(folder, step, np.array([np.asarray(row) for row in window], np.float32), keep)
-                save_checkpoint(self._state.checkpoint(), folder, epoch, keep)
+                progress = self._schedule.progress(step, self._records)
+                save_checkpoint(self._state.checkpoint(), folder, epoch, keep, progress)
         epochs = checkpoint_epochs(folder)
         return checkpoint_prefix(folder, epochs[0]) if epochs else None
 
@@ -173,7 +176,7 @@ class RunRecorder:
         if values["skipped_steps"]:
             bar.write(skipped_line(step, rows), file=sys.stderr)
         for watch in self._watches:
-            warning = watch.warning(values, step)
+            warning = watch.warning(values, step, last=step == self._schedule.total_steps)
             if warning:
                 bar.write(warning, file=sys.stderr)
         self._timed_step, self._timed_since = step, time.monotonic()

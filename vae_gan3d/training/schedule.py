@@ -1,6 +1,12 @@
-"""Steps and epochs. Samples form one endless stream, so an epoch may end within a step."""
+"""Steps and epochs. Samples form one endless stream, so an epoch may end within a step. Needs no TensorFlow."""
 
 import dataclasses
+
+from vae_gan3d.config import TrainingConfig
+from vae_gan3d.training.checkpoint_digest import Progress, read_progress
+from vae_gan3d.training.run_folder import checkpoint_prefix, count_before, newest_step, seen_epochs
+
+_SAVES = 10  # about so many a run, where the user does not say how often
 
 
 @dataclasses.dataclass(frozen=True)
@@ -10,29 +16,95 @@ class Schedule:
     Attributes:
         count: shapes in the records.
         batch_size: samples a step.
-        epochs: the epoch to train up to.
-        checkpoint_every: epochs between checkpoints.
+        epochs: the epoch to train up to, from the start of the run whatever its records were.
+        checkpoint_every: epochs between checkpoints; None for a tenth of the run.
+        train_steps: the step to train up to, in place of the epoch.
+        from_step, from_epoch: the step and the epoch after which the run began with records of this count.
     """
 
     count: int
     batch_size: int
     epochs: int
-    checkpoint_every: int
+    checkpoint_every: int | None
+    train_steps: int | None = None
+    from_step: int = 0
+    from_epoch: int = 0
 
     @property
     def total_steps(self) -> int:
-        """The step that completes the last epoch."""
-        return -(-self.epochs * self.count // self.batch_size)
+        """The last step of the run."""
+        if self.train_steps is not None:
+            return self.train_steps
+        return self.from_step + max(0, -(-(self.epochs - self.from_epoch) * self.count // self.batch_size))
+
+    @property
+    def last_epoch(self) -> int:
+        """The number of the last checkpoint: of the epoch that the last step completes, or lies in."""
+        if self.train_steps is None:
+            return self.epochs
+        return max(self.epochs_ended(self.train_steps), self.epochs_ended(self.train_steps - 1) + 1)
 
     def epochs_completed(self, step: int) -> int:
-        """Whole epochs after `step` steps, at most `epochs`."""
-        return min(step * self.batch_size // self.count, self.epochs)
+        """Whole epochs after `step` steps, at most `last_epoch`."""
+        return min(self.epochs_ended(step), self.last_epoch)
 
     def epoch_in_progress(self, step: int) -> int:
-        """The number, from 1, of the epoch that the sample after `step` steps belongs to, at most `epochs`."""
-        return min(self.epochs_completed(step) + 1, self.epochs)
+        """The number, from 1, of the epoch that the sample after `step` steps belongs to, at most `last_epoch`."""
+        return min(self.epochs_completed(step) + 1, self.last_epoch)
 
     def checkpoint_due(self, step: int) -> bool:
         """Whether the step that was just taken, number `step` from 1, ends an epoch to save, or the run."""
+        every = self.checkpoint_every or max(1, -(-self.last_epoch // _SAVES))
         now, before = self.epochs_completed(step), self.epochs_completed(step - 1)
-        return step == self.total_steps or now // self.checkpoint_every > before // self.checkpoint_every
+        return step == self.total_steps or now // every > before // every
+
+    def due_epoch(self, step: int) -> int:
+        """The number of a checkpoint that is due at a step, or was due shortly before it."""
+        return self.last_epoch if step >= self.total_steps else self.epochs_completed(step)
+
+    def progress(self, step: int, records: str) -> Progress:
+        """What a checkpoint says of itself.
+
+        Args:
+            step: steps taken.
+            records: identifies the records.
+        """
+        return Progress(step, self.from_step, self.from_epoch, self.count, records)
+
+    def epochs_ended(self, step: int) -> int:
+        """Whole epochs after `step` steps of a run that does not end."""
+        return self.from_epoch + (step - self.from_step) * self.batch_size // self.count
+
+
+def plan_schedule(config: TrainingConfig, record_count: int, resumed: tuple[int, int] | None = None) -> Schedule:
+    """The schedule of a run, also of one that goes on with another number of records than it began with.
+
+    Epochs are then counted anew from the checkpoint on, with its number: the epoch in which the records changed counts
+    as done, so that numbers of checkpoints only increase.
+
+    Args:
+        config: the run.
+        record_count: shapes in its records.
+        resumed: the number and the step of the checkpoint that it goes on from; None for its newest, if there is one.
+
+    Returns:
+        The schedule.
+
+    Raises:
+        UserError: a file that describes the checkpoint is damaged.
+    """
+    fresh = Schedule(record_count, config.batch_size, config.epochs, config.checkpoint_every, config.train_steps)
+    resumed = newest_step(config.save_path) if resumed is None else resumed
+    if resumed is None:
+        return fresh
+    epoch, step = resumed
+    folder = config.save_path
+    progress = read_progress(checkpoint_prefix(folder, epoch)) or Progress(step, 0, 0, record_count)
+    same = dataclasses.replace(fresh, from_step=progress.from_step, from_epoch=progress.from_epoch)
+    present = seen_epochs(folder)
+    highest = max(present[present.index(epoch) :], default=epoch)  # those before it cannot be read
+    count = count_before(folder, epoch)
+    # Older versions gave lower numbers to later checkpoints.
+    if count in (None, record_count) and epoch == highest <= same.epochs_ended(step) + 1:
+        return same
+    return dataclasses.replace(fresh, from_step=step, from_epoch=highest)

@@ -3,8 +3,8 @@
 import dataclasses
 
 from vae_gan3d.config import ModelConfig, ProgressiveConfig, TrainingConfig
-from vae_gan3d.training.run_folder import checkpoint_epochs, read_model_config, stage_folder
-from vae_gan3d.training.schedule import Schedule
+from vae_gan3d.training.run_folder import checkpoint_epochs, newest_step, read_model_config, stage_folder
+from vae_gan3d.training.schedule import plan_schedule
 
 
 def plan_stages(config: ProgressiveConfig, record_count: int) -> list[TrainingConfig]:
@@ -26,9 +26,14 @@ def plan_stages(config: ProgressiveConfig, record_count: int) -> list[TrainingCo
     """
     stages: list[TrainingConfig] = []
     taken = 0
+    folders = [stage_folder(config.training.save_path, resolution) for resolution in config.resolutions]
+    begun = [folder for folder in folders if checkpoint_epochs(folder)]
     for resolution, epochs in zip(config.resolutions, config.epochs, strict=True):
         training = config.training
         loss, first = training.loss, not stages
+        folder = stage_folder(training.save_path, resolution)
+        # Of a stage from its start to its end, on these records.
+        samples = training.train_steps * training.batch_size if training.train_steps else epochs * record_count
         loss = dataclasses.replace(
             loss,
             adversarial_warmup=max(0, loss.adversarial_warmup - taken),
@@ -36,15 +41,16 @@ def plan_stages(config: ProgressiveConfig, record_count: int) -> list[TrainingCo
         )
         stage = dataclasses.replace(
             training,
-            model=_stage_model(config, resolution, 0 if first else epochs * record_count),
+            model=_stage_model(config, resolution, 0 if first else samples),
             loss=loss,
-            save_path=stage_folder(training.save_path, resolution),
+            save_path=folder,
             logdir=stage_folder(training.logdir, resolution),
             epochs=epochs,
             weights=training.weights if first else {},
         )
         stages.append(stage)
-        taken += Schedule(record_count, stage.batch_size, epochs, stage.checkpoint_every).total_steps
+        left_behind = newest_step(folder) if folder in begun[:-1] else None  # a later stage has grown out of it
+        taken += left_behind[1] if left_behind else plan_schedule(stage, record_count).total_steps
     return stages
 
 

@@ -2,22 +2,17 @@
 
 from collections.abc import Sequence
 
-import tensorflow as tf
-
 from vae_gan3d.config import TrainingConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.networks.growth import grow
 from vae_gan3d.records.record_set import RecordSet
-from vae_gan3d.training.checkpoint_digest import find_fault
-from vae_gan3d.training.checkpoints import DAMAGED, restore_newest
+from vae_gan3d.training.checkpoints import restore_newest
 from vae_gan3d.training.distribution import ONE_DEVICE, Distribution
 from vae_gan3d.training.loop import AfterSave, train
-from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix
+from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, newest_step
 from vae_gan3d.training.run_parts import build_state
-from vae_gan3d.training.schedule import Schedule
+from vae_gan3d.training.schedule import plan_schedule
 from vae_gan3d.training.state import TrainingState
-
-_STEP_NAME = "step/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def train_stage(
@@ -86,17 +81,6 @@ def first_unfinished(stages: Sequence[TrainingConfig], record_count: int) -> int
     if not begun:
         return 0
     newest, stage = begun[-1], stages[begun[-1]]
-    schedule = Schedule(record_count, stage.batch_size, stage.epochs, stage.checkpoint_every)
-    finished = _steps_taken(stage) >= schedule.total_steps
+    found = newest_step(stage.save_path)
+    finished = found is not None and found[1] >= plan_schedule(stage, record_count, found).total_steps
     return min(newest + finished, len(stages) - 1)
-
-
-def _steps_taken(stage: TrainingConfig) -> int:
-    """By the newest checkpoint; 0 where it cannot be read, so that resuming looks for an older one."""
-    prefix = checkpoint_prefix(stage.save_path, checkpoint_epochs(stage.save_path)[0])
-    if find_fault(prefix) is not None:
-        return 0
-    try:
-        return int(tf.train.load_checkpoint(str(prefix)).get_tensor(_STEP_NAME))
-    except DAMAGED:
-        return 0

@@ -128,6 +128,7 @@ def trial_run(config: TuneConfig, parameters: Parameters, folder: str) -> Traini
     run = dataclasses.replace(
         config.training,
         epochs=config.trial_epochs,
+        train_steps=None,
         save_path=path,
         logdir=path,
         checkpoint_every=config.report_every,

@@ -218,13 +218,13 @@ class _Reader:
                 answers.append(Answer(reason=self._lost_reason(paths[len(answers)])))
                 continue
             child = self._child or self._start()
-            path = rest[0]
             try:
                 self._ask(child, rest)
-                for path in rest:
+                for _ in rest:
                     self._deadline = time.monotonic() + self._wall_seconds
                     answers.append(receive_answer(_output(child)))
             except (ChildEndedError, OSError):
+                path = paths[len(answers)]
                 reason = self._blame(child, path)
                 answers.append(Answer(reason=reason))
                 if (name := split_name(path)).number is not None:
