@@ -17,7 +17,8 @@ absl_flags.DEFINE_enum(
     "up_axis",
     None,
     UP_AXES,
-    "The axis that points up in meshes and .binvox files [default: z; y of .glb and in ShapeNetCore's folders].",
+    "The axis that points up in meshes, .binvox and .vox files [default: z; y of glTF, COLLADA and FBX, and in "
+    "ShapeNetCore's folders].",
 )
 absl_flags.DEFINE_integer(
     "margin",

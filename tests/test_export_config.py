@@ -23,7 +23,7 @@ EXPORT = {
 def test_formats_are_meshes_or_grids():
     files = ShapeFilesConfig(FORMATS)
     assert files.mesh_formats == ("stl", "obj", "ply", "glb")
-    assert files.grid_formats == ("binvox", "npy", "mat")
+    assert files.grid_formats == ("binvox", "npy", "mat", "vox")
 
 
 @pytest.mark.parametrize(

@@ -23,14 +23,14 @@ def _texts() -> Iterator[HostileFile]:
     yield "promise.off", b"OFF\n4000000000 4000000000 0\n0 0 0\n", damaged
     yield "huge.off", b"OFF\n9" + b"9" * 40 + b" 1 0\n0 0 0\n", damaged
     yield "negative.off", f"OFF\n-4 -1 0\n{corners}3 0 1 2\n".encode(), "damaged|holds no triangles"
-    yield "polygon.off", f"OFF\n4 1 0\n{corners}1000000000 0 1 2 3\n".encode(), None
+    yield "polygon.off", f"OFF\n4 1 0\n{corners}1000000000 0 1 2 3\n".encode(), damaged
     yield "index.off", f"OFF\n4 1 0\n{corners}3 0 1 99999999\n".encode(), "damaged|names a vertex that is not there"
     yield "below.off", f"OFF\n4 1 0\n{corners}3 0 1 -2\n".encode(), "damaged|names a vertex that is not there"
     yield "nan.off", f"OFF\n4 1 0\n{corners}3 0 1 2\n".replace("0 0 1", "0 0 nan").encode(), None
     yield "infinite.off", f"OFF\n3 1 0\n{corners[:12]}0 inf 0\n3 0 1 2\n".encode(), "not a finite number"
     yield "far.off", b"OFF\n3 1 0\n0 0 0\n1e308 0 0\n0 -1e308 0\n3 0 1 2\n", None
     yield "empty.off", b"OFF\n0 0 0\n", "damaged|holds no triangles"
-    yield "index.obj", f"{_TRIANGLE}f 1 2 999999999999\n".encode(), damaged
+    yield "index.obj", f"{_TRIANGLE}f 1 2 999999999999\n".encode(), "names a vertex that is not there"
     yield "words.obj", f"{_TRIANGLE}f a b c\n".encode(), damaged
     yield "other_files.obj", f"mtllib /dev/zero\nusemtl x\n{_TRIANGLE}f 1 2 3\n".encode(), None
     yield "line.obj", f"{_TRIANGLE}f 1 2 3{' 1' * 200_000}\n".encode(), None
@@ -56,7 +56,7 @@ def _stl_files() -> Iterator[HostileFile]:
     yield "promise.stl", bytes(80) + b"\xff\xff\xff\xff" + bytes(50), "damaged|holds no triang"
     yield "nan.stl", bytes(80) + struct.pack("<I12fH", 1, *[float("nan")] * 12, 0), "not a finite number"
     yield "flat.stl", bytes(80) + struct.pack("<I12fH", 1, *[1.0] * 12, 0), "no triangle with an area"
-    yield "infinite.stl", b"solid x\n" + b"vertex 0 0 0\nvertex inf 0 0\nvertex 0 1 0\n" + b"endsolid x", "not a finite"
+    yield "infinite.stl", b"solid x\nvertex 0 0 0\nvertex inf 0 0\nvertex 0 1 0\nendloop\nendsolid x", "not a finite"
     yield "solids.stl", b"solid endsolid " * 20_000, "damaged|holds no triang"
 
 
@@ -65,7 +65,7 @@ def _glb_files() -> Iterator[HostileFile]:
     mesh = {"meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}]}
     scene = {"asset": {"version": "2.0"}, "bufferViews": [], "scenes": [{"nodes": [0]}], "nodes": [{"mesh": 0}], **mesh}
     for name, count in (("promise", 10**12), ("gigabytes", 10**8)):
-        yield f"{name}.glb", _glb({**scene, "accessors": [{**zeros, "count": count}]}), "bytes of numbers, more than"
+        yield f"{name}.glb", _glb({**scene, "accessors": [{**zeros, "count": count}]}), "numbers in a row, more than"
     yield "negative.glb", _glb({**scene, "accessors": [{**zeros, "count": -5}]}), "damaged"
     yield "nested.glb", _glb(b"[" * 200_000), "damaged"
     yield "chunk.glb", b"glTF" + struct.pack("<3I", 2, 0xFFFFFFFF, 0xFFFFFFFF) + b"JSON{}", "damaged|holds no triangles"

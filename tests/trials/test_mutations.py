@@ -63,4 +63,4 @@ def test_failures_are_told_apart(tmp_path):
 
 def test_an_unknown_format_is_one_line(capsys):
     assert main(["--formats=.step"]) == 1
-    assert capsys.readouterr().err == f"error: .fbx: give formats of {', '.join(FORMATS)}\n"
+    assert capsys.readouterr().err == f"error: .step: give formats of {', '.join(FORMATS)}\n"

@@ -50,7 +50,7 @@ def test_the_picture_of_one_of_several_shapes_does_not_replace_that_of_all(tmp_p
         (["a.npy", "b.png", "c"], "unrecognized arguments: c"),
         (["a.npy", "b.jpg"], "give a name that ends in .png"),
         (["absent.txt"], "absent.txt: there is no such file"),
-        (["a.fbx"], "give one of .mat, .npy, .npz, .h5, .hdf5, .binvox, .txt"),
+        (["a.step"], "give one of .mat, .npy, .npz, .h5, .hdf5"),
         (["half.txt"], "half.txt: holds 6 numbers"),
         (["a.npy", "a.npy/b.png"], "cannot make the folder a.npy"),
     ],

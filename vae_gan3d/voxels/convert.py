@@ -93,7 +93,8 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--up_axis",
         choices=UP_AXES,
-        help="the axis that points up in a mesh or .binvox file (default: z; y of .glb and in ShapeNetCore's folders)",
+        help="the axis that points up in a mesh, .binvox or .vox file (default: z; y of glTF, COLLADA and FBX, and in "
+        "ShapeNetCore's folders)",
     )
     parser.add_argument(
         "--components",

@@ -365,9 +365,9 @@ class _PlyBinary:
                 (size,) = _bytes_as(self._body, size_type, 1, self._place + head.itemsize)
                 sizes[place] = int(size)
         row = np.dtype(self._row_type(element.properties, sizes))
-        if len(self._body) - self._place >= element.count * row.itemsize:
-            rows = np.frombuffer(self._body, row, element.count, self._place)
-            lists = [place for place, item in enumerate(element.properties) if item.size_type]
+        lists = [place for place, item in enumerate(element.properties) if item.size_type]
+        if not lists or len(self._body) - self._place >= element.count * row.itemsize:
+            rows = _bytes_as(self._body, row, element.count, self._place)
             if all((rows[f"size{place}"] == sizes[place]).all() for place in lists):  # all rows are of one length
                 self._place += element.count * row.itemsize
                 return {
