@@ -431,6 +431,7 @@ def _walk_rows(numbers: np.ndarray, count: int, before: int, after: int) -> tupl
     """
     if not count:
         return (np.empty(0), np.empty(0, np.int64)), 0
+    _exactly(numbers, count * before)  # before room is made for so many
     size = int(_exactly(numbers, before)[-1])
     width = before + max(size, 0) + after
     if len(numbers) >= count * width:
