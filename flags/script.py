@@ -1,11 +1,13 @@
 """How every script starts: flags are parsed, and what a user can mend is told in one line."""
 
+import contextlib
 import functools
 import io
+import os
 import pathlib
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import app, logging
 from absl import flags as absl_flags
@@ -75,7 +77,8 @@ def _guarded(main: Callable[[], int]) -> int:
 
 def _parse(page: HelpPage, arguments: list[str]) -> list[str]:
     if HELP_WORDS.intersection(arguments[1:]):
-        print(help_text(page))
+        with _closed_pipe_passed_over():
+            print(help_text(page), flush=True)
         sys.exit(0)
     try:
         words = absl_arguments(arguments[1:])
@@ -91,6 +94,16 @@ def _parse(page: HelpPage, arguments: list[str]) -> list[str]:
     if len(rest) > 1:
         sys.exit(_fail(f"{rest[1]!r} is not a flag: flags are written --name=value"))
     return rest
+
+
+@contextlib.contextmanager
+def _closed_pipe_passed_over() -> Iterator[None]:
+    """Lets a reader of standard output end early, as in `--help | head`."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Python writes out what is left when it ends, and would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> int:

@@ -20,6 +20,8 @@ KERAS_ENVIRONMENT = {
     "KERAS_HOME": os.path.join(os.devnull, "keras"),  # noqa: PTH118 (no path, but what an environment variable holds)
     "TF_USE_LEGACY_KERAS": "0",
 }
+# The limits are for Model.fit, which is not used here, and a value that is no number ends the import of Keras.
+_READ_AT_IMPORT = ("KERAS_HOME", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
 _LESS = "give a smaller --batch_size, --resolution, --base_width or --samples, or in training --accumulate=4"
 # As TensorFlow tells of a constant, or of a copy to a GPU, that it had no memory for, and oneDNN of anything.
 _OUT_OF_MEMORY = re.compile(
@@ -89,15 +91,14 @@ def _note_what_has_no_effect() -> None:
 
 @contextlib.contextmanager
 def _keras_environment() -> Iterator[None]:
-    """Sets the environment for the import of Keras; `KERAS_HOME` alone is set back, for what else uses it."""
-    home = os.environ.get("KERAS_HOME")
+    """Sets the environment for the import of Keras; what only the import reads is set back, for what else uses it."""
+    aside = {name: os.environ.pop(name) for name in _READ_AT_IMPORT if name in os.environ}
     os.environ.update(KERAS_ENVIRONMENT)
     try:
         yield
     finally:
         del os.environ["KERAS_HOME"]
-        if home is not None:
-            os.environ["KERAS_HOME"] = home
+        os.environ.update(aside)
 
 
 def _set_keras() -> None:

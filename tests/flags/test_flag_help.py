@@ -1,6 +1,9 @@
 """The text of --help."""
 
 import contextlib
+import os
+import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -103,3 +106,13 @@ def test_each_script_accepts_what_the_other_shows_and_says_where_that_is_listed(
     assert help.help_text(phase.HELP_PAGES["test"]).count("python train.py --help") == 1
     assert help.help_text(phase.HELP_PAGES["train"]).count("python test.py --help") == 1
     parse(*(f"--{name}={absl_flags.FLAGS[name].default}" for name in ("epochs", "trials", "alpha", "chamfer_shapes")))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of a shell")
+def test_a_reader_of_the_help_may_end_early():
+    # The text is longer than a pipe holds, and the reader closes it at once.
+    script = pathlib.Path(__file__).resolve().parents[2] / "train.py"
+    with subprocess.Popen([sys.executable, script, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as shown:
+        shown.stdout.close()
+        assert shown.stderr.read() == b""
+    assert shown.returncode == 0
