@@ -194,6 +194,24 @@ def test_without_scenes_every_tree_of_nodes_is_read(tmp_path):
     assert np.array_equal(points(tmp_path, tree, data), moved((0, 0, 5)))
 
 
+def test_hidden_nodes_are_left_out_with_what_hangs_on_them(tmp_path):
+    tree, data = gltf_tree(CORNERS, FACES)
+    hidden = {"children": [2], "extensions": {"KHR_node_visibility": {"visible": False}}}
+    tree["nodes"] = [{"mesh": 0}, hidden, {"mesh": 0, "translation": [99, 0, 0]}]
+    tree["scenes"][0]["nodes"] = [0, 1]
+    assert np.array_equal(points(tmp_path, tree, data), moved())
+
+
+def test_an_index_past_its_primitive_does_not_take_a_vertex_of_the_next(tmp_path):
+    faces = FACES.copy()
+    faces[0, 0] = len(CORNERS) + 1
+    tree, data = gltf_tree(CORNERS, faces)
+    good, data = add_accessor(tree, data, FACES.astype("<u4").reshape(-1), 5125, "SCALAR")
+    tree["meshes"][0]["primitives"].append({"attributes": {"POSITION": 0}, "indices": good})
+    with pytest.raises(GridError, match="vertex"):
+        grid(tmp_path, tree, data)
+
+
 def draco_in_one_of_two(tree):
     tree["accessors"] += [{"componentType": FLOAT, "count": 8, "type": "VEC3"}]
     primitive = {"attributes": {"POSITION": 2}, "extensions": {"KHR_draco_mesh_compression": {"bufferView": 0}}}

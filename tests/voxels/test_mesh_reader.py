@@ -60,6 +60,26 @@ def test_lines_beside_the_triangles_of_a_collada_file_are_left_out(tmp_path):
     assert read_grid(tmp_path / "a.dae", options=OPTIONS).sum() == 14**3
 
 
+def test_a_collada_file_in_utf_16_is_read(tmp_path):
+    text = (
+        dae_bytes(*box_mesh(), lines=True)
+        .decode()
+        .replace('?xml version="1.0"', '?xml version="1.0" encoding="utf-16"')
+    )
+    (tmp_path / "a.dae").write_bytes(text.encode("utf-16"))
+    assert read_grid(tmp_path / "a.dae", options=OPTIONS).sum() == 14**3
+
+
+def test_lines_in_an_fbx_file_are_named_as_the_reason(tmp_path):
+    # A polygon of the corners 0 and 1, beside the box.
+    data = fbx_bytes(*box_mesh()).replace(
+        b"PolygonVertexIndex: *36 {\n\t\t\ta: ", b"PolygonVertexIndex: *38 {\n\t\t\ta: 0,-2,"
+    )
+    (tmp_path / "a.fbx").write_bytes(data)
+    with pytest.raises(GridError, match="lines or points"):
+        read_grid(tmp_path / "a.fbx", options=OPTIONS)
+
+
 def test_an_fbx_file_with_a_shape_key_in_use_is_refused(tmp_path):
     # Its weight in percent, as FBX in text has it; in binary it is a double behind the letter D.
     data = fbx_bytes(*box_mesh())

@@ -142,6 +142,7 @@ OFF_FORMS = {
     "colors of faces": "OFF\n8 6 0\n" + rows(CORNERS) + "".join(f"4  {' '.join(map(str, s))} 255 0 0\n" for s in SIDES),
     "colors of vertices": off([(*corner, 255, 0, 0, 255) for corner in CORNERS], keyword="COFF\n"),
     "normals of vertices": off([(*corner, 0, 0, 1) for corner in CORNERS], keyword="NOFF\n"),
+    "counts on lines of their own": off().replace("8 6 0", "8\n6\n0"),
     "one line": off().replace("\n", " "),
     "one line with normals": off([(*corner, 0, 0, 1) for corner in CORNERS], keyword="NOFF\n").replace("\n", " "),
 }
@@ -189,6 +190,7 @@ PLY_FORMS = {
     + b"".join(b"4 %d %d\n%d %d\n" % side for side in SIDES),
     "strips": ply([STRIPS], element="tristrips", size="int"),
     "strips, little endian": ply([STRIPS], "binary_little_endian", element="tristrips", size="int"),
+    "byte-order mark": BOM + ply(SIDES),
     "edges too": ply(SIDES, extra="element edge 1\nproperty int vertex1\nproperty int vertex2\n") + b"0 1\n",
     "an element before": b"ply\nformat ascii 1.0\nelement note 2\nproperty list uchar int words\nproperty int last\n"
     + ply(SIDES).split(b"comment made\n")[1].replace(b"end_header\n", b"end_header\n2 7 7 0\n0 5\n"),
@@ -223,6 +225,7 @@ STL_FORMS = {
     "trailing bytes": binary_stl(tail=b"\0" * 37),
     "trailing text": binary_stl(tail=b"made by a tool\n"),
     "a count of 0": binary_stl(says=0),
+    "a count of 0 and trailing bytes": binary_stl(says=0, tail=b"xx"),
     "binary that begins as text": binary_stl(head=b"solid brick by a tool"),
     "binary that begins as text, with trailing bytes": binary_stl(head=b"solid brick by a tool", tail=b"xx"),
     "text": text_stl(),
@@ -242,8 +245,9 @@ def test_every_way_to_write_an_stl_file_gives_the_brick(tmp_path, form):
 
 
 @pytest.mark.parametrize("extra", [
-    "v 30 0 0\nf 9 9 9\n", "v 30 0 0\nv 31 1 1\nv 33 3 3\nf 9 10 11\n", "v -4 -4 -4\nv 1 1 1\nf 9 9 10\n"
-], ids=["a point", "a line", "a line from within"])  # fmt: skip
+    "v 30 0 0\nf 9 9 9\n", "v 30 0 0\nv 31 1 1\nv 33 3 3\nf 9 10 11\n", "v -4 -4 -4\nv 1 1 1\nf 9 9 10\n",
+    "v 30 0 0\nv 30 1e-6 0\nv 30 0 1e-6\nf 9 10 11\n",
+], ids=["a point", "a line", "a line from within", "a speck"])  # fmt: skip
 def test_triangles_without_area_do_not_set_the_box(tmp_path, extra):
     assert count(tmp_path / "a.obj", PLAIN + extra) == 6000
 
@@ -271,6 +275,16 @@ def test_what_is_damaged_is_refused_and_never_read_in_part(tmp_path, name, conte
     with pytest.raises(GridError, match=word) as caught:
         count(tmp_path / name, contents)
     assert str(caught.value).startswith(f"{tmp_path / name}: ")
+
+
+def test_a_text_stl_that_is_cut_short_is_refused_wherever_it_is_cut(tmp_path):
+    # All facets are there from the last `endfacet` on.
+    text = text_stl()
+    whole = text.rindex("endfacet") + len("endfacet")
+    for end in range(6, whole):
+        with pytest.raises(GridError):
+            count(tmp_path / "a.stl", text[:end])
+    assert {count(tmp_path / "a.stl", text[:end]) for end in range(whole, len(text))} == {6000}
 
 
 def test_coordinates_far_from_the_origin_keep_their_digits(tmp_path):

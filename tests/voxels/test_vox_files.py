@@ -92,6 +92,13 @@ def test_hidden_models_and_layers_are_left_out():
     assert parse_vox(vox(*scene)).shape == (2, 2, 2)
 
 
+def test_a_small_scene_that_names_its_nodes_again_and_again_is_refused(tmp_path):
+    # Each of 34 groups names the next one twice: 2 ** 34 places.
+    groups = [group(number, number + 1, number + 1) for number in range(34)]
+    with pytest.raises(UserError, match="too large"):
+        parse_vox(vox(model((2, 2, 2), [(0, 0, 0)]), *groups, shape(34, 0)))
+
+
 @pytest.mark.parametrize(
     ("data", "word"),
     [

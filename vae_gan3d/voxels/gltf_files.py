@@ -27,10 +27,11 @@ _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 # Three corners of its own for each triangle.
 _MOST_ELEMENTS = 3 * MOST_TRIANGLES
-_DRACO, _INSTANCING = "KHR_draco_mesh_compression", "EXT_mesh_gpu_instancing"
+_MOST_BYTES = 256 << 20
+_DRACO, _INSTANCING, _VISIBILITY = "KHR_draco_mesh_compression", "EXT_mesh_gpu_instancing", "KHR_node_visibility"
 _COMPRESSED_VIEWS = ("EXT_meshopt_compression", "KHR_meshopt_compression")
 # Extensions that change positions and are read here, and the beginnings of those that change no positions.
-_READ = frozenset(("KHR_mesh_quantization", _INSTANCING))
+_READ = frozenset(("KHR_mesh_quantization", _INSTANCING, _VISIBILITY))
 _WITHOUT_SHAPE = ("KHR_materials_", "KHR_texture_", "KHR_lights_", "EXT_texture_", "EXT_lights_", "KHR_xmp")
 _EXPORT_PLAIN = "export it without that extension"
 
@@ -120,6 +121,8 @@ class _Reader:
                 if not len(faces):
                     continue
                 positions = self._positions(primitive, place)
+                if faces.min() < 0 or faces.max() >= len(positions):
+                    raise ValueError(f"a triangle names a vertex that is not there (of {len(positions)})")
                 for matrix in place.transforms:
                     vertices.append(positions @ matrix[:3, :3].T + matrix[:3, 3])
                     # A transform that mirrors turns the corners' order around (section 3.7.4).
@@ -145,6 +148,8 @@ class _Reader:
                 raise ValueError(f"node {number} stands in the scene twice")
             seen.add(number)
             node = self._nodes[number]
+            if node.get("extensions", {}).get(_VISIBILITY, {}).get("visible") is False:  # nor what hangs on it
+                continue
             waiting += reversed(node.get("children", []))
             if "mesh" in node:
                 yield _Place(self._tree["meshes"][node["mesh"]], node, self._transforms(number, node))
@@ -334,6 +339,8 @@ class _Reader:
             raise UserError(f"names the file {uri}, which does not lie in its folder or below: put it there")
         if not path.is_file():
             raise UserError(f"names the file {uri}, which is not there: put it beside this one")
+        if (size := path.stat().st_size) > _MOST_BYTES:
+            raise UserError(f"names the file {uri} of {size} bytes, more than {_MOST_BYTES}: simplify the shape")
         return path.read_bytes()
 
 

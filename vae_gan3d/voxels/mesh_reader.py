@@ -11,7 +11,7 @@ import numpy as np
 from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.gltf_files import read_gltf
 from vae_gan3d.voxels.mesh_packages import READING, require_mesh_packages
-from vae_gan3d.voxels.polygon_files import Polygons, parse_obj, parse_off, parse_ply, parse_stl
+from vae_gan3d.voxels.polygon_files import Polygons, parse_obj, parse_off, parse_ply, parse_stl, plain_text
 from vae_gan3d.voxels.read_options import MOST_TRIANGLES
 
 _POLYGONS: dict[str, Callable[[bytes], Polygons]] = {
@@ -25,6 +25,8 @@ _ASSIMP = (".dae", ".3mf", ".fbx")
 MESH_EXTENSIONS = (*_POLYGONS, *_GLTF, *_ASSIMP)
 _DAE_LINES = re.compile(rb"<(lines|linestrips)\b.*?</\1>|<(lines|linestrips)\b[^>]*/>", re.DOTALL)
 
+_XML_START_BYTES = 100
+_XML_ENCODING = re.compile(rb"(?<=\s)encoding=(\"[^\"]*\"|'[^']*')")
 _FBX_SHAPE_KEY = re.compile(rb"DeformPercent(?:D(.{8})|:\s*([-+.0-9eE]+))", re.DOTALL)
 
 
@@ -135,11 +137,16 @@ def _read_with_assimp(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
         if path.suffix.lower() == ".dae":  # with lines in it, as SketchUp writes edges, assimp-py reads nothing
             with tempfile.TemporaryDirectory() as folder:
                 copy = pathlib.Path(folder, "shape.dae")
-                copy.write_bytes(_DAE_LINES.sub(b"", path.read_bytes()))
+                text = plain_text(path.read_bytes())
+                start, rest = text[:_XML_START_BYTES], text[_XML_START_BYTES:]
+                copy.write_bytes(_XML_ENCODING.sub(b"", start) + _DAE_LINES.sub(b"", rest))
                 scene = assimp_py.import_file(str(copy), flags)
         else:
             scene = assimp_py.import_file(str(path), flags)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
+        if "triangulated" in str(error):
+            what = "holds lines or points beside its faces, which cannot be left out of such files"
+            raise UserError(f"{what}: remove them, or export it as .glb") from error
         raise UserError(
             f"cannot be read ({str(error).rpartition(': ')[2]}): export it again, as .glb or .obj"
         ) from error

@@ -14,6 +14,7 @@ from vae_gan3d.errors import UserError
 
 T = TypeVar("T")
 _BLOCK_ITEMS = 1 << 16
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CUT_SHORT = "the file is damaged or cut short"
 _OBJ_VERTEX = re.compile(rb"^[ \t]*v[ \t]+([^\n]+)", re.MULTILINE)
 _OBJ_FACE = re.compile(rb"^[ \t]*fo?[ \t]+([^\n]+)", re.MULTILINE)
@@ -43,7 +44,8 @@ _PLY_END = re.compile(rb"(?:^|[\r\n])end_header[ \t]*(\r\n|\r|\n|$)")
 _STL_START_BYTES = 84
 _STL_TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _STL_VERTEX = re.compile(rb"\bvertex\s+(\S+\s+\S+\s+\S+)", re.IGNORECASE)
-_STL_LOOP_END = re.compile(rb"\bendloop\b", re.IGNORECASE)
+_STL_FACET_END = re.compile(rb"\bendloop\s+endfacet\b", re.IGNORECASE)
+_STL_END = b"endsolid"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -112,7 +114,7 @@ def parse_off(data: bytes) -> Polygons:
             not name the file.
         ValueError: a number is damaged.
     """
-    keyword = _OFF_KEYWORD.match(data[:512].removeprefix(b"\xef\xbb\xbf"))
+    keyword = _OFF_KEYWORD.match(data[:512].removeprefix(_BYTE_ORDER_MARK))
     if keyword and data[keyword.end() :].lstrip()[:6].upper() == b"BINARY":
         raise UserError("is a binary OFF file, which is not read: save it as text")
     text = _without_comments(plain_text(data))
@@ -121,6 +123,8 @@ def parse_off(data: bytes) -> Polygons:
     if any(extras[3:]):
         raise UserError("is an OFF file of four or more dimensions, which is not read: save it as OFF")
     lines = [line for line in text[keyword.end() if keyword else 0 :].split(b"\n") if line.strip()]
+    if lines and len(lines[0].split()) == 1:  # the three counts on a line each
+        lines = [b" ".join(lines[:3]), *lines[3:]]
     words = lines[0].split(maxsplit=3) if lines else []
     if len(words) < 2:
         raise UserError(f"{_CUT_SHORT}: an OFF file begins with its numbers of vertices and faces")
@@ -158,6 +162,7 @@ def parse_ply(data: bytes) -> Polygons:
         UserError: its header is not that of a mesh, or the file ends early; the message does not name the file.
         ValueError: a number is damaged.
     """
+    data = data.removeprefix(_BYTE_ORDER_MARK)
     end = _PLY_END.search(data)
     header = re.split(rb"\r\n|\r|\n", data[: end.start()]) if end else []
     if end is None or header[0].strip() != b"ply":
@@ -188,7 +193,7 @@ def parse_stl(data: bytes) -> Polygons:
     """Reads an STL file, in text or binary.
 
     A binary file may have bytes behind its triangles, and one that says 0 triangles has as many as its length tells; a
-    text may lack its `endsolid`.
+    text may lack its `endsolid` where its surface is closed, so that no facet can be missing.
 
     Args:
         data: the whole file.
@@ -203,17 +208,21 @@ def parse_stl(data: bytes) -> Polygons:
     promised = int.from_bytes(data[_STL_START_BYTES - 4 : _STL_START_BYTES], "little")
     size = len(data) - _STL_START_BYTES
     is_exact = size == promised * _STL_TRIANGLE.itemsize and len(data) > _STL_START_BYTES
-    text = data.removeprefix(b"\xef\xbb\xbf") if is_exact else plain_text(data)
+    text = data.removeprefix(_BYTE_ORDER_MARK) if is_exact else plain_text(data)
     if not is_exact and text[:512].lstrip()[:5].lower() == b"solid" and _STL_VERTEX.search(text):
         blocks = _blocks(_STL_VERTEX.finditer(text))
         points = np.concatenate([_numbers(b" ".join(match.group(1) for match in block)) for block in blocks])
         points = points.reshape(-1, 3)
-        if len(points) != 3 * sum(1 for _ in _STL_LOOP_END.finditer(text)):
-            raise UserError(f"{_CUT_SHORT}: a facet has three vertices and ends in 'endloop'")
+        ends = [match.end() for match in _STL_FACET_END.finditer(text)]
+        rest = text[ends[-1] if ends else 0 :].strip().lower()
+        if len(points) != 3 * len(ends) or not (rest.startswith(_STL_END) or _STL_END.startswith(rest)):
+            raise UserError(f"{_CUT_SHORT}: a facet has three vertices and ends in 'endloop' and 'endfacet'")
+        if not rest.startswith(_STL_END) and not _is_closed(points):
+            raise UserError(f"{_CUT_SHORT}: it lacks its 'endsolid', and its surface has holes")
     elif size < 0:
         raise UserError(f"{_CUT_SHORT}: it holds no facets")
     else:
-        if promised == 0 and size % _STL_TRIANGLE.itemsize == 0:
+        if promised == 0:
             promised = size // _STL_TRIANGLE.itemsize
         if promised * _STL_TRIANGLE.itemsize > size:
             held = size // _STL_TRIANGLE.itemsize
@@ -223,11 +232,18 @@ def parse_stl(data: bytes) -> Polygons:
     return Polygons(points, np.arange(len(points)), np.full(len(points) // 3, 3))
 
 
+def _is_closed(points: np.ndarray) -> bool:
+    """Whether every edge of triangles `[3 T, 3]` belongs to an even number of them."""
+    corners = np.unique(points, axis=0, return_inverse=True)[1].reshape(-1, 3)
+    edges = np.sort(np.concatenate([corners[:, :2], corners[:, 1:], corners[:, ::2]]), axis=1)
+    return not (np.unique(edges, axis=0, return_counts=True)[1] % 2).any()
+
+
 def plain_text(data: bytes) -> bytes:
     """A text file as UTF-8 without a byte-order mark, each line ended by a line feed."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         data = data.decode("utf-16").encode()
-    return data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data.removeprefix(_BYTE_ORDER_MARK).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def _without_comments(text: bytes) -> bytes:

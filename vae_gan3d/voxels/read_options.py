@@ -9,7 +9,7 @@ FILLS = ("solid", "surface")
 UP_AXES = ("x", "y", "z")
 DEFAULT_MESH_RESOLUTION = 32
 DEFAULT_MARGIN = 1
-MOST_TRIANGLES = 3_000_000  # measured in every format, docs/SHAPES.md
+MOST_TRIANGLES = 3_000_000  # as measured, docs/SHAPES.md
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +19,8 @@ class ReadOptions:
     Attributes:
         resolution: voxels a side that a mesh is given; grids keep their own.
         fill: `solid`, or `surface` for the voxels alone that a mesh's faces touch.
-        up_axis: the axis of meshes and `.binvox` grids that points up; None for what the file's format or folder says
-            (`orientation.usual_up_axis`). Other grids lie as they are: their last axis is up.
+        up_axis: the axis of meshes, `.binvox` and `.vox` grids that points up; None for what the file's format or
+            folder says (`orientation.usual_up_axis`). Other grids lie as they are: their last axis is up.
         margin: voxels that stay empty at both ends of a mesh's longest side, 1 to a quarter of the resolution.
     """
 

@@ -9,7 +9,7 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.cubes import check_sides
 
 _VERSION = 150
-_LONGEST_MODEL = 256
+_MOST_VISITS = 100_000  # of nodes: a small file can name the same ones again and again
 _CHUNK = struct.Struct("<4s2I")
 _DAMAGED = "the file is damaged or cut short"
 _NO_TURN = 0b0000100  # the first two axes in their places, no sign changed
@@ -168,11 +168,13 @@ def _place_models(
     if not nodes:  # as older versions wrote one model
         return [(np.stack([np.zeros(3, np.int64), model.size]), model.voxels) for model in models[:1]]
     placed: list[tuple[np.ndarray, np.ndarray]] = []
+    visits = 0
     waiting = [(0, np.eye(3, dtype=np.int64), np.zeros(3, np.int64), 0)]
     while waiting:
         number, turn, shift, depth = waiting.pop()
-        if number not in nodes or depth > len(nodes) or len(placed) > 10_000:
-            raise UserError(f"{_DAMAGED}: its scene names a node that is not there, or holds itself")
+        visits += 1
+        if number not in nodes or depth > len(nodes) or visits > _MOST_VISITS:
+            raise UserError(f"{_DAMAGED}: its scene names a node that is not there, holds itself, or is too large")
         kind, *rest = nodes[number]
         if kind == "move":
             child, layer, is_hidden, rotation, translation = rest

@@ -10,6 +10,8 @@ from vae_gan3d.voxels.touched_voxels import snap, touched_voxels
 
 # The height of a triangle without area, as a share of its longest side.
 _SLIVER = 1e-9
+# The longest side of a triangle that no grid shows, as a share of the whole: at 128 a side a voxel is 8e-3.
+_SPECK = 1e-5
 
 
 def voxelize(
@@ -21,7 +23,7 @@ def voxelize(
 ) -> np.ndarray:
     """Turns a mesh into a grid of exactly N³ voxels.
 
-    The box around the triangles that have an area is centred, and its longest side takes N - 2 margin voxels. With
+    The box around the triangles, but slivers and specks, is centred; its longest side takes N - 2 margin voxels. With
     `surface` every voxel is occupied that a triangle touches. With `solid` those are whose middles lie inside, and one
     for whatever is thinner, so that nothing is lost (`solid_voxels`); and the box lies half a voxel off the middle
     where a side takes an odd number of voxels: so the surface of a grid becomes that grid again.
@@ -77,7 +79,7 @@ def _corners(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def _drop_far_slivers(corners: np.ndarray) -> np.ndarray:
-    """Leaves out triangles without area that reach out of the box around the others.
+    """Leaves out triangles without area, and specks, that reach out of the box around the others.
 
     Within the box they stay, because they can close the gap between two faces that share no corner.
 
@@ -92,8 +94,12 @@ def _drop_far_slivers(corners: np.ndarray) -> np.ndarray:
     has_area = doubled_area > _SLIVER * longest
     if not has_area.any():
         raise UserError("holds no triangle with an area: it is no surface")
-    low, high = corners[has_area].min(axis=(0, 1)), corners[has_area].max(axis=(0, 1))
-    return corners[has_area | ((corners >= low) & (corners <= high)).all(axis=(1, 2))]
+    extent = np.ptp(corners[has_area].reshape(-1, 3), axis=0).max()
+    is_seen = has_area & (longest > (_SPECK * extent) ** 2)
+    if not is_seen.any():
+        is_seen = has_area
+    low, high = corners[is_seen].min(axis=(0, 1)), corners[is_seen].max(axis=(0, 1))
+    return corners[is_seen | ((corners >= low) & (corners <= high)).all(axis=(1, 2))]
 
 
 def _fit(corners: np.ndarray, resolution: int, margin: int) -> np.ndarray:
