@@ -52,6 +52,73 @@ def test_labels_are_positions_in_the_class_names(tmp_path, numbers, names, label
     assert (found.classes, found.labels) == (tuple(names), labels)
 
 
+def test_labels_of_all_splits_tell_whether_they_count_from_1(tmp_path):
+    names = np.array(["chair", "sofa", "table"])
+    several = random_grids(6, 6)
+    arrays = {"x_train": several, "y_train": np.array([1, 1, 2, 2, 3, 3]), "x_test": SET, "y_test": [1, 1, 2, 2]}
+    np.savez(tmp_path / "a.npz", **arrays, class_names=names)
+    train, test = describe_sets(tmp_path / "a.npz")
+    assert (train.labels, test.labels) == ((0, 0, 1, 1, 2, 2), (0, 0, 1, 1))
+    assert describe_sets(tmp_path / "a.npz", "x_test")[0].labels == (0, 0, 1, 1)
+    # A 0 in the training labels: the test labels count from 0 too, although they would fit from 1.
+    arrays |= {"y_train": np.array([0, 1, 2, 0, 1, 2]), "y_test": [1, 2, 2, 1]}
+    np.savez(tmp_path / "b.npz", **arrays, class_names=names)
+    assert describe_sets(tmp_path / "b.npz")[1].labels == (1, 2, 2, 1)
+    # The validation labels alone hold the last class.
+    arrays = {"x_train": SET, "y_train": [1, 1, 2, 2], "x_test": SET, "y_test": [1, 1, 2, 1], "y_val": [3, 1]}
+    np.savez(tmp_path / "c.npz", **arrays, x_val=SET[:2], class_names=names)
+    assert [found.labels for found in describe_sets(tmp_path / "c.npz")] == [(0, 0, 1, 1), (0, 0, 1, 0)]
+
+
+def test_labels_that_may_count_from_0_or_1_are_refused(tmp_path):
+    names = np.array(["chair", "sofa", "table"])
+    with pytest.raises(UserError, match=r"labels from 1 to 2 and 3 class names.*class name as its label"):
+        described(tmp_path, x=SET, labels=np.array([1, 2, 2, 2]), class_names=names)
+    found = described(tmp_path, x=SET, labels=names[[0, 1, 1, 1]], class_names=names)
+    assert (found.classes, found.labels) == (("chair", "sofa"), (0, 1, 1, 1))
+    # Without class names nothing can go wrong: a class is called by its number.
+    assert described(tmp_path, x=SET, labels=np.array([1, 2, 2, 2])).classes == ("1", "2")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8, bool])
+def test_one_hot_labels_are_the_columns_of_their_ones(tmp_path, dtype):
+    rows = np.eye(3)[[0, 2, 2, 2]].astype(dtype)
+    found = described(tmp_path, x=SET, y=rows, class_names=np.array(["chair", "sofa", "table"]))
+    assert (found.classes, found.labels) == (("chair", "sofa", "table"), (0, 2, 2, 2))
+    assert described(tmp_path, x=SET, y=rows).classes == ("0", "2")
+
+
+@pytest.mark.parametrize("rows", [np.eye(3)[[0, 2, 1, 2]] / 2, np.ones((4, 3)), np.zeros((4, 3))])
+def test_tables_that_are_not_one_hot_are_no_labels(tmp_path, rows):
+    with pytest.raises(UserError, match=r"labels \('targets'\) of the shape 4x3.*one-hot.*whole number"):
+        described(tmp_path, x=SET, targets=rows)
+    assert described(tmp_path, x=SET, latents=rows).classes == ()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "classes"),
+    [
+        ([0, 90, 180, 270] * 2, ()),  # angles
+        ([51, 60, 60, 51, 70, 70, 60, 51], ()),  # volumes
+        ([1, 2, 3, 4, 5, 6, 7, 7], ()),  # more numbers than half of the shapes
+        ([0] * 8, ()),
+        ([0, 1, 2, 0, 1, 2, 1, 1], ("0", "1", "2")),
+        ([1, 2, 1, 2, 1, 2, 1, 1], ("1", "2")),
+    ],
+)
+def test_numbers_without_the_name_of_labels_are_classes_only_where_they_count_them(tmp_path, numbers, classes):
+    assert described(tmp_path, x=random_grids(8, 6), anything=np.array(numbers)).classes == classes
+    named = described(tmp_path, x=random_grids(8, 6), label=np.array(numbers))
+    assert named.classes == tuple(map(str, sorted(set(numbers))))
+
+
+def test_arrays_of_no_split_beside_those_of_splits_are_told_of(tmp_path):
+    np.savez(tmp_path / "a.npz", x_train=SET, x_test=SET, x_val=SET, y_val=LABELS)
+    train, test = describe_sets(tmp_path / "a.npz")
+    assert train.left_out == test.left_out == ("x_val",)
+    assert train.classes == ()  # y_val are not the labels of x_train, which are as many
+
+
 def test_labels_may_be_texts_and_shapes_may_have_names(tmp_path):
     names = np.array(["chair_01_1", "chair_01_2", "chair_02_1", "sofa\n9"])
     found = described(tmp_path, x=SET, labels=np.array(["chair", "chair", "chair", "sofa"]), names=names)
@@ -148,6 +215,7 @@ def test_splits_are_words_of_names(name, split):
         {"classes": ["a", "a"]},
         {"classes": ["\u001b[31m", "b"]},
         {"array": "a:b"},
+        {"left_out": ["\u001b[31m"]},
         {"split": "validation"},
         {"more": 1},
     ],

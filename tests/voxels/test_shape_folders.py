@@ -255,6 +255,12 @@ def test_files_that_are_no_data_set_are_told_so(tmp_path):
         find_shapes(tmp_path, ("all",), "train")
 
 
+def test_arrays_of_a_file_that_are_of_no_split_are_told_of(tmp_path):
+    np.savez(tmp_path / "set.npz", x_train=random_grids(2, 6), x_test=random_grids(2, 6), x_val=random_grids(2, 6))
+    notes = find_shapes(tmp_path / "set.npz", ("all",), "train").notes
+    assert [note for note in notes if "x_val in set.npz left out" in note]
+
+
 def test_every_tenth_model_is_held_out_with_all_its_files(tmp_path):
     files = [f"chair_{model:09d}_{turn}.mat" for model in range(25) for turn in range(1, 4)]
     write_off_names(tmp_path, *(f"chair/30/train/{file}" for file in files), "chair/30/test/other_1_1.mat")

@@ -1,6 +1,7 @@
 """Files that hold a whole data set: how many shapes, of which classes, and how its shapes are called as paths."""
 
 import dataclasses
+import math
 import pathlib
 import re
 import struct
@@ -24,6 +25,7 @@ _LABELS = ("label", "labels", "y", "target", "targets", "class", "classes", "cla
 _NAMES = ("name", "names", "file", "files", "filename", "filenames", "source", "sources", "model", "models", "ids")
 _CLASS_NAMES = ("class_names", "label_names", "target_names", "categories", "classes", "names")
 _SPLIT_WORD = re.compile(r"(?:^[xy]?|[^a-z])(train|test)(?:ing)?(?=[xy]?$|[^a-z])")
+_VALIDATION_WORD = re.compile(r"(?:^[xy]?|[^a-z])val(?:id|idation)?(?=[xy]?$|[^a-z])")
 _NPY_SHAPE = re.compile(rb"['\"]shape['\"]:\s*\((?:\s*[0-9]+L?,){3}\s*[0-9]")
 
 
@@ -39,6 +41,7 @@ class ShapeSet:
         classes: class names; none where the file has no labels.
         labels: for each shape the position of its class in `classes`; empty where there are none.
         names: for each shape what it is called; empty where the file does not say.
+        left_out: the names of the file's other arrays of shapes, which are of no split, such as `x_val`.
     """
 
     array: str
@@ -48,6 +51,7 @@ class ShapeSet:
     classes: tuple[str, ...] = ()
     labels: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def paths(self, file: pathlib.Path) -> list[pathlib.Path]:
         """What the shapes are called, `FILE.npz:0` and so on (`numbered_shapes`)."""
@@ -66,6 +70,11 @@ def name_of_split(name: str) -> str:
     """The split that a name says, as `x_train`, `test.h5` and `modelnet-training` do; empty where it says none."""
     words = {match.group(1) for match in _SPLIT_WORD.finditer(name.lower())}
     return words.pop() if len(words) == 1 else ""
+
+
+def _split_word(name: str) -> str:
+    """As `name_of_split`, and "val" where the name says validation."""
+    return "val" if _VALIDATION_WORD.search(name.lower()) else name_of_split(name)
 
 
 def may_hold_set(path: pathlib.Path) -> bool:
@@ -115,7 +124,9 @@ def describe_sets(path: pathlib.Path, name: str | None = None) -> tuple[ShapeSet
     """Looks into a file for sets of shapes, without loading them. Files from outside: `reader_process.describe_files`.
 
     A file has one set, or one for each split where its arrays' names say so (`x_train` and `x_test`). Labels are the
-    array of whole numbers or texts, one for each shape, that is called so or is the only one.
+    array of whole numbers or texts, one for each shape, or of one-hot rows, that is called so. An array of another
+    name is taken where it is the only one that counts classes: its numbers are 0 to K - 1, or 1 to K, for 2 K shapes
+    or more.
 
     Args:
         path: the file.
@@ -125,7 +136,8 @@ def describe_sets(path: pathlib.Path, name: str | None = None) -> tuple[ShapeSet
         The sets; none where the file holds one shape or none.
 
     Raises:
-        UserError: several arrays could be meant, or labels are none; the message does not name the file.
+        UserError: several arrays could be meant, labels are none, or nothing says which class a label means; the
+            message does not name the file.
         Exception: what the format's reader raises on a damaged file.
     """
     arrays = list(list_arrays(path))
@@ -136,7 +148,9 @@ def describe_sets(path: pathlib.Path, name: str | None = None) -> tuple[ShapeSet
     splits = [name_of_split(array.name) for array in sets]
     if len({split for split in splits if split}) == sum(map(bool, splits)) >= 2:
         found = [(split, array) for split, array in zip(splits, sets, strict=True) if split]
-        return tuple(_describe(arrays, array, split, array.name) for split, array in found)
+        left_out = tuple(printable(array.name) for split, array in zip(splits, sets, strict=True) if not split)
+        described = [_describe(arrays, array, split, array.name) for split, array in found]
+        return tuple(dataclasses.replace(described_set, left_out=left_out) for described_set in described)
     if not any(array.is_grid for array in arrays):
         return ()
     array = choose_array(arrays, path)
@@ -151,8 +165,10 @@ def _describe(arrays: Sequence[StoredArray], array: StoredArray, split: str, nam
         raise UserError(f"holds {count} shapes; a file holds 1 to {MOST_SHAPES}")
     if name and re.fullmatch(r"[A-Za-z_][^:/\\]*", name) is None:
         raise UserError(f"has an array of the name {printable(name)!r}: give it one of letters, digits and '_'")
-    lists = [other for other in arrays if _list_length(other) == count and name_of_split(other.name) in ("", split)]
-    label_array = _label_array(lists, count)
+    beside = [other for other in arrays if other is not array and _split_word(other.name) in ("", split)]
+    lists = [other for other in beside if _list_length(other) == count]
+    tables = [other for other in beside if not other.problem and _is_table(other, count)]
+    label_array = _label_array(arrays, lists, tables)
     names = next((other for other in lists if other.is_text and _plain(other.name) in _NAMES), None)
     classes, labels = _labels(arrays, label_array, count) if label_array else ((), ())
     called = tuple(map(_text, _small(names))) if names and names is not label_array else ()
@@ -165,20 +181,52 @@ def _list_length(array: StoredArray) -> int:
     return -1 if len(long) > 1 else long[0] if long else 1
 
 
+def _is_table(array: StoredArray, count: int) -> bool:
+    """Whether an array has two long axes, the first of one row a shape, as one-hot labels have."""
+    long = [side for side in array.shape if side != 1]
+    return len(long) == 2 and long[0] == count
+
+
 def _plain(name: str) -> str:
     """A name without the words for the split, and the group that it is in."""
-    return re.sub(r"[^a-z]*(training|train|testing|test)[^a-z]*", "", name.lower().rpartition(".")[2])
+    split = r"[^a-z]*(training|train|testing|test|(validation|valid|val)(?![a-z]))[^a-z]*"
+    return re.sub(split, "", name.lower().rpartition(".")[2])
 
 
-def _label_array(lists: Sequence[StoredArray], count: int) -> StoredArray | None:
-    """The labels among the arrays of one entry a shape; None where there are none."""
-    called = [array for array in lists if _plain(array.name) in _LABELS and (array.is_text or not array.problem)]
-    if called:
-        return min(called, key=lambda array: _LABELS.index(_plain(array.name)))
-    numbers = [array for array in lists if not array.problem and _whole_numbers(array) is not None]
-    if len(numbers) != 1 or len(np.unique(_small(numbers[0]))) == count:  # numbers of the shapes, not of classes
+def _label_array(
+    arrays: Sequence[StoredArray], lists: Sequence[StoredArray], tables: Sequence[StoredArray]
+) -> StoredArray | None:
+    """The labels among the arrays of one entry, or one row, a shape; None where there are none."""
+    for group in (lists, tables):
+        called = [array for array in group if _plain(array.name) in _LABELS and (array.is_text or not array.problem)]
+        if called:
+            return min(called, key=lambda array: _LABELS.index(_plain(array.name)))
+    counting = [array for array in lists if not array.problem and _counts_classes(arrays, array)]
+    return counting[0] if len(counting) == 1 else None
+
+
+def _counts_classes(arrays: Sequence[StoredArray], array: StoredArray) -> bool:
+    """Whether a list without the name of labels holds 0 to K - 1, or 1 to K, for 2 K shapes or more, and K over 1.
+
+    Angles, volumes and the numbers of the shapes do not.
+    """
+    numbers = _numbers_of_all_splits(arrays, array)
+    if numbers is None:
+        return False
+    present = np.unique(numbers)
+    consecutive = present[0] in (0, 1) and present[-1] - present[0] == len(present) - 1
+    return bool(consecutive and 1 < len(present) <= len(numbers) // 2)
+
+
+def _numbers_of_all_splits(arrays: Sequence[StoredArray], array: StoredArray) -> np.ndarray | None:
+    """The whole numbers of a list and of its like for other splits (`y_train`, `y_test`); None where it has none."""
+    own = _whole_numbers(array)
+    if own is None:
         return None
-    return numbers[0]
+    plain = _plain(array.name)
+    alike = [other for other in arrays if other is not array and not other.problem and _plain(other.name) == plain]
+    others = [_whole_numbers(other) for other in alike if _list_length(other) > 0]
+    return np.concatenate([own, *(other for other in others if other is not None)])
 
 
 def _labels(
@@ -190,25 +238,62 @@ def _labels(
         classes = tuple(sorted(set(values)))
         places = {name: place for place, name in enumerate(classes)}
         return _checked(classes), tuple(places[value] for value in values)
-    numbers = _whole_numbers(label_array)
+    one_hot = _is_table(label_array, count)
+    numbers = _one_hot_numbers(label_array, count) if one_hot else _whole_numbers(label_array)
     if numbers is None:
         raise UserError(
             f"has labels ({printable(label_array.name)!r}) that are no whole numbers: save them as integers"
         )
     present = np.unique(numbers)
+    names = _class_names(arrays, label_array, len(present), count)
+    if not names:
+        return _checked(tuple(map(str, present))), tuple(np.searchsorted(present, numbers).tolist())
+    everywhere = None if one_hot else _numbers_of_all_splits(arrays, label_array)
+    first = 0 if everywhere is None else _first_label(everywhere, len(names))
+    if one_hot and present[-1] >= len(names):
+        raise UserError(f"has one-hot labels with a 1 in column {present[-1]} (from 0) and {len(names)} class names")
+    return _checked(names), tuple((numbers - first).tolist())
+
+
+def _one_hot_numbers(array: StoredArray, count: int) -> np.ndarray:
+    """The column of the 1 in each row, `[N]` int64."""
+    rows = _small(array, count)
+    if not np.isin(rows, (0, 1)).all() or not (rows.astype(bool).sum(axis=1) == 1).all():
+        raise UserError(
+            f"has labels ({printable(array.name)!r}) of the shape {shape_text(array.shape)} that are not one-hot "
+            "(a row of 0s and one 1 for each shape): save a whole number for each shape"
+        )
+    return rows.argmax(axis=1).astype(np.int64)
+
+
+def _class_names(arrays: Sequence[StoredArray], label_array: StoredArray, least: int, count: int) -> tuple[str, ...]:
+    """The list of class names, of at least so many; empty where there is none."""
     texts = [array for array in arrays if array.is_text and _plain(array.name) in _CLASS_NAMES]
-    texts = [array for array in texts if array is not label_array and _list_length(array) >= len(present)]
+    texts = [array for array in texts if array is not label_array and _list_length(array) >= least]
     texts = [array for array in texts if _list_length(array) != count or _plain(array.name) not in _NAMES]
     if not texts:
-        return _checked(tuple(map(str, present))), tuple(np.searchsorted(present, numbers).tolist())
-    names = list(map(_text, _small(min(texts, key=lambda array: _CLASS_NAMES.index(_plain(array.name))))))
-    # MATLAB counts from 1.
-    first = 1 if present[0] >= 1 and present[-1] == len(names) else 0
-    if present[0] < first or present[-1] >= len(names) + first:
+        return ()
+    return tuple(map(_text, _small(min(texts, key=lambda array: _CLASS_NAMES.index(_plain(array.name))))))
+
+
+def _first_label(numbers: np.ndarray, classes: int) -> int:
+    """The label of the first class name: 0, or 1 as MATLAB counts, found from the labels of all splits.
+
+    Raises:
+        UserError: the labels do not fit the class names, or fit them both ways.
+    """
+    low, high = int(numbers.min()), int(numbers.max())
+    first = 0 if low <= 0 else 1
+    if low < 0 or high >= classes + first:
         raise UserError(
-            f"has labels from {present[0]} to {present[-1]} and {len(names)} class names: a label is a position in them"
+            f"has labels from {low} to {high} and {classes} class names: a label is a position in them, from 0 or 1"
         )
-    return _checked(tuple(names)), tuple((numbers - first).tolist())
+    if low > 0 and high < classes:
+        raise UserError(
+            f"has labels from {low} to {high} and {classes} class names, so they may count from 0 or from 1: save each "
+            "shape's class name as its label (a text in place of the number)"
+        )
+    return first
 
 
 def _checked(classes: tuple[str, ...]) -> tuple[str, ...]:
@@ -228,11 +313,12 @@ def _whole_numbers(array: StoredArray) -> np.ndarray | None:
     return values.astype(np.int64) if values.dtype.kind in "iu" else None
 
 
-def _small(array: StoredArray) -> np.ndarray:
-    """The entries of a list, `[N]`."""
-    if _list_length(array) * 8 > _MOST_SMALL_BYTES:
+def _small(array: StoredArray, rows: int = -1) -> np.ndarray:
+    """The entries of a list, `[N]`; with `rows` those of a table, `[N, C]`."""
+    if math.prod(array.shape) * 8 > _MOST_SMALL_BYTES:
         raise UserError(f"has a list ({printable(array.name)!r}) that is too long")
-    return array.load().reshape(-1)
+    loaded = array.load()
+    return loaded.reshape(-1) if rows < 0 else loaded.reshape(rows, -1)
 
 
 def _text(value: object) -> str:
@@ -249,7 +335,7 @@ def set_from_fields(fields: Any) -> ShapeSet:  # noqa: ANN401 (parsed JSON)
     """
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     found = ShapeSet(**values)
-    texts = (found.array, found.split, *found.classes, *found.names)
+    texts = (found.array, found.split, *found.classes, *found.names, *found.left_out)
     numbers = (found.count, *found.sides, *found.labels)
     if not all(isinstance(text, str) and text.isprintable() for text in texts):
         raise ValueError("a name is none")

@@ -466,6 +466,8 @@ def _data_set_files(
         for path in dict.fromkeys(path for path, _, split in sets if not split):
             notes.append(f"note: {printable(path.name)} left out: its name says neither train nor test")
         sets = [item for item in sets if item[2]]
+    for path, left_out in dict.fromkeys((path, found.left_out) for path, found, _ in sets if found.left_out):
+        notes.append(f"note: {name_some(left_out)} in {printable(path.name)} left out: no split by the array's name")
     orders = list(dict.fromkeys(found.classes or (_class_of_file(path),) for path, found, _ in sets))
     names = orders[0] if len(orders) == 1 else sorted({name for order in orders for name in order}, key=natural_key)
     classes: _Classes = {name: {} for name in names}
