@@ -291,6 +291,45 @@ def test_what_counts_as_a_model(tmp_path, files, held):
     assert [shape.path.name for shape in hold_out(tmp_path, ("all",), 0.1)[1].files] == held
 
 
+@pytest.mark.parametrize(
+    "series",
+    [
+        [f"set{number}_{{:03d}}.obj" for number in (1, 2)],
+        [f"scan_2023-{month}-{{:02d}}.obj" for month in (10, 11, 12)],
+    ],
+)
+def test_a_few_long_series_are_no_models(tmp_path, series):
+    write_off_names(tmp_path, *(f"chair/{pattern.format(number)}" for pattern in series for number in range(50)))
+    kept, held = hold_out(tmp_path, ("all",), 0.1)
+    # Every tenth of 50 files a series; one series of two or three would be half or a third.
+    assert (len(kept.files), len(held.files)) == (45 * len(series), 5 * len(series))
+    assert [note for note in kept.notes if "class chair" in note and "CLASS/train and CLASS/test" in note]
+
+
+@pytest.mark.parametrize(
+    ("files", "held_models", "share"),
+    [
+        # Of 20 models the first and the 11th, of 10 files each, are held out.
+        ([(m, turn) for m in range(20) for turn in range(10 if m in (0, 10) else 1)], {"m0", "m10"}, "20 of 38 shapes"),
+        # Turned copies of one model never lie on both sides, also where models are few.
+        ([(m, turn) for m in range(4) for turn in range(12)], {"m0"}, "12 of 48 shapes"),
+    ],
+)
+def test_a_share_that_is_far_from_the_given_one_is_warned_of(tmp_path, files, held_models, share):
+    write_off_names(tmp_path, *(f"a/m{model}_{turn}.obj" for model, turn in files))
+    kept, held = hold_out(tmp_path, ("all",), 0.1)
+    assert {shape.path.name.split("_")[0] for shape in held.files} == held_models
+    assert not held_models & {shape.path.name.split("_")[0] for shape in kept.files}
+    assert [note for note in held.notes if note.startswith("warning") and "class a" in note and share in note]
+
+
+def test_the_models_of_3d_shapenets_are_held_out_whole(tmp_path):
+    files = [f"chair/30/train/chair_{model:09d}_{turn}.mat" for model in range(1, 890) for turn in range(1, 13)]
+    write_off_names(tmp_path, *files)
+    kept, held = hold_out(tmp_path, ("all",), 0.1)
+    assert (len(kept.files), len(held.files), kept.notes) == (800 * 12, 89 * 12, ())
+
+
 # Model i is held out where 0.3 i, rounded up, is below 0.3 (i + 1), rounded up: 0 < 1, 1 (0.9) < 2 (1.2), 2 (1.8) < 3.
 @pytest.mark.parametrize(("fraction", "held"), [(0.1, [0]), (0.3, [0, 3, 6]), (0.5, [0, 2, 4, 6, 8]), (0.99, range(9))])
 def test_the_held_out_share_is_spread_over_the_models(tmp_path, fraction, held):

@@ -50,6 +50,9 @@ _HOLD_OUT = "hold some models out of the training shapes with --holdout=0.1, whi
 # A name whose last number counts the files of one model, as in chair_000000010_1: there is another number before it.
 _ONE_OF_MODEL = re.compile(r"(.*[0-9].*)[-_. ][0-9]+", re.DOTALL)
 
+# 3D ShapeNets has 12 turned copies of each model. More files than this a model are rather a numbered series of models.
+_MOST_COPIES = 24
+
 
 @dataclasses.dataclass(frozen=True)
 class ShapeFile:
@@ -166,7 +169,9 @@ def hold_out(data_dir: pathlib.Path, classes: tuple[str, ...], fraction: float) 
 
     Files that differ only in their last number are one model, where another number stands before it
     (`chair_000000010_1` to `_12`). Of the models of a class in natural order the first of every 1 / fraction is held
-    out; a class of one model keeps it.
+    out; a class of one model keeps it. A note or a warning tells of a class whose held-out share of files is more than
+    twice the fraction, or less than half of it. If these models are few and have over 24 files each, as in two series
+    `set1_000` to `set2_049`, each file is taken as a model.
 
     Args:
         data_dir: as in `find_shapes`.
@@ -184,10 +189,11 @@ def hold_out(data_dir: pathlib.Path, classes: tuple[str, ...], fraction: float) 
     kept: dict[str, list[_Source]] = {}
     held: dict[str, list[_Source]] = {}
     all_models = held_models = 0
+    notes = list(found.notes)
     for name in chosen:
         by_split = found.classes[name]
-        models = _models([*by_split.get("train", []), *by_split.get("", [])])
-        places = _held_places(len(models), fraction)
+        models, places, note = _held_models([*by_split.get("train", []), *by_split.get("", [])], fraction)
+        notes += [f"{note[0]}: class {name}: {note[1]}"] if note else []
         kept[name] = [source for place, model in enumerate(models) if place not in places for source in model]
         held[name] = [source for place, model in enumerate(models) if place in places for source in model]
         all_models, held_models = all_models + len(models), held_models + len(places)
@@ -201,7 +207,6 @@ def hold_out(data_dir: pathlib.Path, classes: tuple[str, ...], fraction: float) 
             "shapes, or files whose names do not differ only in their last number"
         )
     division = f"held out by model: {held_models} of {counted(all_models, 'model')}"
-    notes = list(found.notes)
     if any(found.classes[name].get("test") for name in chosen):
         notes.append("note: --holdout divides the training shapes; the data set's own test shapes are not read")
     found = dataclasses.replace(found, notes=tuple(notes))
@@ -249,6 +254,28 @@ def _models(sources: Iterable[_Source]) -> list[list[_Source]]:
         models.setdefault((source.path.parent if number is None else file, name), []).append(source)
     # Then the number before the last is one that all names have, as in `set2_017`.
     return list(models.values()) if len(models) > 1 else [[source] for source in sources]
+
+
+def _held_models(
+    sources: Sequence[_Source], fraction: float
+) -> tuple[list[list[_Source]], set[int], tuple[str, str] | None]:
+    """The models of a class, which of them are held out, and a note or warning where the names fit the share badly."""
+    models = _models(sources)
+    places = _held_places(len(models), fraction)
+    singles = _held_places(len(sources), fraction)
+    held = sum(len(models[place]) for place in places)
+    if len(singles) <= 2 * held and held <= 2 * len(singles):
+        return models, places, None
+    share = f"{held} of {len(sources)} shapes"
+    rule = "files that differ only in their last number are one model (docs/SHAPES.md)"
+    if len(models) * fraction >= 1 or len(sources) <= _MOST_COPIES * len(models):
+        warning = f"--holdout={fraction:g} takes {share}, as {rule}; give it more models, or name these files otherwise"
+        return models, places, ("warning", warning)
+    note = (
+        f"each file counts as a model, as these seem to be {counted(len(models), 'numbered series', 'numbered series')}"
+        f"; if {rule} here too, put them into CLASS/train and CLASS/test"
+    )
+    return [[source] for source in sources], singles, ("note", note)
 
 
 def _held_places(count: int, fraction: float) -> set[int]:
