@@ -21,7 +21,13 @@ from vae_gan3d.records.record_set import find_records
 from vae_gan3d.training import loop, run_parts, run_recorder, run_report
 from vae_gan3d.training.checkpoint_digest import stored_step
 from vae_gan3d.training.health import Watch
-from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, index_file, read_model_config
+from vae_gan3d.training.run_folder import (
+    checkpoint_epochs,
+    checkpoint_prefix,
+    index_file,
+    prior_file,
+    read_model_config,
+)
 from vae_gan3d.training.run_log import CLOCK_COLUMNS, read_metrics
 
 
@@ -213,12 +219,49 @@ def test_steps_say_how_long_a_run_is_and_its_last_checkpoint_lies_within_an_epoc
     assert train_on(10, short, tmp_path, capsys)[0] == {2: 4, 1: 3}
     saved, said = train_on(10, short, tmp_path, capsys)
     assert "model.ckpt-2 already (step 4), and --train_steps=4 asks for no more: give a larger --train_steps" in said
-    # Epoch 2 ends at step 5, and its checkpoint takes the place of the one within it.
+    # Epoch 2 counts as done, and epoch 3 would end at step 7.
     saved, _ = train_on(10, dataclasses.replace(config, train_steps=6), tmp_path, capsys)
-    assert saved == {3: 6, 2: 5, 1: 3}
+    assert saved == {3: 6, 2: 4, 1: 3}
     # With other records as many steps in all.
     saved, _ = train_on(8, dataclasses.replace(config, train_steps=9), tmp_path, capsys)
-    assert saved == {5: 9, 4: 8, 3: 6, 2: 5, 1: 3}
+    assert saved == {5: 9, 4: 8, 3: 6, 2: 4, 1: 3}
+
+
+def test_a_run_that_goes_on_after_its_last_step_leaves_that_checkpoint_and_its_prior(tmp_path, capsys):
+    config = make_config(tmp_path, loss=WITHOUT_GAME, report=False, image_every=100, checkpoint_every=1)
+    # 18 shapes by 4: epochs end at steps 5, 9 and 14, so step 11 lies in epoch 3.
+    saved, _ = train_on(18, dataclasses.replace(config, train_steps=11), tmp_path, capsys)
+    assert saved == {3: 11, 2: 9, 1: 5}
+    prefix = checkpoint_prefix(config.save_path, 3)
+    prior_file(prefix).write_bytes(b"fitted")  # training does not look into it
+    before = {path.name: path.read_bytes() for path in config.save_path.glob(f"{prefix.name}.*")}
+    assert len(before) == 4
+    # 4.5 steps an epoch from step 11 on: epoch 4 ends at 15.5, and epoch 5 at 20.
+    saved, _ = train_on(18, dataclasses.replace(config, train_steps=20), tmp_path, capsys)
+    assert saved == {5: 20, 4: 16, 3: 11, 2: 9, 1: 5}
+    assert {path.name: path.read_bytes() for path in config.save_path.glob(f"{prefix.name}.*")} == before
+    # Twice more, within what was one epoch.
+    for steps, epoch in ((21, 6), (22, 7)):
+        saved, _ = train_on(18, dataclasses.replace(config, train_steps=steps), tmp_path, capsys)
+        assert (saved[epoch], saved[5]) == (steps, 20)
+
+
+def test_a_longer_run_that_is_stopped_ends_where_one_that_is_not_does(tmp_path, capsys):
+    """Also where it is stopped twice within the epoch that follows the step at which it had finished."""
+    whole, parts = (
+        make_config(tmp_path / name, loss=WITHOUT_GAME, report=False, image_every=100, train_steps=4)
+        for name in ("whole", "parts")
+    )
+    assert train_on(10, whole, tmp_path, capsys)[0] == {2: 4}
+    shutil.copytree(whole.save_path, parts.save_path)
+    longer = dataclasses.replace(parts, train_steps=8)
+    for step in (5, 6):  # of epoch 3, which ends at 6.5
+        train_to_step(longer, find_records(str(tmp_path / "10 shapes")), step)
+        assert checkpoint_epochs(parts.save_path) == [3, 2]
+    saved, _ = train_on(10, longer, tmp_path, capsys)
+    assert saved == train_on(10, dataclasses.replace(whole, train_steps=8), tmp_path, capsys)[0] | {3: 6}
+    for mine, reference in zip(restored_weights(longer)[0], restored_weights(whole)[0], strict=True):
+        np.testing.assert_allclose(mine, reference, rtol=1e-3, atol=1e-5)
 
 
 def test_a_run_of_an_older_version_goes_on_in_its_own_order(tmp_path, capsys, monkeypatch):

@@ -126,6 +126,24 @@ def test_with_more_or_fewer_records_epochs_begin_anew_at_the_newest_checkpoint(r
     assert beginning(run, 216) == (60, 5)
 
 
+def test_the_epoch_in_which_a_run_took_its_last_step_counts_as_done(run):
+    # 216 shapes by 16 are 13.5 steps an epoch: step 60 lies in epoch 5, and step 54 ends epoch 4.
+    finished = dataclasses.replace(run, train_steps=60)
+    save(run, 5, plan_schedule(finished, 216).progress(60, ""))
+    assert beginning(run, 216) == (60, 5)
+    longer = plan_schedule(dataclasses.replace(run, train_steps=61), 216)
+    assert (longer.total_steps, longer.last_epoch) == (61, 6)
+    assert plan_schedule(finished, 216).total_steps == 60
+
+
+def test_neither_a_stop_nor_the_end_of_an_epoch_begins_the_count_anew(run):
+    to_54, to_60 = (plan_schedule(dataclasses.replace(run, train_steps=steps), 216) for steps in (54, 60))
+    assert to_54.progress(54, "") == to_60.progress(54, "") == Progress(54, 0, 0, 216)
+    assert to_60.progress(59, "") == Progress(59, 0, 0, 216)
+    # 5 epochs are 67.5 steps, so the last one holds half a batch of epoch 6.
+    assert plan_schedule(dataclasses.replace(run, epochs=5), 216).progress(68, "") == Progress(68, 0, 0, 216)
+
+
 def test_of_older_versions_the_count_in_the_configuration_counts_until_the_first_save(run):
     save(run, 4, None)
     for _ in range(2):  # the second time after a run that was stopped before it saved

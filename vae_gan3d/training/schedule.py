@@ -19,7 +19,8 @@ class Schedule:
         epochs: the epoch to train up to, from the start of the run whatever its records were.
         checkpoint_every: epochs between checkpoints; None for a tenth of the run.
         train_steps: the step to train up to, in place of the epoch.
-        from_step, from_epoch: the step and the epoch after which the run began with records of this count.
+        from_step, from_epoch: the step and the epoch after which the run began with records of this count, or went on
+            though it had taken its last step.
     """
 
     count: int
@@ -65,10 +66,15 @@ class Schedule:
     def progress(self, step: int, records: str) -> Progress:
         """What a checkpoint says of itself.
 
+        A run may take its last step within an epoch. That epoch then counts as done if the run goes on, so that no
+        later checkpoint gets the number of this one.
+
         Args:
             step: steps taken.
             records: identifies the records.
         """
+        if step == self.total_steps and self.epochs_ended(step) < self.last_epoch:
+            return Progress(step, step, self.last_epoch, self.count, records)
         return Progress(step, self.from_step, self.from_epoch, self.count, records)
 
     def epochs_ended(self, step: int) -> int:
@@ -80,7 +86,8 @@ def plan_schedule(config: TrainingConfig, record_count: int, resumed: tuple[int,
     """The schedule of a run, also of one that goes on with another number of records than it began with.
 
     Epochs are then counted anew from the checkpoint on, with its number: the epoch in which the records changed counts
-    as done, so that numbers of checkpoints only increase.
+    as done, so that numbers of checkpoints only increase. So does the epoch in which a run took its last step, if it
+    goes on with a larger `train_steps`; the checkpoint says so, see `Schedule.progress`.
 
     Args:
         config: the run.
