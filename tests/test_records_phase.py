@@ -16,6 +16,7 @@ from vae_gan3d.records.pipeline import read_labeled_record
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.records.record_sources import read_sources
 from vae_gan3d.voxels.grids import pad_grid
+from vae_gan3d.voxels.read_options import ReadOptions
 from vae_gan3d.voxels.readers import read_grid
 
 
@@ -38,7 +39,7 @@ def no_tensorflow(monkeypatch):
 def test_written_records_are_followed_by_what_to_do_with_them(tmp_path, monkeypatch, capsys, split, command):
     manifest = write_records(tmp_path / "out", random_grids(3, 16), split=split)
     monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
-    monkeypatch.setattr("vae_gan3d.records.writer.create_records", lambda listing, folder, **_: manifest)
+    monkeypatch.setattr("vae_gan3d.records.writer.create_record_sets", lambda *_, **__: {split: manifest})
     data = write_shape_tree(tmp_path / "data")
     config = dataclasses.replace(
         RECORDS, data_dir=data, output_dir=tmp_path / "out", folder_split=split, split_name=split
@@ -116,6 +117,72 @@ def test_holding_out_writes_two_sets_with_one_command(tmp_path, monkeypatch, cap
         f"next: python train.py --save_path=RUN --records={out} --split_name=train",
         f"next: python test.py --phase=evaluate --checkpoint=RUN --records={out} --split_name=test",
     ]
+
+
+def shapes_to_hold_out(data, count):
+    """So many models of one shape each."""
+    for model in range(count):
+        write_mat(data / f"chair/30/train/chair_{model:09d}_1.mat", random_grids(1, 30, seed=model)[0])
+
+
+def files_of_sets(out):
+    """What the two sets are made of, by the sets' names, and the bytes of their files."""
+    sets = {name: find_records(str(out), name) for name in ("train", "test")}
+    sources = {name: set(read_sources(found, range(found.count))) for name, found in sets.items()}
+    files = {path.name: path.read_bytes() for path in out.iterdir() if path.suffix in (".json", ".tfrecords")}
+    return sources, files
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_both_sets_stay_whole_where_one_of_them_cannot_be_written_again(tmp_path, monkeypatch, shards):
+    """Else a shape of the old test set is in the new training set too."""
+    data, out = tmp_path / "data", tmp_path / "out"
+    shapes_to_hold_out(data, 20)
+    write(data, out, monkeypatch, holdout=0.2, shards=shards)
+    before = files_of_sets(out)
+    assert [len(before[0][name]) for name in ("train", "test")] == [16, 4]
+    damaged = data / "chair/30/train/chair_000000010_1.mat"  # 0 and 10 of 20 are a tenth
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:100])
+    with pytest.raises(UserError, match=r"chair_000000010_1\.mat"):
+        write(data, out, monkeypatch, holdout=0.1, shards=shards)
+    assert files_of_sets(out) == before
+    damaged.write_bytes(whole)
+    write(data, out, monkeypatch, holdout=0.1, shards=shards)
+    sources, _ = files_of_sets(out)
+    assert [len(sources[name]) for name in ("train", "test")] == [18, 2]
+    assert not sources["train"] & sources["test"]
+
+
+def test_sets_of_which_one_cannot_get_its_place_are_both_refused(tmp_path, monkeypatch):
+    data, out = tmp_path / "data", tmp_path / "out"
+    shapes_to_hold_out(data, 10)
+    write(data, out, monkeypatch, holdout=0.2)
+    (out / "test.tfrecords").unlink()
+    (out / "test.tfrecords/in the way").mkdir(parents=True)
+    with pytest.raises(UserError, match="cannot write records to"):
+        write(data, out, monkeypatch, holdout=0.1)
+    for name in ("train", "test"):
+        with pytest.raises(UserError):
+            find_records(str(out), name)
+
+
+@pytest.mark.parametrize(
+    ("axis", "remedy"),
+    [(None, "give --up_axis=z or x"), ("z", "give --up_axis=y or x"), ("x", "give --up_axis=z or y")],
+)
+def test_the_axes_that_were_not_used_are_offered(tmp_path, monkeypatch, capsys, axis, remedy):
+    trimesh = pytest.importorskip("trimesh")
+    (tmp_path / "data/box/train").mkdir(parents=True)
+    trimesh.creation.box((3, 2, 1)).export(tmp_path / "data/box/train/a.glb")
+    write(
+        tmp_path / "data",
+        tmp_path / "out",
+        monkeypatch,
+        classes=("all",),
+        reading=ReadOptions(resolution=16, up_axis=axis),
+    )
+    assert any(line.endswith(f"if they lie on their side, {remedy}") for line in capsys.readouterr().out.splitlines())
 
 
 @pytest.mark.parametrize("shards", [1, 3])

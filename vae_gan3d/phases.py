@@ -5,7 +5,7 @@ import dataclasses
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from vae_gan3d.command_line import print_next
@@ -29,7 +29,7 @@ from vae_gan3d.files import make_folder
 from vae_gan3d.folder_lock import LOCK_NAME, folder_lock
 from vae_gan3d.latent_phases import LatentConfig, run_latent_phase
 from vae_gan3d.records.beam_package import require_beam
-from vae_gan3d.records.manifest import check_names
+from vae_gan3d.records.manifest import Manifest, check_names
 from vae_gan3d.records.record_set import RecordSet, find_records
 from vae_gan3d.run_start import (
     clear_after_a_yes,
@@ -44,7 +44,8 @@ from vae_gan3d.training import run_folder
 from vae_gan3d.training.cluster import Cluster, choose_cluster, is_chief
 from vae_gan3d.voxels.mesh_packages import READING, require_mesh_packages
 from vae_gan3d.voxels.mesh_reader import is_mesh
-from vae_gan3d.voxels.orientation import has_up_axis
+from vae_gan3d.voxels.orientation import has_up_axis, usual_up_axis
+from vae_gan3d.voxels.read_options import UP_AXES
 from vae_gan3d.voxels.shape_folders import ShapeListing, find_shapes, hold_out
 from vae_gan3d.wording import counted, printable
 
@@ -62,7 +63,7 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         The exit status, 0.
 
     Raises:
-        UserError: the folder, a file or the disk is at fault; the set that is being written is not published.
+        UserError: the folder, a file or the disk is at fault; no set is published.
     """
     if config.holdout is None:
         listings = {config.split_name: find_shapes(config.data_dir, config.classes, config.folder_split)}
@@ -87,8 +88,7 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         for name in listings:
             lock = folder_lock(config.output_dir, "--output_dir or --split_name", f".{name}{LOCK_NAME}")
             locks.enter_context(lock)
-        for name, listing in listings.items():
-            _write_set(config, name, listing)
+        _write_sets(config, listings)
     for name, listing in listings.items():
         to_train = listing.split == "train"
         command = ("train.py", "--save_path=RUN") if to_train else ("test.py", "--phase=evaluate", "--checkpoint=RUN")
@@ -96,15 +96,13 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
     return 0
 
 
-def _write_set(config: RecordsConfig, name: str, listing: ShapeListing) -> None:
-    """Writes one set of records with its picture, and says what is in it."""
-    from vae_gan3d.records.preview import count_classes, draw_preview
-    from vae_gan3d.records.writer import create_records as write_records
+def _write_sets(config: RecordsConfig, listings: Mapping[str, ShapeListing]) -> None:
+    """Writes sets of records with their pictures, and says what is in them."""
+    from vae_gan3d.records.writer import create_record_sets
 
-    manifest = write_records(
-        listing,
+    manifests = create_record_sets(
+        listings,
         config.output_dir,
-        split_name=name,
         resolution=config.resolution,
         shards=config.shards,
         skip_bad=config.skip_bad,
@@ -112,6 +110,14 @@ def _write_set(config: RecordsConfig, name: str, listing: ShapeListing) -> None:
         reading=config.reading.at(config.resolution),
         beam_options=config.beam_options if config.runner == "beam" else None,
     )
+    for name, listing in listings.items():
+        _describe_set(config, listing, manifests[name])
+
+
+def _describe_set(config: RecordsConfig, listing: ShapeListing, manifest: Manifest) -> None:
+    """Says what is in a set that was written, and draws its first shapes."""
+    from vae_gan3d.records.preview import count_classes, draw_preview
+
     size = sum(shard.bytes for shard in manifest.shards)
     skipped = f", {counted(len(manifest.skipped), 'file')} left out" if manifest.skipped else ""
     print(
@@ -124,15 +130,22 @@ def _write_set(config: RecordsConfig, name: str, listing: ShapeListing) -> None:
     except Exception as error:
         # The records are whole, and whoever reads them needs no picture.
         with contextlib.suppress(OSError):  # one of older records would mislead
-            (config.output_dir / f"{name}.png").unlink(missing_ok=True)
+            (config.output_dir / f"{manifest.split}.png").unlink(missing_ok=True)
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"warning: no picture of the first shapes was drawn ({printable(reason)})", file=sys.stderr)
     else:
-        turned = any(has_up_axis(shape.path) for shape in listing.files)
-        remedy = "give --up_axis=y or x" if turned else "turn their arrays first, as with numpy.moveaxis"
+        turned = [shape.path for shape in listing.files if has_up_axis(shape.path)]
+        used = {config.reading.up_axis or usual_up_axis(path) for path in turned}
+        # Where the files are read in two ways, either may be the wrong one.
+        others = [axis for axis in reversed(UP_AXES) if used != {axis}]
+        remedy = (
+            f"give --up_axis={' or '.join(others)}" if turned else "turn their arrays first, as with numpy.moveaxis"
+        )
         print(f"first shapes of each class: {picture}: z, the last axis, is up; if they lie on their side, {remedy}")
     counts = count_classes(listing, manifest)
-    print(f"classes of {name}: " + ", ".join(f"{printable(item)} {count:,}" for item, count in counts.items()))
+    print(
+        f"classes of {manifest.split}: " + ", ".join(f"{printable(item)} {count:,}" for item, count in counts.items())
+    )
 
 
 def run(

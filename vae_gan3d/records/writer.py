@@ -1,10 +1,12 @@
-"""Writing a set of records: shard by shard beside the set, which is replaced at the end, so that it is always whole."""
+"""Writing sets of records: shard by shard beside each set, which is replaced at the end, so that it is always whole."""
 
 import contextlib
+import dataclasses
 import pathlib
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict, Unpack
 
 import tqdm
 
@@ -39,11 +41,42 @@ from vae_gan3d.wording import counted, printable
 _LISTED_FILES = 20
 
 
+@dataclasses.dataclass(frozen=True)
+class _WrittenSet:
+    """A whole set in a folder of its own: those files that are not published yet, and what its manifest will say."""
+
+    folder: pathlib.Path
+    targets: list[pathlib.Path]
+    manifest: Manifest
+
+
+class WritingOptions(TypedDict, total=False):
+    """The options of `create_record_sets`."""
+
+    resolution: int | None
+    shards: int
+    skip_bad: bool
+    workers: int
+    reading: ReadOptions
+    beam_options: Sequence[str] | None
+    progress: bool
+
+
 def create_records(
-    listing: ShapeListing,
+    listing: ShapeListing, output_dir: pathlib.Path, *, split_name: str, **options: Unpack[WritingOptions]
+) -> Manifest:
+    """Writes one set of records; the rest is as in `create_record_sets`.
+
+    Returns:
+        The manifest, as written.
+    """
+    return create_record_sets({split_name: listing}, output_dir, **options)[split_name]
+
+
+def create_record_sets(
+    listings: Mapping[str, ShapeListing],
     output_dir: pathlib.Path,
     *,
-    split_name: str,
     resolution: int | None = None,
     shards: int = 1,
     skip_bad: bool = False,
@@ -51,21 +84,21 @@ def create_records(
     reading: ReadOptions = DEFAULT_READING,
     beam_options: Sequence[str] | None = None,
     progress: bool = True,
-) -> Manifest:
-    """Reads every file of a listing and writes one set of records with its manifest.
+) -> dict[str, Manifest]:
+    """Reads every file of some listings and writes sets of records with their manifests, all sets or none.
 
-    The first good grid, padded to 16, 32, 64 or 128 and capped by `resolution`, gives the stored resolution. Smaller
-    grids are zoomed to it; larger ones are max-pooled where `resolution` asks for it, and an error otherwise. File i
-    goes to shard i % shards. Until everything is written, an existing set of the name stays as it is. A set of several
-    shards is written beside it in the folder `.SPLIT_NAME.shards`, where whole shards stay after an error: those that
-    would become the same again are not written again.
+    The first good grid, padded to 16, 32, 64 or 128 and capped by `resolution`, gives a set's stored resolution.
+    Smaller grids are zoomed to it; larger ones are max-pooled where `resolution` asks for it, and an error otherwise.
+    File i goes to shard i % shards. Until every set is written, existing ones of the names stay as they are: a new
+    training set beside an older test set could share shapes with it. A set of several shards is written beside it in
+    the folder `.SPLIT_NAME.shards`, where whole shards stay after an error: those that would become the same again
+    are not written again.
 
     Args:
-        listing: the files.
+        listings: the files of each set, by the set's name.
         output_dir: the folder for `SPLIT_NAME.tfrecords` (or its shards) and `SPLIT_NAME.json`; made if absent.
-        split_name: the set's name.
         resolution: the largest resolution to store; grids are never zoomed up to it, which is left to reading.
-        shards: the number of files, from 1 to the number of shapes.
+        shards: the number of files of a set, from 1 to the number of shapes.
         skip_bad: leave out files that cannot be used, and name them in the manifest; empty grids are left out and
             named in any case.
         workers: processes that read, with Beam for each shard that is being written.
@@ -74,7 +107,7 @@ def create_records(
         progress: show a bar on standard error, and below it the files that cannot be used.
 
     Returns:
-        The manifest, as written.
+        The manifests, as written, by the sets' names.
 
     Raises:
         UserError: an argument is out of range, a file cannot be used (without `skip_bad`), no file can, a file that
@@ -82,31 +115,37 @@ def create_records(
     """
     if resolution is not None:
         check_resolution(resolution)
-    check_names(split_name, shards, len(listing.files))
+    for split_name, listing in listings.items():
+        check_names(split_name, shards, len(listing.files))
     make_folder(output_dir)
-    targets = [output_dir / name for name in shard_names(split_name, shards)]
-    _check_targets(targets)
-    stored = _stored_resolution(listing, resolution, reading)
-    names = [target.name for target in targets]
-    plans = plan_shards(listing, names, resolution=stored, may_shrink=resolution == stored, reading=reading)
-    with _shard_folder(output_dir, split_name, shards) as folder:
-        found = [find_shard(plan, folder, output_dir) for plan in plans]
-        if not skip_bad:
-            # What could not be read may be readable now, as where a busy machine took too long.
-            found = [None if shard and any(map(_is_bad, shard.skipped)) else shard for shard in found]
-        written = _write_missing(plans, found, folder, workers, beam_options, progress)
-        skipped = _skipped_files(plans, written)
-        _report_skipped(listing, skipped, skip_bad, progress)
-        manifest = Manifest(
-            split=split_name,
-            resolution=stored,
-            classes=listing.classes,
-            shards=tuple(item.shard for item in written),
-            skipped=tuple(skipped),
-            version=vae_gan3d.__version__,
-        )
-        _publish(folder, targets, manifest)
-    return manifest
+    targets = {name: [output_dir / file for file in shard_names(name, shards)] for name in listings}
+    for paths in targets.values():
+        _check_targets(paths)
+    written = []
+    with contextlib.ExitStack() as folders:
+        for split_name, listing in listings.items():
+            stored = _stored_resolution(listing, resolution, reading)
+            names = [target.name for target in targets[split_name]]
+            plans = plan_shards(listing, names, resolution=stored, may_shrink=resolution == stored, reading=reading)
+            folder = folders.enter_context(_shard_folder(output_dir, split_name, shards))
+            found = [find_shard(plan, folder, output_dir) for plan in plans]
+            if not skip_bad:
+                # What could not be read may be readable now, as where a busy machine took too long.
+                found = [None if shard and any(map(_is_bad, shard.skipped)) else shard for shard in found]
+            parts = _write_missing(plans, found, folder, workers, beam_options, progress)
+            skipped = _skipped_files(plans, parts)
+            _report_skipped(listing, skipped, skip_bad, progress)
+            manifest = Manifest(
+                split=split_name,
+                resolution=stored,
+                classes=listing.classes,
+                shards=tuple(part.shard for part in parts),
+                skipped=tuple(skipped),
+                version=vae_gan3d.__version__,
+            )
+            written.append(_WrittenSet(folder, targets[split_name], manifest))
+        _publish(output_dir, written)
+    return {written_set.manifest.split: written_set.manifest for written_set in written}
 
 
 def _check_targets(targets: Sequence[pathlib.Path]) -> None:
@@ -225,28 +264,33 @@ def _report_skipped(listing: ShapeListing, skipped: Sequence[SkippedFile], skip_
         )
 
 
-def _publish(folder: pathlib.Path, targets: Sequence[pathlib.Path], manifest: Manifest) -> None:
-    """Puts the written shards in the place of an older set; between the two there is no manifest, so no set.
+def _publish(output_dir: pathlib.Path, sets: Sequence[_WrittenSet]) -> None:
+    """Puts written sets in the place of older ones; in between none of them has a manifest, so there is no set.
 
-    All that needs space is written before, so that a full disk leaves the older set.
+    All that needs space is written before, so that a full disk leaves the older sets.
     """
-    path = manifest_path(targets[0])
-    stale = _old_shards(path)
-    write_manifest(folder / path.name, manifest)
-    with write_errors_in_one_line(path.parent):
-        path.unlink(missing_ok=True)
-        flush_folder(path.parent)
-        for target in targets:
-            if (folder / target.name).exists():
-                (folder / target.name).replace(target)
-        for name in stale.difference(target.name for target in targets):
-            path.with_name(name).unlink(missing_ok=True)
-        flush_folder(path.parent)
-        (folder / path.name).replace(path)
-        flush_folder(path.parent)
-        keep_notes(folder, [target.name for target in targets])
-        if len(targets) == 1 and (kept := _kept_folder(path.parent, manifest.split)).is_dir():
-            shutil.rmtree(kept)
+    places = [(written, manifest_path(written.targets[0])) for written in sets]
+    stale = {path: _old_shards(path) for _, path in places}
+    for written, path in places:
+        write_manifest(written.folder / path.name, written.manifest)
+    with write_errors_in_one_line(output_dir):
+        for _, path in places:
+            path.unlink(missing_ok=True)
+        flush_folder(output_dir)
+        for written, path in places:
+            for target in written.targets:
+                if (written.folder / target.name).exists():
+                    (written.folder / target.name).replace(target)
+            for name in stale[path].difference(target.name for target in written.targets):
+                path.with_name(name).unlink(missing_ok=True)
+        flush_folder(output_dir)
+        for written, path in places:
+            (written.folder / path.name).replace(path)
+        flush_folder(output_dir)
+        for written, _ in places:
+            keep_notes(written.folder, [target.name for target in written.targets])
+            if len(written.targets) == 1 and (kept := _kept_folder(output_dir, written.manifest.split)).is_dir():
+                shutil.rmtree(kept)
 
 
 def _old_shards(path: pathlib.Path) -> frozenset[str]:
