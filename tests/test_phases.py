@@ -73,6 +73,7 @@ def test_a_run_of_few_steps_is_warned_of_before_it_starts(training, capsys, chan
     said = capsys.readouterr().err
     assert said.startswith(f"warning: this run ends at step {steps}, ")
     assert "--train_steps=3000" in said
+    assert ("--epochs" in said) == ("epochs" in changed)
 
 
 def test_a_finished_run_of_few_steps_is_not_warned_of(training, capsys):

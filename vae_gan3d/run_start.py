@@ -83,9 +83,10 @@ def warn_of_few_steps(runs: Sequence[TrainingConfig], record_count: int) -> None
     taken = [found[1] if (found := run_folder.newest_step(run.save_path)) else 0 for run in runs]
     total = sum(map(max, totals, taken))
     if total < FEW_STEPS and any(step < end for step, end in zip(taken, totals, strict=True)):
+        in_place = ", in place of --epochs" if all(run.train_steps is None for run in runs) else ""
         print(
             f"warning: this run ends at step {total}, and samples after fewer than some {FEW_STEPS:,} steps are dust "
-            f"or fragments: give --train_steps={ENOUGH_STEPS} or more, in place of --epochs",
+            f"or fragments: give --train_steps={ENOUGH_STEPS} or more{in_place}",
             file=sys.stderr,
         )
 
