@@ -183,6 +183,37 @@ def test_a_file_of_many_shapes_in_a_class_folder_gives_shapes_of_that_class(tmp_
     assert "chair/several.npy: 12 shapes of 6x6x6, no labels" in listing.notes
 
 
+def test_files_with_labels_may_lie_in_folders_of_splits(tmp_path):
+    data = tmp_path / "data"
+    class_names = np.array(["chair", "sofa", "table"])
+    for split, labels in (("train", [0, 2, 1, 2]), ("test", [0, 1])):
+        (data / split).mkdir(parents=True)
+        np.savez(data / split / "set.npz", x=random_grids(len(labels), 6), y=labels, class_names=class_names)
+    train, test = (find_shapes(data, ("all",), split) for split in ("train", "test"))
+    assert train.classes == test.classes == ("chair", "sofa", "table")
+    assert shown(test) == [("test/set.npz:0", "chair"), ("test/set.npz:1", "sofa")]
+    assert [shape.class_name for shape in train.files] == ["chair", "sofa", "table", "table"]
+    assert [note.split(":")[0] for note in train.notes] == ["train/set.npz", "test/set.npz"]
+    # From the folder above it is no class, and the message names it.
+    with pytest.raises(UserError, match=rf"3 classes by its labels.* --data_dir={data},"):
+        find_shapes(tmp_path, ("data",), "train")
+    (data / "val").mkdir()
+    np.save(data / "val/set.npy", random_grids(2, 6))
+    assert [note for note in find_shapes(data, ("all",), "train").notes if "val left out" in note]
+    np.savez(data / "test/train.npz", x=random_grids(2, 6), y=[0, 1], class_names=class_names)
+    with pytest.raises(UserError, match=r"train\.npz lies in a folder of the split test and says train"):
+        find_shapes(data, ("all",), "train")
+
+
+def test_files_without_labels_in_folders_of_splits_are_of_one_class(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / "mug" / split).mkdir(parents=True)
+        np.save(tmp_path / "mug" / split / "set.npy", random_grids(2, 6))
+    with pytest.raises(UserError, match=rf"folder of one class \(mug\): give --data_dir={tmp_path} --classes=mug"):
+        find_shapes(tmp_path / "mug", ("all",), "train")
+    assert find_shapes(tmp_path, ("mug",), "test").classes == ("mug",)
+
+
 def test_files_of_a_class_folder_may_name_their_split(tmp_path):
     (tmp_path / "chair").mkdir()
     np.save(tmp_path / "chair/train.npy", random_grids(2, 6))

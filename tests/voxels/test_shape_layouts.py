@@ -131,6 +131,55 @@ def test_folders_that_are_no_data_set_are_told_what_to_be(tmp_path, names, reaso
         find_shapes(make(tmp_path, *names), ("all",), "train")
 
 
+@pytest.mark.parametrize("given", ["", "chair"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["chair/obj/c0.obj"],
+        ["chair/obj/c0.obj", "table/obj/t0.obj"],
+        ["chair/meshes/c0.obj", "chair/voxels/c0.npy"],
+        ["chair/STL/train/c0.stl"],
+    ],
+)
+def test_a_folder_of_a_kind_of_files_is_never_a_class(tmp_path, names, given):
+    make(tmp_path, *names)
+    with pytest.raises(UserError) as caught:
+        find_shapes(tmp_path / given, ("all",), "train")
+    assert f"move them up to {tmp_path / 'chair'} and" in str(caught.value)
+    assert f"--data_dir={tmp_path};" in str(caught.value)
+
+
+def test_a_folder_of_a_kind_of_files_in_a_split_is_never_a_class(tmp_path):
+    make(tmp_path, "chair/train/obj/c0.obj", "chair/test/obj/c1.obj")
+    with pytest.raises(UserError, match=rf"move them up to {tmp_path}/chair/train and give --data_dir={tmp_path};"):
+        find_shapes(tmp_path / "chair", ("all",), "train")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["chair/first/c0.obj"],
+        ["chair/m1/c.obj", "chair/m2/c.obj"],
+        ["chair/m1/c.obj", "chair/m1/d.obj", "table/m2/t.obj"],
+    ],
+)
+def test_shapes_one_level_too_deep_are_refused_with_both_remedies(tmp_path, names):
+    make(tmp_path, *names)
+    with pytest.raises(UserError, match=rf"one level too deep .*move .* up to CLASS/\*;.*--data_dir={tmp_path}/chair$"):
+        find_shapes(tmp_path, ("all",), "train")
+
+
+def test_class_folders_in_a_folder_of_an_archive_are_classes(tmp_path):
+    make(tmp_path, "shapes/chair/a.obj", "shapes/chair/b.obj", "shapes/table/c.obj")
+    assert find_shapes(tmp_path, ("all",), "train").classes == ("chair", "table")
+
+
+def test_folders_of_shapes_in_another_layout_are_told_of(tmp_path):
+    make(tmp_path, "chair/a.obj", "table/obj/b.obj", "notes/n.md")
+    (note,) = find_shapes(tmp_path, ("all",), "train").notes
+    assert "table left out" in note
+
+
 def test_a_class_is_given_once_whatever_it_is_called(tmp_path):
     make(tmp_path, "03001627/a/models/model.obj")
     with pytest.raises(UserError, match="give each class once"):

@@ -15,6 +15,7 @@ from vae_gan3d.voxels.numbered_shapes import split_name
 from vae_gan3d.voxels.reader_process import describe_files
 from vae_gan3d.voxels.readers import GridError
 from vae_gan3d.voxels.shape_layouts import (
+    CLASS_FOLDERS,
     DATA_SET_FILES,
     LAYOUTS,
     MODELS_FOLDER,
@@ -28,6 +29,7 @@ from vae_gan3d.voxels.shape_layouts import (
     is_hollow,
     list_folders,
     list_shapes,
+    names_a_kind,
     natural_key,
 )
 from vae_gan3d.voxels.synsets import SYNSETS, class_name
@@ -344,10 +346,13 @@ def _find_folders(data_dir: pathlib.Path) -> _DataSet:
         if found := _recognise(inner):
             return found
     else:
+        if found := _find_split_files(data_dir):
+            return found
         _refuse_folder_of_class(data_dir)
         if found := _recognise(data_dir) or _find_data_set_files(data_dir):
             return found
     several = [found for place in list_folders(data_dir) if (found := _recognise(place))]
+    _refuse_inner_classes(data_dir, several)
     if len(several) > 1:
         names = name_some([found.root.name for found in several], 20)
         raise UserError(f"{data_dir} holds several data sets ({names}): give one of these folders")
@@ -368,14 +373,66 @@ def _recognise(root: pathlib.Path) -> _DataSet | None:
     for layout in LAYOUTS:
         present = {class_name(folder.name): folder for folder in folders if layout.is_class(folder)}
         if present:
-            return _expanded(root, layout, {name: layout.find(folder) for name, folder in present.items()})
+            if layout.name != SHAPENETCORE:
+                _refuse_kinds(root, list(present))
+            data_set = _expanded(root, layout, {name: layout.find(folder) for name, folder in present.items()})
+            others = [folder for folder in folders if folder not in present.values() and _holds_shapes(folder)]
+            notes = [
+                f"warning: {printable(folder.name)} left out: its shapes do not lie as {layout.pattern}"
+                for folder in others
+            ]
+            return dataclasses.replace(data_set, notes=(*data_set.notes, *notes))
     if _is_split_folders(root):
         names = {class_name(folder.name): folder.name for split in SPLITS for folder in list_folders(root / split)}
         ordered = sorted(names, key=natural_key)
+        _refuse_kinds(root, ordered, next(split for split in SPLITS if list_folders(root / split)))
         found = {name: {split: list_shapes(root / split / names[name]) for split in SPLITS} for name in ordered}
         if any(any(by_split.values()) for by_split in found.values()):
             return _expanded(root, SPLIT_FOLDERS, found)
     return None
+
+
+def _holds_shapes(folder: pathlib.Path) -> bool:
+    """Whether shapes lie in a folder or in one of its folders."""
+    return any(map(list_shapes, (folder, *list_folders(folder))))
+
+
+def _refuse_kinds(root: pathlib.Path, classes: Sequence[str], split: str = "") -> None:
+    """Refuses class folders that are all called by kinds of files, as `chair/obj` with chair for the root is.
+
+    With a split they lie in its folder, as `chair/train/obj`.
+
+    Raises:
+        UserError: it says where the shapes belong.
+    """
+    if classes and all(map(names_a_kind, classes)):
+        right, above = root / split, shlex.quote(str(_above(root, 1)))
+        raise UserError(
+            f"{right / classes[0]} names a kind of file and no class, so its shapes lie one level too deep: move them "
+            f"up to {right} and give --data_dir={above}; or call the folder by the name of its class"
+        )
+
+
+def _refuse_inner_classes(data_dir: pathlib.Path, several: Sequence[_DataSet]) -> None:
+    """Refuses shapes two folders down where the outer folders rather are the classes.
+
+    So it is with several outer folders, with one inner folder, and with inner folders of one shape each.
+
+    Raises:
+        UserError: it says what to do in either case.
+    """
+    if not several or any(found.layout.name != CLASS_FOLDERS for found in several):
+        return
+    counts = [sum(map(len, by_split.values())) for found in several for by_split in found.classes.values()]
+    if len(several) == 1 and len(counts) > 1 and max(counts) > 1:
+        return
+    root, inner = several[0].root, next(iter(several[0].classes))
+    outer = name_some([printable(found.root.name) for found in several], 20)
+    raise UserError(
+        f"{data_dir} holds shapes one level too deep ({printable(root.name)}/{inner}/*): for the classes {outer} move "
+        f"the shapes of each up to CLASS/*; for the classes in {printable(root.name)}, such as {inner}, give "
+        f"--data_dir={shlex.quote(str(root))}"
+    )
 
 
 def _is_split_folders(root: pathlib.Path) -> bool:
@@ -417,10 +474,14 @@ def _has_split_shapes(folder: pathlib.Path) -> bool:
 
 def _level(data_dir: pathlib.Path, depth: int, name: str) -> str:
     """How the data folder so many levels above is given."""
-    above = pathlib.Path(os.path.normpath(data_dir.absolute())).parents[depth - 1]
-    if ".." not in data_dir.parts and len(data_dir.parts) > depth - data_dir.is_absolute():
-        above = data_dir.parents[depth - 1]
-    return f"give --data_dir={shlex.quote(str(above))} --classes={shlex.quote(name)}"
+    return f"give --data_dir={shlex.quote(str(_above(data_dir, depth)))} --classes={shlex.quote(name)}"
+
+
+def _above(folder: pathlib.Path, depth: int) -> pathlib.Path:
+    """The folder so many levels above, relative where the given one is and reaches so far."""
+    if ".." not in folder.parts and len(folder.parts) > depth - folder.is_absolute():
+        return folder.parents[depth - 1]
+    return pathlib.Path(os.path.normpath(folder.absolute())).parents[depth - 1]
 
 
 def _expanded(root: pathlib.Path, layout: ShapeLayout, found: dict[str, Found]) -> _DataSet:
@@ -455,14 +516,20 @@ def _add_set_of_class(
     for found in sets:
         if len(set(found.labels)) > 1:
             several = counted(len(set(found.labels)), "class", "classes")
+            whole = path.parent.parent if path.parent.name in SPLITS else path
             raise UserError(
                 f"{path} holds shapes of {several} by its labels, and lies in the folder of the class {name}: give it "
-                f"alone, --data_dir={shlex.quote(str(path))}, or take it out"
+                f"alone, --data_dir={shlex.quote(str(whole))}, or take it out"
             )
-        named = found.split or name_of_split(path.stem)
-        if split and named and named != split:
-            raise UserError(f"{path} lies in a folder of the split {split} and says {named} by its name: take it out")
-        by_split.setdefault(split or named, []).extend(_sources(path, found))
+        by_split.setdefault(_split_of(path, split, found), []).extend(_sources(path, found))
+
+
+def _split_of(path: pathlib.Path, folder: str, found: ShapeSet) -> str:
+    """The split of a set by its folder, its array's name or its file's name, which must not say different ones."""
+    named = found.split or name_of_split(path.stem)
+    if folder and named and named != folder:
+        raise UserError(f"{path} lies in a folder of the split {folder} and says {named} by its name: take it out")
+    return folder or named
 
 
 def _sources(path: pathlib.Path, found: ShapeSet) -> list[_Source]:
@@ -484,6 +551,34 @@ def _find_data_set_files(folder: pathlib.Path) -> _DataSet | None:
     return _data_set_files(folder, sets, notes) if sets else None
 
 
+def _find_split_files(folder: pathlib.Path) -> _DataSet | None:
+    """The data set in files of several shapes in `train` and `test`, whose labels give the classes.
+
+    None where they have no labels: then the folder is one of a class.
+    """
+    if not _has_split_shapes(folder):
+        return None
+    splits = {path: split for split in SPLITS for path in list_shapes(folder / split)}
+    paths = list(splits)
+    if not all(map(may_hold_set, paths)):
+        return None
+    (first,) = describe_files(paths[:1])  # before thousands of single shapes are looked into
+    if isinstance(first, GridError):
+        raise first
+    if not any(found.classes for found in first):
+        return None
+    files = []
+    for path, described in zip(paths, describe_files(paths), strict=True):
+        if isinstance(described, GridError):
+            raise described
+        if not described:
+            raise UserError(f"{path} holds one shape, beside files of several with labels: take it out")
+        files.append((path, tuple(dataclasses.replace(f, split=_split_of(path, splits[path], f)) for f in described)))
+    others = [place for place in list_folders(folder) if place.name not in SPLITS and list_shapes(place)]
+    notes = [f"note: {printable(place.name)} left out: its name says neither train nor test" for place in others]
+    return _data_set_files(folder, files, notes)
+
+
 def _data_set_files(
     root: pathlib.Path, files: Sequence[tuple[pathlib.Path, tuple[ShapeSet, ...]]], notes: list[str]
 ) -> _DataSet:
@@ -491,10 +586,12 @@ def _data_set_files(
     sets = [(path, found, found.split or name_of_split(path.stem)) for path, several in files for found in several]
     if any(split for _, _, split in sets):
         for path in dict.fromkeys(path for path, _, split in sets if not split):
-            notes.append(f"note: {printable(path.name)} left out: its name says neither train nor test")
+            notes.append(f"note: {printable(path.relative_to(root))} left out: its name says neither train nor test")
         sets = [item for item in sets if item[2]]
     for path, left_out in dict.fromkeys((path, found.left_out) for path, found, _ in sets if found.left_out):
-        notes.append(f"note: {name_some(left_out)} in {printable(path.name)} left out: no split by the array's name")
+        notes.append(
+            f"note: {name_some(left_out)} in {printable(path.relative_to(root))} left out: no split by the array's name"
+        )
     orders = list(dict.fromkeys(found.classes or (_class_of_file(path),) for path, found, _ in sets))
     names = orders[0] if len(orders) == 1 else sorted({name for order in orders for name in order}, key=natural_key)
     classes: _Classes = {name: {} for name in names}
@@ -505,7 +602,7 @@ def _data_set_files(
             classes[own[label]].setdefault(split, []).append(source)
         class_text = "" if found.classes else f": the class is {own[0]}, by the file's name"
         split_text = f", split {split}" if split else ""
-        notes.append(f"{printable(path.name)}: {found.summary}{class_text}{split_text}")
+        notes.append(f"{printable(path.relative_to(root))}: {found.summary}{class_text}{split_text}")
     return _DataSet(root, DATA_SET_FILES, classes, tuple(notes))
 
 

@@ -22,6 +22,9 @@ _MODEL_FILES = (".solid.binvox", ".presolid.binvox", "model_normalized.obj", "mo
 # How ShapeNet's grids of the surface alone end; a solid one stands beside them in most folders.
 SURFACE_END = ".surface.binvox"
 SHAPENETCORE = "ShapeNetCore"
+CLASS_FOLDERS = "class folders"
+# Folders within a class's own that name a kind of file, never a class.
+_KINDS = {*(extension[1:] for extension in EXTENSIONS), "mesh", "meshes", "model", MODELS_FOLDER, "voxels", "grids"}
 
 # The files of a class folder: by split, or under "" where no folder names one.
 Found = dict[str, list[pathlib.Path]]
@@ -71,6 +74,11 @@ def list_shapes(folder: pathlib.Path) -> list[pathlib.Path]:
         UserError: the folder cannot be listed.
     """
     return _list(folder, lambda entry: entry.name.lower().endswith(SHAPE_EXTENSIONS))
+
+
+def names_a_kind(folder: str) -> bool:
+    """Whether a folder is called by a kind of file, such as `obj` or `meshes`, and so names no class."""
+    return folder.lower() in _KINDS
 
 
 def is_hollow(path: pathlib.Path) -> bool:
@@ -139,7 +147,7 @@ LAYOUTS = (
     ),
     ShapeLayout(SHAPENETCORE, "SYNSET/MODEL/models/*.binvox", _has_models, _find_models),
     ShapeLayout(
-        "class folders",
+        CLASS_FOLDERS,
         "CLASS/*.{obj,npy,...}",
         lambda folder: bool(list_shapes(folder)),
         lambda folder: {"": list_shapes(folder)},
@@ -147,4 +155,6 @@ LAYOUTS = (
 )
 # Found by what holds the class folders, and by files in place of class folders.
 SPLIT_FOLDERS = ShapeLayout("folders of splits", "{train,test}/CLASS/*", lambda folder: False, lambda folder: {})
-DATA_SET_FILES = ShapeLayout("data set files", "*.{npz,npy,h5,mat}", lambda folder: False, lambda folder: {})
+DATA_SET_FILES = ShapeLayout(
+    "data set files", "[{train,test}/]*.{npz,npy,h5,mat}", lambda folder: False, lambda folder: {}
+)
