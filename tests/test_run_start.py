@@ -12,7 +12,7 @@ from vae_gan3d.evaluation.prior import PRIOR_FORMAT, PRIOR_SCHEMA
 from vae_gan3d.folder_lock import LOCK_NAME
 from vae_gan3d.run_start import fit_prior_once, run_folders_held
 from vae_gan3d.training import run_folder
-from vae_gan3d.training.checkpoint_digest import index_sha256
+from vae_gan3d.training.checkpoint_digest import Progress, index_sha256, write_digest
 
 
 def test_a_worker_beside_the_chief_is_not_refused(tmp_path):
@@ -41,12 +41,20 @@ def write_prior(prefix, there):
         dataclasses.replace(PRIOR, checkpoint=checkpoint).save(path)
 
 
+def write_checkpoint(folder, number, step, run):
+    """A checkpoint without weights that says of which run it is."""
+    for part in (run_folder.index_file, run_folder.data_file):
+        part(folder, number).write_bytes(b"saved")
+    prefix = run_folder.checkpoint_prefix(folder, number)
+    write_digest(prefix, run_in(folder).model, run=run, progress=Progress(step, 0, 0, 5))
+
+
 @pytest.fixture
 def fitted(tmp_path, monkeypatch):
     """The prefixes that priors are fitted for, of the run folder `tmp_path` with one checkpoint."""
     found = []
-    for path in (run_folder.index_file(tmp_path, 1), run_folder.data_file(tmp_path, 1)):
-        path.write_bytes(b"saved")
+    run_folder.write_run_config(tmp_path, run_in(tmp_path).model, batch_size=32, record_count=5)
+    write_checkpoint(tmp_path, 1, 10, run_folder.run_id(tmp_path))
     monkeypatch.setattr("vae_gan3d.evaluation.trained_model.load_model", lambda *arguments: None)
     monkeypatch.setattr(
         "vae_gan3d.evaluation.prior_fitting.fit_and_store_prior", lambda path, *rest, seed: found.append(path)
@@ -76,6 +84,12 @@ def test_a_prior_is_fitted_unless_its_checkpoint_has_its_own(tmp_path, fitted, c
     assert fitted == ([prefix] if is_fitted else [])
     note = f"note: {prefix}.prior.npz {reason}: it is fitted again\n"
     assert capsys.readouterr().err == (note if reason else "")
+
+
+def test_a_checkpoint_of_another_run_in_the_folder_gets_no_prior(tmp_path, fitted):
+    write_checkpoint(tmp_path, 9, 99, "of another run")
+    fit_prior_once(run_in(tmp_path), records=None)
+    assert fitted == [run_folder.checkpoint_prefix(tmp_path, 1)]
 
 
 def test_a_prior_of_a_newer_version_is_not_written_over(tmp_path, fitted):

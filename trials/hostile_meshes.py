@@ -56,7 +56,11 @@ def _stl_files() -> Iterator[HostileFile]:
     yield "promise.stl", bytes(80) + b"\xff\xff\xff\xff" + bytes(50), "damaged|holds no triang"
     yield "nan.stl", bytes(80) + struct.pack("<I12fH", 1, *[float("nan")] * 12, 0), "not a finite number"
     yield "flat.stl", bytes(80) + struct.pack("<I12fH", 1, *[1.0] * 12, 0), "no triangle with an area"
-    yield "infinite.stl", b"solid x\nvertex 0 0 0\nvertex inf 0 0\nvertex 0 1 0\nendloop\nendsolid x", "not a finite"
+    yield (
+        "infinite.stl",
+        b"solid x\nvertex 0 0 0\nvertex inf 0 0\nvertex 0 1 0\nendloop\nendfacet\nendsolid x",
+        "not a finite",
+    )
     yield "solids.stl", b"solid endsolid " * 20_000, "damaged|holds no triang"
 
 

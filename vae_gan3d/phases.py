@@ -91,7 +91,11 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         _write_sets(config, listings)
     for name, listing in listings.items():
         to_train = listing.split == "train"
-        command = ("train.py", "--save_path=RUN") if to_train else ("test.py", "--phase=evaluate", "--checkpoint=RUN")
+        command = (
+            ("train.py", "--train_steps=6000", "--save_path=RUN")
+            if to_train
+            else ("test.py", "--phase=evaluate", "--checkpoint=RUN")
+        )
         print_next(*command, f"--records={config.output_dir}", f"--split_name={name}")
     return 0
 

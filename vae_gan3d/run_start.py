@@ -142,7 +142,7 @@ def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
     from vae_gan3d.evaluation.trained_model import load_model
     from vae_gan3d.training.precision import set_precision
 
-    prefix = run_folder.find_checkpoint(config.save_path)
+    prefix = run_folder.newest_of_run(config.save_path)
     try:
         if stored_prior(prefix, config.model, remedy="it is fitted again") is not None:
             return

@@ -53,6 +53,10 @@ def test_the_axis_that_a_collada_file_names_is_up(tmp_path, up, turned):
     expected = voxelize(corners, faces, 16)
     found = read_grid(tmp_path / "a.dae", options=OPTIONS)
     assert np.array_equal(found, turn_grid(expected, turned) if turned else expected)
+    # What is given counts in the file's own axes, so that naming the file's axis changes nothing.
+    for axis in "xyz":
+        given = read_grid(tmp_path / "a.dae", options=ReadOptions(16, up_axis=axis))
+        assert np.array_equal(given, turn_grid(expected, axis))
 
 
 def test_lines_beside_the_triangles_of_a_collada_file_are_left_out(tmp_path):

@@ -31,7 +31,12 @@ def test_the_format_or_the_folder_says_which_axis_is_up(path, axis):
         (["a.mat", "b.npy", "3", "class:chair"], None, ""),
         (["a.obj", "b.mat", "c.off"], None, "meshes are read with z up (--up_axis)"),
         (["a.obj", "b.glb"], "x", "meshes are read with x up (--up_axis)"),
-        (["a.obj", "b.glb", "c.stl"], None, "meshes are read with z up, 1 of 3 with y up (--up_axis)"),
+        (
+            ["a.obj", "b.glb", "c.stl"],
+            None,
+            "meshes are read with z up in .obj and .stl, y up in .glb files (--up_axis)",
+        ),
+        (["a.dae"], None, "meshes are read with the axis that each file names up (--up_axis)"),
         (["03001627/1a2b.binvox"], None, ".binvox files are read with y up (--up_axis)"),
         (["a.ply", "b.binvox"], None, "meshes and .binvox files are read with z up (--up_axis)"),
     ],

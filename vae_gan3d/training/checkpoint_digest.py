@@ -35,7 +35,7 @@ class Progress:
     Attributes:
         step: steps taken.
         from_step, from_epoch: steps taken, and the last checkpoint's number, when the run began with records of this
-            count; 0 and 0 at its start.
+            count, or went on after its last step; 0 and 0 at its start.
         record_count: shapes in the records.
         records: identifies the records, see `RecordSet.digest`; empty where that is not known.
     """

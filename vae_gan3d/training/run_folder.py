@@ -1,5 +1,6 @@
 """The run folder: which checkpoints it holds, and the model's configuration beside them. Needs no TensorFlow."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -170,6 +171,22 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
     return prefix
 
 
+def newest_of_run(folder: pathlib.Path) -> pathlib.Path:
+    """The newest checkpoint in a run folder that is whole and of its run: one of another run may lie there too.
+
+    Raises:
+        UserError: there is none.
+    """
+    model, run = read_model_config(folder), run_id(folder)
+    for epoch in seen_epochs(folder):
+        prefix = checkpoint_prefix(folder, epoch)
+        if find_fault(prefix) is None:
+            with contextlib.suppress(UserError):
+                require_model(prefix, model, run)
+                return prefix
+    return find_checkpoint(folder)
+
+
 def _has_checkpoint(folder: pathlib.Path) -> bool:
     return bool(checkpoint_epochs(folder) or trained_stages(folder))
 
@@ -319,6 +336,11 @@ def require_same_run(
         UserError: they are not the same; both are described.
     """
     there = read_model_config(folder)
+    if dataclasses.replace(model, classes=there.classes).resumes(there) and not model.resumes(there):
+        raise UserError(
+            f"{folder} holds a run with --conditional on {', '.join(there.classes)}, and the records are of "
+            f"{', '.join(model.classes)}: give records of the same classes, or another --save_path"
+        )
     if not model.resumes(there):
         raise UserError(
             f"{folder} holds a run of another model ({there.describe()}) than asked for ({model.describe()}): "

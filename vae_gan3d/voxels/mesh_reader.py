@@ -25,6 +25,7 @@ _ASSIMP = (".dae", ".3mf", ".fbx")
 MESH_EXTENSIONS = (*_POLYGONS, *_GLTF, *_ASSIMP)
 _DAE_LINES = re.compile(rb"<(lines|linestrips)\b.*?</\1>|<(lines|linestrips)\b[^>]*/>", re.DOTALL)
 
+_DAE_UP = re.compile(rb"<up_axis>\s*([XYZ])_UP\s*</up_axis>")
 _XML_START_BYTES = 100
 _XML_ENCODING = re.compile(rb"(?<=\s)encoding=(\"[^\"]*\"|'[^']*')")
 _FBX_SHAPE_KEY = re.compile(rb"DeformPercent(?:D(.{8})|:\s*([-+.0-9eE]+))", re.DOTALL)
@@ -44,7 +45,7 @@ def read_mesh(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
         path: one of `MESH_EXTENSIONS`.
 
     Returns:
-        Vertices `[V, 3]` float64 in the file's axes (in those of glTF, y up, for `.dae` and `.fbx`), and triangles
+        Vertices `[V, 3]` float64 in the file's axes (of `.fbx` turned to y up by the axis that it names), and triangles
         `[T, 3]` int64; polygons are cut into triangles.
 
     Raises:
@@ -59,6 +60,14 @@ def read_mesh(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
     if extension in _GLTF:
         return read_gltf(path)
     return _read_with_assimp(path)
+
+
+def named_up_axis(path: pathlib.Path) -> str | None:
+    """The axis that a COLLADA file says is up, `x`, `y` or `z`; None where it says nothing, and of other files."""
+    if path.suffix.lower() != ".dae":
+        return None
+    found = _DAE_UP.search(plain_text(path.read_bytes()))
+    return found.group(1).decode().lower() if found else None
 
 
 def cut_polygons(polygons: Polygons) -> np.ndarray:
@@ -139,7 +148,8 @@ def _read_with_assimp(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
                 copy = pathlib.Path(folder, "shape.dae")
                 text = plain_text(path.read_bytes())
                 start, rest = text[:_XML_START_BYTES], text[_XML_START_BYTES:]
-                copy.write_bytes(_XML_ENCODING.sub(b"", start) + _DAE_LINES.sub(b"", rest))
+                rest = _DAE_UP.sub(b"", _DAE_LINES.sub(b"", rest))  # by which assimp would turn it
+                copy.write_bytes(_XML_ENCODING.sub(b"", start) + rest)
                 scene = assimp_py.import_file(str(copy), flags)
         else:
             scene = assimp_py.import_file(str(path), flags)

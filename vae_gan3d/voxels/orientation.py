@@ -1,6 +1,5 @@
 """Which way is up: turning meshes and grids so that their last axis points up, as in 3D ShapeNets."""
 
-import collections
 import pathlib
 from collections.abc import Iterable
 
@@ -18,6 +17,7 @@ _TURNS: dict[str, tuple[tuple[int, int, int], int | None]] = {
 }
 
 _Y_UP = (".glb", ".gltf", ".dae", ".fbx")
+_NAME_THEIR_AXIS = (".dae",)
 _Z_UP = (".3mf", ".vox")
 _TURNED_GRIDS = (".binvox", ".vox")
 
@@ -29,7 +29,7 @@ def usual_up_axis(path: pathlib.Path) -> str:
         path: the file; it is not opened.
 
     Returns:
-        `y` for `.glb`, `.gltf`, `.dae` and `.fbx`, whose formats say so or name the axis themselves, and for meshes and
+        `y` for `.glb`, `.gltf`, `.fbx`, and `.dae` files that name no axis, as their formats say, and for meshes and
         `.binvox` files in ShapeNetCore's folders `SYNSET/MODEL/...`; else `z`, as in ModelNet, 3MF and MagicaVoxel.
     """
     suffix = path.suffix.lower()
@@ -59,10 +59,15 @@ def up_axis_line(paths: Iterable[pathlib.Path], up_axis: str | None) -> str:
     meshes = sum(map(is_mesh, turned))
     grids = " and ".join(sorted({path.suffix.lower() for path in turned} & set(_TURNED_GRIDS)))
     what = " and ".join(filter(None, ["meshes" if meshes else "", f"{grids} files" if grids else ""]))
-    axes = collections.Counter(up_axis or usual_up_axis(path) for path in turned)
-    (axis, _), *others = axes.most_common()
-    exceptions = "".join(f", {count} of {len(turned)} with {other} up" for other, count in others)
-    return f"{what} are read with {axis} up{exceptions} (--up_axis)"
+    groups: dict[str, set[str]] = {}
+    for path in turned:
+        suffix = path.suffix.lower()
+        axis = up_axis or ("the axis that each file names" if suffix in _NAME_THEIR_AXIS else usual_up_axis(path))
+        groups.setdefault(axis, set()).add(suffix)
+    if len(groups) == 1:
+        return f"{what} are read with {next(iter(groups))} up (--up_axis)"
+    parts = ", ".join(f"{axis} up in {' and '.join(sorted(suffixes))}" for axis, suffixes in groups.items())
+    return f"{what} are read with {parts} files (--up_axis)"
 
 
 def turn_points(points: np.ndarray, up_axis: str) -> np.ndarray:

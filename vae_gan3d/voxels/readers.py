@@ -13,7 +13,7 @@ from vae_gan3d.voxels.binvox import parse_binvox
 from vae_gan3d.voxels.cubes import as_cube
 from vae_gan3d.voxels.data_sets import ShapeSet, describe_sets
 from vae_gan3d.voxels.grids import EMPTY_REASON, centre_grid, check_type, check_values
-from vae_gan3d.voxels.mesh_reader import MESH_EXTENSIONS, is_mesh, read_mesh
+from vae_gan3d.voxels.mesh_reader import MESH_EXTENSIONS, is_mesh, named_up_axis, read_mesh
 from vae_gan3d.voxels.numbered_shapes import split_name
 from vae_gan3d.voxels.orientation import turn_grid, turn_points, usual_up_axis
 from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
@@ -114,7 +114,7 @@ def _read_mesh_grid(path: pathlib.Path, options: ReadOptions) -> np.ndarray:
     from vae_gan3d.voxels.voxelize import voxelize  # its part of SciPy is a fifth of a reading process's start
 
     vertices, triangles = read_mesh(path)
-    vertices = turn_points(vertices, options.up_axis or usual_up_axis(path))
+    vertices = turn_points(vertices, options.up_axis or named_up_axis(path) or usual_up_axis(path))
     return voxelize(vertices, triangles, options.resolution, options.fill, options.margin)
 
 
