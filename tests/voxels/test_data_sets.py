@@ -15,6 +15,7 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.voxels.data_sets import ShapeSet, describe_sets, may_hold_set, name_of_split, set_from_fields
 from vae_gan3d.voxels.reader_process import describe_files
 from vae_gan3d.voxels.readers import GridError
+from vae_gan3d.voxels.shape_folders import find_shapes
 
 SET = random_grids(4, 6)
 LABELS = np.array([1, 0, 1, 1])
@@ -72,8 +73,16 @@ def test_labels_of_all_splits_tell_whether_they_count_from_1(tmp_path):
 
 def test_labels_that_may_count_from_0_or_1_are_refused(tmp_path):
     names = np.array(["chair", "sofa", "table"])
-    with pytest.raises(UserError, match=r"labels from 1 to 2 and 3 class names.*class name as its label"):
-        described(tmp_path, x=SET, labels=np.array([1, 2, 2, 2]), class_names=names)
+    found = described(tmp_path, x=SET, labels=np.array([1, 2, 2, 2]), class_names=names)
+    assert "labels from 1 to 2 and 3 class names" in found.unclear
+    assert "class name as its label" in found.unclear
+    assert found.classes == ("1", "2")
+    with pytest.raises(UserError, match=r"a\.npz has labels from 1 to 2 and 3 class names"):
+        find_shapes(tmp_path / "a.npz", ("all",), "train")
+    # In a class folder the folder names the class.
+    (tmp_path / "sofa").mkdir()
+    np.savez(tmp_path / "sofa/a.npz", x=SET, labels=np.array([1, 1, 1, 1]), class_names=names)
+    assert len(find_shapes(tmp_path, ("sofa",), "train").files) == 4
     found = described(tmp_path, x=SET, labels=names[[0, 1, 1, 1]], class_names=names)
     assert (found.classes, found.labels) == (("chair", "sofa"), (0, 1, 1, 1))
     # Without class names nothing can go wrong: a class is called by its number.
@@ -112,6 +121,11 @@ def test_numbers_without_the_name_of_labels_are_classes_only_where_they_count_th
     assert named.classes == tuple(map(str, sorted(set(numbers))))
 
 
+def test_class_names_tell_that_numbers_are_labels_though_a_class_has_no_shape(tmp_path):
+    found = described(tmp_path, x=SET, kind=np.array([0, 2, 2, 0]), class_names=np.array(["chair", "sofa", "table"]))
+    assert found.labels == (0, 2, 2, 0)
+
+
 def test_arrays_of_no_split_beside_those_of_splits_are_told_of(tmp_path):
     np.savez(tmp_path / "a.npz", x_train=SET, x_test=SET, x_val=SET, y_val=LABELS)
     train, test = describe_sets(tmp_path / "a.npz")
@@ -137,6 +151,7 @@ def test_numbers_of_the_shapes_are_no_labels(tmp_path):
         ({"labels": LABELS + 0.5}, "no whole numbers"),
         ({"labels": LABELS + 7, "class_names": np.array(["a", "b"])}, "labels from 7 to 8 and 2 class names"),
         ({"labels": LABELS, "class_names": np.array(["a", "a"])}, "names a class twice"),
+        ({"labels": LABELS[:3]}, r"3 labels \('labels'\) for 4 shapes: give each shape one"),
         ({"other": SET}, "has 2 arrays that may be shapes"),
     ],
 )
@@ -216,6 +231,7 @@ def test_splits_are_words_of_names(name, split):
         {"classes": ["\u001b[31m", "b"]},
         {"array": "a:b"},
         {"left_out": ["\u001b[31m"]},
+        {"unclear": "\u001b[31m"},
         {"split": "validation"},
         {"more": 1},
     ],

@@ -29,6 +29,10 @@ _VALIDATION_WORD = re.compile(r"(?:^[xy]?|[^a-z])val(?:id|idation)?(?=[xy]?$|[^a
 _NPY_SHAPE = re.compile(rb"['\"]shape['\"]:\s*\((?:\s*[0-9]+L?,){3}\s*[0-9]")
 
 
+class _UnclearLabelsError(UserError):
+    """Labels that fit the class names in two ways."""
+
+
 @dataclasses.dataclass(frozen=True)
 class ShapeSet:
     """A set of shapes in one array of a file.
@@ -41,6 +45,8 @@ class ShapeSet:
         classes: class names; none where the file has no labels.
         labels: for each shape the position of its class in `classes`; empty where there are none.
         names: for each shape what it is called; empty where the file does not say.
+        unclear: why the labels fit the class names in two ways, and what to do; the classes are then called by their
+            numbers. Empty where it is clear.
         left_out: the names of the file's other arrays of shapes, which are of no split, such as `x_val`.
     """
 
@@ -51,6 +57,7 @@ class ShapeSet:
     classes: tuple[str, ...] = ()
     labels: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
+    unclear: str = ""
     left_out: tuple[str, ...] = ()
 
     def paths(self, file: pathlib.Path) -> list[pathlib.Path]:
@@ -136,8 +143,7 @@ def describe_sets(path: pathlib.Path, name: str | None = None) -> tuple[ShapeSet
         The sets; none where the file holds one shape or none.
 
     Raises:
-        UserError: several arrays could be meant, labels are none, or nothing says which class a label means; the
-            message does not name the file.
+        UserError: several arrays could be meant, or labels are none; the message does not name the file.
         Exception: what the format's reader raises on a damaged file.
     """
     arrays = list(list_arrays(path))
@@ -170,9 +176,11 @@ def _describe(arrays: Sequence[StoredArray], array: StoredArray, split: str, nam
     tables = [other for other in beside if not other.problem and _is_table(other, count)]
     label_array = _label_array(arrays, lists, tables)
     names = next((other for other in lists if other.is_text and _plain(other.name) in _NAMES), None)
-    classes, labels = _labels(arrays, label_array, count) if label_array else ((), ())
+    if label_array is None:
+        _refuse_labels_of_other_length(beside, count)
+    classes, labels, unclear = _labels(arrays, label_array, count) if label_array else ((), (), "")
     called = tuple(map(_text, _small(names))) if names and names is not label_array else ()
-    return ShapeSet(name, split, count, (sides[0], sides[1], sides[2]), classes, labels, called)
+    return ShapeSet(name, split, count, (sides[0], sides[1], sides[2]), classes, labels, called, unclear)
 
 
 def _list_length(array: StoredArray) -> int:
@@ -205,16 +213,29 @@ def _label_array(
     return counting[0] if len(counting) == 1 else None
 
 
+def _refuse_labels_of_other_length(arrays: Sequence[StoredArray], count: int) -> None:
+    """Refuses labels that are more or fewer than the shapes: without them all shapes would be of one class."""
+    for array in arrays:
+        length = _list_length(array)
+        if _plain(array.name) in _LABELS and not array.problem and length > 1 and _whole_numbers(array) is not None:
+            raise UserError(
+                f"has {length} labels ({printable(array.name)!r}) for {count} shapes: give each shape one, and call "
+                "those of a split as its shapes (x_train, y_train)"
+            )
+
+
 def _counts_classes(arrays: Sequence[StoredArray], array: StoredArray) -> bool:
     """Whether a list without the name of labels holds 0 to K - 1, or 1 to K, for 2 K shapes or more, and K over 1.
 
-    Angles, volumes and the numbers of the shapes do not.
+    Where there are class names it may leave some of them out. Angles, volumes and the numbers of the shapes do not.
     """
     numbers = _numbers_of_all_splits(arrays, array)
     if numbers is None:
         return False
     present = np.unique(numbers)
     consecutive = present[0] in (0, 1) and present[-1] - present[0] == len(present) - 1
+    names = _class_names(arrays, array, len(present), _list_length(array))
+    consecutive = consecutive or (present[0] >= 0 and present[-1] <= len(names))
     return bool(consecutive and 1 < len(present) <= len(numbers) // 2)
 
 
@@ -231,13 +252,13 @@ def _numbers_of_all_splits(arrays: Sequence[StoredArray], array: StoredArray) ->
 
 def _labels(
     arrays: Sequence[StoredArray], label_array: StoredArray, count: int
-) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Class names, and for each shape the position of its class."""
+) -> tuple[tuple[str, ...], tuple[int, ...], str]:
+    """Class names, for each shape the position of its class, and `ShapeSet.unclear`."""
     if label_array.is_text:
         values = list(map(_text, _small(label_array)))
         classes = tuple(sorted(set(values)))
         places = {name: place for place, name in enumerate(classes)}
-        return _checked(classes), tuple(places[value] for value in values)
+        return _checked(classes), tuple(places[value] for value in values), ""
     one_hot = _is_table(label_array, count)
     numbers = _one_hot_numbers(label_array, count) if one_hot else _whole_numbers(label_array)
     if numbers is None:
@@ -247,12 +268,15 @@ def _labels(
     present = np.unique(numbers)
     names = _class_names(arrays, label_array, len(present), count)
     if not names:
-        return _checked(tuple(map(str, present))), tuple(np.searchsorted(present, numbers).tolist())
+        return _checked(tuple(map(str, present))), tuple(np.searchsorted(present, numbers).tolist()), ""
     everywhere = None if one_hot else _numbers_of_all_splits(arrays, label_array)
-    first = 0 if everywhere is None else _first_label(everywhere, len(names))
+    try:
+        first = 0 if everywhere is None else _first_label(everywhere, len(names))
+    except _UnclearLabelsError as error:
+        return *_labels([label_array], label_array, count)[:2], str(error)
     if one_hot and present[-1] >= len(names):
         raise UserError(f"has one-hot labels with a 1 in column {present[-1]} (from 0) and {len(names)} class names")
-    return _checked(names), tuple((numbers - first).tolist())
+    return _checked(names), tuple((numbers - first).tolist()), ""
 
 
 def _one_hot_numbers(array: StoredArray, count: int) -> np.ndarray:
@@ -280,7 +304,8 @@ def _first_label(numbers: np.ndarray, classes: int) -> int:
     """The label of the first class name: 0, or 1 as MATLAB counts, found from the labels of all splits.
 
     Raises:
-        UserError: the labels do not fit the class names, or fit them both ways.
+        UserError: the labels do not fit the class names.
+        _UnclearLabelsError: they fit them both ways.
     """
     low, high = int(numbers.min()), int(numbers.max())
     first = 0 if low <= 0 else 1
@@ -289,7 +314,7 @@ def _first_label(numbers: np.ndarray, classes: int) -> int:
             f"has labels from {low} to {high} and {classes} class names: a label is a position in them, from 0 or 1"
         )
     if low > 0 and high < classes:
-        raise UserError(
+        raise _UnclearLabelsError(
             f"has labels from {low} to {high} and {classes} class names, so they may count from 0 or from 1: save each "
             "shape's class name as its label (a text in place of the number)"
         )
@@ -335,7 +360,7 @@ def set_from_fields(fields: Any) -> ShapeSet:  # noqa: ANN401 (parsed JSON)
     """
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     found = ShapeSet(**values)
-    texts = (found.array, found.split, *found.classes, *found.names, *found.left_out)
+    texts = (found.array, found.split, found.unclear, *found.classes, *found.names, *found.left_out)
     numbers = (found.count, *found.sides, *found.labels)
     if not all(isinstance(text, str) and text.isprintable() for text in texts):
         raise ValueError("a name is none")

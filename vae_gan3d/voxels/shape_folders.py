@@ -588,6 +588,9 @@ def _data_set_files(
         for path in dict.fromkeys(path for path, _, split in sets if not split):
             notes.append(f"note: {printable(path.relative_to(root))} left out: its name says neither train nor test")
         sets = [item for item in sets if item[2]]
+    for path, found, _ in sets:
+        if found.unclear:
+            raise UserError(f"{path} {found.unclear}")
     for path, left_out in dict.fromkeys((path, found.left_out) for path, found, _ in sets if found.left_out):
         notes.append(
             f"note: {name_some(left_out)} in {printable(path.relative_to(root))} left out: no split by the array's name"
