@@ -391,3 +391,22 @@ def test_a_class_of_one_model_keeps_it(tmp_path):
     assert shown(held) == [("b/1.off", "b")]
     with pytest.raises(UserError, match=r"--holdout=0\.1: no class .* has two models"):
         hold_out(tmp_path, ("a",), 0.1)
+
+
+def test_files_beside_class_folders_are_told_of(tmp_path):
+    write_off_names(tmp_path / "mug", "a", "b")
+    write_off_names(tmp_path, "stray")
+    listing = find_shapes(tmp_path, ("all",), "train")
+    assert [file.path.name for file in listing.files] == ["a.off", "b.off"]
+    assert any("stray.off" in note and "left out" in note for note in listing.notes)
+
+
+def test_single_shapes_beside_a_data_set_are_not_left_out(tmp_path):
+    # A class folder given as data, one level too deep, in which one file holds several shapes.
+    folder = tmp_path / "mug"
+    write_off_names(folder, "a", "b")
+    np.save(folder / "several.npy", random_grids(12, 6))
+    with pytest.raises(UserError) as caught:
+        find_shapes(folder, ("all",), "train")
+    assert f"--data_dir={folder / 'several.npy'}" in str(caught.value)
+    assert f"--data_dir={tmp_path} --classes=mug" in str(caught.value)

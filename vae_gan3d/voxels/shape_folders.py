@@ -381,6 +381,11 @@ def _recognise(root: pathlib.Path) -> _DataSet | None:
                 f"warning: {printable(folder.name)} left out: its shapes do not lie as {layout.pattern}"
                 for folder in others
             ]
+            if beside := list_shapes(root):
+                first = printable(beside[0].name)
+                notes.append(
+                    f"warning: {counted(len(beside), 'file')} beside the class folders left out (first {first})"
+                )
             return dataclasses.replace(data_set, notes=(*data_set.notes, *notes))
     if _is_split_folders(root):
         names = {class_name(folder.name): folder.name for split in SPLITS for folder in list_folders(root / split)}
@@ -546,9 +551,13 @@ def _find_data_set_files(folder: pathlib.Path) -> _DataSet | None:
     wrong = [described for _, described in answers if isinstance(described, GridError)]
     if wrong and (sets or len(wrong) == len(shapes)):
         raise wrong[0]
-    others = len(shapes) - len(sets)
-    notes = [f"note: {counted(others, 'file')} of one shape in no class folder left out"] if sets and others else []
-    return _data_set_files(folder, sets, notes) if sets else None
+    if sets and len(sets) < len(shapes):
+        raise UserError(
+            f"{folder} holds {counted(len(shapes) - len(sets), 'file')} of one shape beside the data set "
+            f"{printable(sets[0][0].name)}: give that alone (--data_dir={shlex.quote(str(sets[0][0]))}), or if all are one class, "
+            f"{_level(folder, 1, folder.absolute().name)}"
+        )
+    return _data_set_files(folder, sets, []) if sets else None
 
 
 def _find_split_files(folder: pathlib.Path) -> _DataSet | None:
