@@ -394,8 +394,8 @@ def test_a_class_of_one_model_keeps_it(tmp_path):
 
 
 def test_files_beside_class_folders_are_told_of(tmp_path):
-    write_off_names(tmp_path / "mug", "a", "b")
-    write_off_names(tmp_path, "stray")
+    write_off_names(tmp_path / "mug", "a.off", "b.off")
+    write_off_names(tmp_path, "stray.off")
     listing = find_shapes(tmp_path, ("all",), "train")
     assert [file.path.name for file in listing.files] == ["a.off", "b.off"]
     assert any("stray.off" in note and "left out" in note for note in listing.notes)
@@ -404,7 +404,7 @@ def test_files_beside_class_folders_are_told_of(tmp_path):
 def test_single_shapes_beside_a_data_set_are_not_left_out(tmp_path):
     # A class folder given as data, one level too deep, in which one file holds several shapes.
     folder = tmp_path / "mug"
-    write_off_names(folder, "a", "b")
+    write_off_names(folder, "a.off", "b.off")
     np.save(folder / "several.npy", random_grids(12, 6))
     with pytest.raises(UserError) as caught:
         find_shapes(folder, ("all",), "train")

@@ -552,10 +552,11 @@ def _find_data_set_files(folder: pathlib.Path) -> _DataSet | None:
     if wrong and (sets or len(wrong) == len(shapes)):
         raise wrong[0]
     if sets and len(sets) < len(shapes):
+        singles, first = counted(len(shapes) - len(sets), "file"), sets[0][0]
+        level = _level(folder, 1, folder.absolute().name)
         raise UserError(
-            f"{folder} holds {counted(len(shapes) - len(sets), 'file')} of one shape beside the data set "
-            f"{printable(sets[0][0].name)}: give that alone (--data_dir={shlex.quote(str(sets[0][0]))}), or if all are one class, "
-            f"{_level(folder, 1, folder.absolute().name)}"
+            f"{folder} holds {singles} of one shape beside the data set {printable(first.name)}: give that alone "
+            f"(--data_dir={shlex.quote(str(first))}), or if all are one class, {level}"
         )
     return _data_set_files(folder, sets, []) if sets else None
 
