@@ -275,6 +275,9 @@ def test_what_promises_too_much_is_refused_before_it_takes_memory(tmp_path, chan
     }
     with pytest.raises(GridError, match="simplify"):
         grid(tmp_path, tree, data)
+
+
+def test_a_mesh_at_too_many_places_is_refused_before_it_takes_memory(tmp_path):
     tree, data = gltf_tree(CORNERS, FACES)
     tree["nodes"] = [{"mesh": 0}] * 300_000
     tree["scenes"][0]["nodes"] = list(range(300_000))

@@ -248,6 +248,7 @@ def test_the_time_for_which_a_process_was_stopped_does_not_count(tmp_path):
     # A group of its own, as a terminal stops one.
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as reading:
         while not (tmp_path / "dozing").exists():
+            assert reading.poll() is None
             time.sleep(0.05)
         os.killpg(reading.pid, signal.SIGSTOP)
         time.sleep(2)
