@@ -44,7 +44,7 @@ class _RunLength(absl_flags.Flag):
     """`--epochs` or `--train_steps`: the later of the two counts, so that either overrides the other in a preset."""
 
     def parse(self, argument: str | int | None) -> None:
-        """Takes the value, and forgets that of the other flag."""
+        """Takes the value, and resets the other flag."""
         super().parse(argument)
         other = "train_steps" if self.name == "epochs" else "epochs"
         if other in FLAGS:

@@ -34,7 +34,7 @@ _NO_FOLDER_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errn
 def expand_path(text: str) -> str:
     """A path as a shell reads it: `~`, `~user` at its beginning and `$NAME` or `${NAME}` anywhere are replaced.
 
-    Shells leave `--flag=~/runs` as it stands, and nothing expands what stands in a file of flags.
+    Shells do not expand `--flag=~/runs`, and nothing expands paths in a file of flags.
 
     Args:
         text: a path or a pattern.

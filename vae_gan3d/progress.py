@@ -79,7 +79,7 @@ class _Lines(_Bar):
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 (as above)
         self._begun = self._told = time.monotonic()
         super().__init__(*arguments, **options)
-        self.ncols = None  # whole lines, of which nothing is cut off
+        self.ncols = None  # whole lines: nothing is cut off
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """A line, if the last one is long enough ago; tqdm also asks for one before and after other messages."""

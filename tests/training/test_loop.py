@@ -178,7 +178,7 @@ def test_shapes_may_be_added_and_taken_away_between_two_starts(tmp_path, capsys)
     saved, said = train_on(16, dataclasses.replace(config, epochs=6), tmp_path, capsys)
     assert "note:" not in said
     assert "model.ckpt-6 already (step 16), and --epochs=6 asks for no more" in said
-    # With 6 shapes the run is not finished: two epochs more are 3 steps, of which the second ends epoch 7.
+    # With 6 shapes the run is not finished: two epochs more are 3 steps, and the second ends epoch 7.
     saved, said = train_on(6, dataclasses.replace(config, epochs=8, keep_checkpoints=3), tmp_path, capsys)
     assert saved == {8: 19, 7: 18, 6: 16}
     assert "was trained on 16 shapes of chair, and the records are now 6 shapes" in said

@@ -163,7 +163,7 @@ def test_where_an_older_version_gave_lower_numbers_the_next_is_higher_than_all(r
     assert run_folder.newest_step(run.save_path) == (3, 81)
     assert beginning(run, 432) == (81, 4)
     assert plan_schedule(run, 432).epoch_in_progress(82) == 5
-    # Stopped before its first save: epoch 4 at step 54 cannot be of 432 shapes, of which it is 2.
+    # Stopped before its first save: epoch 4 at step 54 cannot be of 432 shapes: 54 steps are 2 epochs of these.
     run_folder.index_file(run.save_path, 3).unlink()
     run_folder.data_file(run.save_path, 3).unlink()
     (run.save_path / "model.ckpt-3.json").unlink()

@@ -35,7 +35,7 @@ def test_each_stage_but_the_first_fades_in_over_half_of_its_samples():
 
 
 def test_steps_are_of_each_stage():
-    # 40 steps of 10 samples, of which half fade in.
+    # 40 steps of 10 samples; half of them fade in.
     stages = plan_stages(make_config(train_steps=40), 100)
     assert [stage.train_steps for stage in stages] == [40, 40, 40]
     assert [stage.model.fade_samples for stage in stages] == [0, 200, 200]

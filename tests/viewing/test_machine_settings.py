@@ -1,4 +1,4 @@
-"""Pictures look alike on every machine, whatever Matplotlib is told there."""
+"""Pictures look alike on every machine, whatever its settings of Matplotlib are."""
 
 import os
 import subprocess

@@ -5,7 +5,7 @@ import os
 import sys
 
 if "matplotlib" not in sys.modules:
-    # Its import fails where MPLBACKEND names no backend, of which nothing here needs one.
+    # Its import fails where MPLBACKEND names no backend, and nothing here needs one.
     backend = os.environ.pop("MPLBACKEND", None)
     import matplotlib
 

@@ -281,7 +281,7 @@ def _pack(array: StoredArray) -> _PackedSet:
     if size > MOST_PACKED_BYTES:
         raise UserError(
             f"holds {shape[0]} shapes of {shape_text(shape[1:])}, too many for one such file: save them in several "
-            "files, or with numpy.save, of which one shape is read at a time"
+            "files, or with numpy.save, from which one shape is read at a time"
         )
     while size + sum(held.size for held in _packed_sets.values() if isinstance(held, _PackedSet)) > MOST_PACKED_BYTES:
         _packed_sets.popitem(last=False)

@@ -26,7 +26,7 @@ def parse_binvox(data: bytes) -> tuple[np.ndarray, bool]:
 
     Returns:
         voxels: `[X, Y, Z]` uint8 as stored, in the axes of the mesh that it was made of.
-        is_centred: whether the middle of the grid is that of the world, as in files of `encode_binvox`: then the place
+        is_centred: whether the grid's middle is the origin of the world, as in files of `encode_binvox`: then the place
             of the shape in the grid is meant. The program binvox puts the grid where its mesh was.
 
     Raises:
@@ -46,7 +46,7 @@ def parse_binvox(data: bytes) -> tuple[np.ndarray, bool]:
 
 
 def _is_centred(header: bytes, grid: np.ndarray) -> bool:
-    """Whether a header says that the middle of the grid is the world's."""
+    """Whether a header says that the grid's middle is the origin of the world."""
     found = {match[1]: np.array(match[2].split(), np.float64) for match in _PLACEMENT.finditer(header)}
     translate, scale = found.get(b"translate", np.zeros(3)), found.get(b"scale", np.ones(1))
     if np.allclose(translate, -scale / 2, rtol=0, atol=1e-6 * abs(scale[0])):
@@ -64,7 +64,7 @@ def encode_binvox(grid: np.ndarray) -> bytes:
         grid: `[X, Y, Z]` uint8 in {0, 1}.
 
     Returns:
-        Bytes from which `parse_binvox` reads the grid; the middle of the grid is that of the world.
+        Bytes from which `parse_binvox` reads the grid; the grid's middle is the origin of the world.
     """
     x, y, z = grid.shape
     values = np.ascontiguousarray(grid.transpose(0, 2, 1)).reshape(-1)

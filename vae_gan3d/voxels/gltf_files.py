@@ -145,7 +145,7 @@ class _Reader:
         while waiting:
             number = waiting.pop()
             if number in seen:
-                raise ValueError(f"node {number} stands in the scene twice")
+                raise ValueError(f"the scene names node {number} twice")
             seen.add(number)
             node = self._nodes[number]
             if node.get("extensions", {}).get(_VISIBILITY, {}).get("visible") is False:  # nor what hangs on it

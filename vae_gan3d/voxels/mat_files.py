@@ -185,7 +185,7 @@ def _problem(array: _Array) -> str:
 
 
 def _data_slabs(stream: _Stream, order: str, shape: tuple[int, ...], length: int) -> Iterator[np.ndarray]:
-    """The numbers in parts, of which there must be as many as the dimensions say."""
+    """The numbers in parts; there must be as many as the dimensions say."""
     kind, size, start = _read_tag(stream, order)
     if kind not in _DATA_TYPES:
         raise ValueError(f"its numbers are of type {kind}, which is none")

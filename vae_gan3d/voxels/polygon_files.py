@@ -159,7 +159,7 @@ def parse_ply(data: bytes) -> Polygons:
         The polygons; strips as triangles.
 
     Raises:
-        UserError: its header is not that of a mesh, or the file ends early; the message does not name the file.
+        UserError: its header describes no mesh, or the file ends early; the message does not name the file.
         ValueError: a number is damaged.
     """
     data = data.removeprefix(_BYTE_ORDER_MARK)
@@ -284,7 +284,7 @@ def _first_three(lines: list[bytes]) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class _PlyProperty:
-    """One property of a PLY element; `size_type` is that of a list's length, None for a single number."""
+    """One property of a PLY element; `size_type` is the type of a list's length, None for a single number."""
 
     name: str
     type: str

@@ -19,7 +19,7 @@ MODELS_FOLDER = "models"
 # Of the files of one ShapeNetCore model, the first whose name ends so: solid grids, then meshes, which become solid,
 # then grids of the surface; and then the first of their extensions.
 _MODEL_FILES = (".solid.binvox", ".presolid.binvox", "model_normalized.obj", "model.obj", "model.binvox")
-# How ShapeNet's grids of the surface alone end; a solid one stands beside them in most folders.
+# How ShapeNet's grids of the surface alone end; most folders hold a solid one too.
 SURFACE_END = ".surface.binvox"
 SHAPENETCORE = "ShapeNetCore"
 CLASS_FOLDERS = "class folders"
