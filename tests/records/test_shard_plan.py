@@ -86,3 +86,15 @@ def test_a_file_that_is_gone_is_left_to_reading(tree):
     listing.files[0].path.unlink()
     plan = plan_shards(listing, ["a"], resolution=32, may_shrink=False, reading=READING)[0]
     assert (plan.files[0].size, plan.files[0].modified) == (-1, -1)
+
+
+def test_another_bin_file_of_a_gltf_is_another_plan(tmp_path):
+    # At the same size, as where an exporter wrote the numbers anew.
+    (tmp_path / "mug").mkdir()
+    for name in ("a.gltf", "a.bin"):
+        (tmp_path / "mug" / name).write_bytes(b"1234")
+    before = digests(tmp_path, names=("a",))
+    assert digests(tmp_path, names=("a",)) == before
+    (tmp_path / "mug" / "a.bin").write_bytes(b"4321")
+    os.utime(tmp_path / "mug" / "a.bin", ns=(1, 10**18 * 3))
+    assert digests(tmp_path, names=("a",)) != before

@@ -120,13 +120,25 @@ def _row(file: PlannedFile) -> list[str | int]:
 
 def _planned(listing: ShapeListing, shape: ShapeFile, looks: dict[pathlib.Path, tuple[int, int]]) -> PlannedFile:
     file = split_name(shape.path).file
-    if file not in looks:  # a file may hold many shapes
+    size, modified = _look(file, looks)
+    if file.suffix.lower() == ".gltf":  # whose numbers lie in .bin files
+        more, newest = _look(file.parent, looks)
+        size, modified = size + more, max(modified, newest)
+    return PlannedFile(source_of(listing, shape), shape.class_name, shape.label, size, modified)
+
+
+def _look(path: pathlib.Path, looks: dict[pathlib.Path, tuple[int, int]]) -> tuple[int, int]:
+    """Bytes and last change of a file, or of all `.bin` files in a folder and below; each is looked at once."""
+    if path not in looks:
         try:
-            status = file.stat()
-            looks[file] = (status.st_size, status.st_mtime_ns)
+            states = [found.stat() for found in (path.rglob("*.bin") if path.is_dir() else (path,))]
+            looks[path] = (
+                sum(state.st_size for state in states),
+                max((state.st_mtime_ns for state in states), default=0),
+            )
         except OSError:
-            looks[file] = (-1, -1)  # reading it will say what is wrong
-    return PlannedFile(source_of(listing, shape), shape.class_name, shape.label, *looks[file])
+            looks[path] = (-1, -1)  # reading it will say what is wrong
+    return looks[path]
 
 
 def _code_digest() -> str:

@@ -1,4 +1,4 @@
-"""Files that hold a whole data set: how many shapes, of which classes, and how its shapes are called as paths."""
+"""Files that hold a whole data set: how many shapes, their classes, and the paths that name each shape."""
 
 import dataclasses
 import math
