@@ -8,6 +8,7 @@ one process, so that their ratios hold where the machine's speed drifts; figures
 
 import argparse
 import dataclasses
+import functools
 import statistics
 import time
 from collections.abc import Callable
@@ -21,9 +22,8 @@ import tensorflow as tf  # noqa: E402 (its messages are kept aside first)
 from vae_gan3d.config import ARCHITECTURE_DEFAULTS, LossConfig  # noqa: E402
 from vae_gan3d.training.gan_step import gan_step  # noqa: E402
 from vae_gan3d.training.precision import set_precision  # noqa: E402
-from vae_gan3d.training.state import TrainingState  # noqa: E402
-from vae_gan3d.training.step_options import StepOptions  # noqa: E402
-from vae_gan3d.training.train_step import train_step  # noqa: E402
+from vae_gan3d.training.state import Hyperparameters, TrainingState  # noqa: E402
+from vae_gan3d.training.vae_gan_step import vae_gan_step  # noqa: E402
 
 _ADVERSARIAL_WEIGHTS = {"vae": 0.0, "vae_gan": 0.3, "gan": 0.3}
 LOSS = LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0, adversarial_latents="interpolation")
@@ -40,9 +40,9 @@ def compiled_step(
         arguments["with_encoder"] = False
     state = TrainingState(arguments, learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=0)
     loss = dataclasses.replace(LOSS, adversarial_weight=_ADVERSARIAL_WEIGHTS[model])
-    options = StepOptions(**vars(loss), seed=0, global_batch=batch_size, ema_decay=0.999)
-    take_step = gan_step if model == "gan" else train_step
-    step = tf.function(lambda voxels: take_step(state, options, voxels, None), autograph=False)
+    hp = Hyperparameters(**vars(loss), seed=0, global_batch=batch_size, ema_decay=0.999)
+    take_step = gan_step if model == "gan" else functools.partial(vae_gan_step, adversarial=model == "vae_gan")
+    step = tf.function(lambda voxels: take_step(state, hp, voxels), autograph=False)
     noise = tf.random.stateless_uniform((batch_size, resolution, resolution, resolution, 1), (0, 0))
     voxels = tf.cast(noise < 0.1, tf.float32)
     step(voxels)

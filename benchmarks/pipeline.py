@@ -19,8 +19,8 @@ import tensorflow as tf  # noqa: E402 (its messages are kept aside first)
 from vae_gan3d.config import ARCHITECTURE_DEFAULTS, LossConfig  # noqa: E402
 from vae_gan3d.records.pipeline import training_batches  # noqa: E402
 from vae_gan3d.records.record_set import RecordSet, find_records  # noqa: E402
-from vae_gan3d.training.state import TrainingState  # noqa: E402
-from vae_gan3d.training.train_step import StepOptions, train_step  # noqa: E402
+from vae_gan3d.training.state import Hyperparameters, TrainingState  # noqa: E402
+from vae_gan3d.training.vae_gan_step import vae_gan_step  # noqa: E402
 
 _ROUNDS = 5
 _SECONDS_A_ROUND = 2.0
@@ -45,8 +45,8 @@ def compare(records: RecordSet, resolution: int, batch_size: int) -> tuple[float
     arguments = {"resolution": resolution, "architecture": "default", **ARCHITECTURE_DEFAULTS["default"]}
     state = TrainingState(arguments, learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=0)
     loss = LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0)
-    options = StepOptions(**vars(loss), seed=0, global_batch=batch_size, ema_decay=0.999)
-    step = tf.function(lambda voxels: train_step(state, options, voxels), autograph=False)
+    hp = Hyperparameters(**vars(loss), seed=0, global_batch=batch_size, ema_decay=0.999)
+    step = tf.function(lambda voxels: vae_gan_step(state, hp, voxels, adversarial=True), autograph=False)
     voxels, _ = next(batches)
     step(voxels)
     fed, eaten = [], []

@@ -38,11 +38,11 @@ from vae_gan3d.records.record_set import RecordSet, find_records  # noqa: E402
 from vae_gan3d.training.loop import AfterSave, train  # noqa: E402
 from vae_gan3d.training.precision import set_precision  # noqa: E402
 from vae_gan3d.training.run_folder import find_checkpoint  # noqa: E402
-from vae_gan3d.training.run_parts import build_state, step_options  # noqa: E402
 from vae_gan3d.training.schedule import Schedule  # noqa: E402
 from vae_gan3d.training.stage_plan import plan_stages  # noqa: E402
 from vae_gan3d.training.stages import train_stage  # noqa: E402
-from vae_gan3d.training.train_step import train_step  # noqa: E402
+from vae_gan3d.training.state import Hyperparameters, build_state  # noqa: E402
+from vae_gan3d.training.vae_gan_step import vae_gan_step  # noqa: E402
 
 _CLOCKS: dict[str, Callable[[], float]] = {"processor": time.process_time, "wall": time.perf_counter}
 _THRESHOLD = 0.5
@@ -145,9 +145,10 @@ def _epoch_seconds(config: TrainingConfig, records: RecordSet, clock: Callable[[
     state = build_state(config)
     state.step.assign(config.loss.adversarial_warmup)
     schedule = Schedule(records.count, config.batch_size, config.epochs, 1)
-    options = step_options(config, schedule.total_steps)
+    hp = Hyperparameters.of_run(config, schedule.total_steps)
     labels = tf.zeros([config.batch_size], tf.int64) if config.model.conditional else None
-    step = tf.function(lambda voxels: train_step(state, options, voxels, labels), autograph=False)
+    adversarial = config.loss.adversarial_weight > 0
+    step = tf.function(lambda voxels: vae_gan_step(state, hp, voxels, labels, adversarial=adversarial), autograph=False)
     shape = (config.batch_size, *[config.model.resolution] * 3, 1)
     voxels = tf.cast(tf.random.stateless_uniform(shape, (0, 0)) < 0.1, tf.float32)
     step(voxels).numpy()

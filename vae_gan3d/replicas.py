@@ -5,7 +5,8 @@ On one device there is one replica, and nothing here adds an operation to its st
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -37,27 +38,29 @@ class Replica:
         self.count = count
         self._reduce = reduce or tf.identity
 
-    def totals(self, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Adds each value up over all replicas, at one go; gradients pass, second ones too.
+    def all_reduce(self, values: Any) -> Any:  # noqa: ANN401 (as nested as the caller likes)
+        """Adds each value up over all replicas, in one operation; gradients pass, second ones too.
 
         Args:
-            values: of one type, each of the same known shape on every replica.
+            values: a nested structure of tensors of one type, each of the same known shape on every replica.
 
         Returns:
-            The sums, the same on every replica.
+            The sums in the same structure, the same on every replica.
         """
         if self.count == 1:
-            return list(values)
-        flat = tf.concat([tf.reshape(value, [-1]) for value in values], axis=0)
-        parts = tf.split(self._total(flat), [value.shape.num_elements() for value in values])
-        return [tf.reshape(part, value.shape) for part, value in zip(parts, values, strict=True)]
+            return values
+        tensors = tf.nest.flatten(values)
+        flat = tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
+        sums = tf.split(self._total(flat), [tensor.shape.num_elements() for tensor in tensors])
+        shaped = [tf.reshape(part, tensor.shape) for part, tensor in zip(sums, tensors, strict=True)]
+        return tf.nest.pack_sequence_as(values, shaped)
 
-    def gathered(self, values: tf.Tensor) -> tf.Tensor:
-        """What every replica has of a value `[...]`: `[count, ...]`, the same on every replica."""
+    def all_gather(self, values: tf.Tensor) -> tf.Tensor:
+        """The values `[...]` of all replicas: `[count, ...]`, the same on every replica."""
         if self.count == 1:
             return values[tf.newaxis]
         others = [[self.index, self.count - 1 - self.index], *([0, 0] for _ in values.shape)]
-        return self.totals([tf.pad(values[tf.newaxis], others)])[0]
+        return self.all_reduce([tf.pad(values[tf.newaxis], others)])[0]
 
     def whole_batch(self, values: tf.Tensor, groups: int = 1) -> tf.Tensor:
         """The values of all samples of the batch, in its order.
@@ -73,11 +76,11 @@ class Replica:
             return values
         samples, *rest = values.shape
         parts = tf.reshape(values, [groups, samples // groups, *rest])
-        gathered = self.gathered(parts)  # [count, groups, B, ...]
+        gathered = self.all_gather(parts)  # [count, groups, B, ...]
         ordered = tf.transpose(gathered, [1, 0, *range(2, gathered.shape.rank)])  # [groups, count, B, ...]
         return tf.reshape(ordered, [self.count * samples, *rest])
 
-    def own_rows(self, values: tf.Tensor) -> tf.Tensor:
+    def local_rows(self, values: tf.Tensor) -> tf.Tensor:
         """This replica's part `[B, ...]` of values `[count B, ...]` of all samples of the batch."""
         if self.count == 1:
             return values

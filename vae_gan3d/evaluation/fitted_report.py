@@ -7,11 +7,11 @@ from vae_gan3d.evaluation.model_labels import model_labels
 from vae_gan3d.evaluation.prior import LatentPrior
 from vae_gan3d.evaluation.refinement import refined_latents
 from vae_gan3d.evaluation.trained_model import TrainedModel
+from vae_gan3d.records.pipeline import spread_shapes
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.monitor import make_monitor
 from vae_gan3d.training.run_folder import METRICS_NAME, REPORT_NAME
 from vae_gan3d.training.run_log import read_metrics
-from vae_gan3d.training.run_parts import spread_shapes
 from vae_gan3d.training.run_report import RunReport, save_or_warn
 from vae_gan3d.viewing.report import ReportData, ShownSamples
 

@@ -43,6 +43,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if this_replica().count == 1:
             return mean, variance
         # Of equally many values each: the mean of the variances, and the variance of the means.
-        means, variances = tf.unstack(this_replica().gathered(tf.stack([mean, variance])), axis=1)  # [count, C] each
+        means, variances = tf.unstack(this_replica().all_gather(tf.stack([mean, variance])), axis=1)  # [count, C] each
         whole = tf.reduce_mean(means, axis=0)
         return whole, tf.reduce_mean(variances + tf.math.squared_difference(means, whole), axis=0)

@@ -20,6 +20,7 @@ _STEPS_AT_ONCE = 64  # that ask NumPy for their records together: a call a step 
 _SHUFFLE_KEY = 498247692
 _SHUFFLE_ROUNDS = 4
 _MIRROR_KEY = 1196642895  # tells the coins of the mirroring from other numbers of the same seed
+_SPREAD_SHAPES = 64
 _PHILOX = 1  # the algorithm's number in TensorFlow's operations
 
 Fetch = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -160,6 +161,14 @@ def read_labeled_record(record_set: RecordSet, index: int, resolution: int) -> t
     reader = RowReader(record_set, resolution)
     rows, labels = reader.read(np.asarray([index], np.int64))
     return resize_grid(unpack_grid(rows[0].tobytes(), reader.resolution), resolution), int(labels[0])
+
+
+def spread_shapes(record_set: RecordSet, resolution: int) -> tuple[np.ndarray, np.ndarray]:
+    """Up to 64 shapes spread evenly over the records: `[K, R, R, R, 1]` float32 in {0, 1}, and labels `[K]` int64."""
+    numbers = np.unique(np.linspace(0, record_set.count - 1, _SPREAD_SHAPES).astype(int))
+    found = [read_labeled_record(record_set, int(number), resolution) for number in numbers]
+    voxels, labels = zip(*found, strict=True)
+    return np.stack(voxels)[..., np.newaxis].astype(np.float32), np.array(labels, np.int64)
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:

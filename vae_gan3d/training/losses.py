@@ -1,14 +1,20 @@
-"""The losses, one pure function each. They give one value a sample; the caller sums and divides by the batch."""
+"""Losses and gradient penalties, one pure function each.
+
+They return one value per sample; the training step sums them and divides by the batch size.
+"""
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from vae_gan3d.replicas import this_replica
+from vae_gan3d.training.noise import INTERPOLATE_STREAM, interpolated, latent_noise, uniform
+
 _SMALL = 1e-6  # keeps quotients and roots of sums of squares finite at 0
 
 
 def reconstruction_loss(logits: tf.Tensor, voxels: tf.Tensor, kind: str) -> tf.Tensor:
-    """How far a reconstruction is from its voxels, summed over voxels.
+    """The difference between a reconstruction and its voxels, summed over voxels.
 
     Args:
         logits: `[B, R, R, R, 1]` float32.
@@ -51,7 +57,7 @@ def dice_loss(logits: tf.Tensor, voxels: tf.Tensor) -> tf.Tensor:
         voxels: `[B, R, R, R, 1]` float32 in [0, 1].
 
     Returns:
-        `[B]` float32 in [0, 1]; 0 for a perfect answer, whatever the size of the shape.
+        `[B]` float32 in [0, 1]; 0 for a perfect reconstruction, for shapes of any size.
     """
     probabilities = tf.sigmoid(logits)
     both = tf.reduce_sum(probabilities * voxels, axis=[1, 2, 3, 4])
@@ -59,26 +65,28 @@ def dice_loss(logits: tf.Tensor, voxels: tf.Tensor) -> tf.Tensor:
     return 1.0 - (2.0 * both + _SMALL) / (either + _SMALL)
 
 
-def kl_weight_at(step: tf.Tensor, weight: float, warmup: int) -> tf.Tensor:
-    """The KL term's weight, which rises linearly from 0 (Bowman et al. 2016; Sønderby et al. 2016).
+def kl_weight(step: tf.Tensor, final_weight: float, warmup: int) -> tf.Tensor:
+    """The weight β of the KL term, which rises linearly from 0 (Bowman et al. 2016; Sønderby et al. 2016).
 
     Args:
         step: int64 scalar, steps taken before this one.
-        weight: the weight from step `warmup` on.
-        warmup: steps; 0 gives `weight` from the start.
+        final_weight: the weight from step `warmup` on.
+        warmup: steps; 0 gives `final_weight` from the start.
 
     Returns:
-        A float32 scalar in [0, weight].
+        A float32 scalar in [0, final_weight].
     """
-    return weight * tf.minimum(1.0, tf.cast(step, tf.float32) / warmup) if warmup else tf.constant(weight, tf.float32)
+    if warmup == 0:
+        return tf.constant(final_weight, tf.float32)
+    return final_weight * tf.minimum(1.0, tf.cast(step, tf.float32) / warmup)
 
 
 def generator_loss(fake_logits: tf.Tensor, kind: str) -> tf.Tensor:
-    """What the generator is to lower, so that its shapes pass for real.
+    """The generator's adversarial loss: low if the discriminator takes its shapes for real ones.
 
     Args:
-        fake_logits: `[B, 1]` float32, the discriminator's for generated shapes.
-        kind: `bce`, the non-saturating -log D(fake) (Goodfellow et al. 2014, section 3); `relativistic`, the same of
+        fake_logits: `[B, 1]` float32, of the discriminator for generated shapes.
+        kind: `bce`, the non-saturating -log D(fake) (Goodfellow et al. 2014, section 3); `relativistic`, the same for
             `relative_logits`; `hinge` (Lim and Ye 2017) and `wgan-gp` (Gulrajani et al. 2017), minus the logit.
 
     Returns:
@@ -95,17 +103,17 @@ def generator_loss(fake_logits: tf.Tensor, kind: str) -> tf.Tensor:
 
 
 def discriminator_loss(logits: tf.Tensor, kind: str, *, real: bool, label_smoothing: float = 0.0) -> tf.Tensor:
-    """What the discriminator is to lower, for real or for generated shapes.
+    """The discriminator's loss for real or for generated shapes.
 
     Args:
         logits: `[B, 1]` float32.
         kind: `bce`, the binary cross-entropy (Goodfellow et al. 2014, equation 1); `hinge`, max(0, 1 - logit) for
             real and max(0, 1 + logit) for generated shapes (Lim and Ye 2017; Miyato et al. 2018, equation 16);
-            `relativistic`, half the cross-entropy of `relative_logits` for each side, which are one statement said
-            twice; `wgan-gp`, minus the logit and the logit (Gulrajani et al. 2017, equation 3, without its penalty).
+            `relativistic`, half the cross-entropy of `relative_logits` for each side; `wgan-gp`, minus the logit and
+            the logit (Gulrajani et al. 2017, equation 3, without its penalty).
         real: whether the shapes are real.
-        label_smoothing: of `bce` alone: the target for real shapes is `1 - label_smoothing`; that for generated ones
-            stays 0, the one-sided form of Salimans et al. 2016, section 3.4.
+        label_smoothing: only for `bce`: the target for real shapes is `1 - label_smoothing`; the target for generated
+            shapes stays 0, the one-sided form of Salimans et al. 2016, section 3.4.
 
     Returns:
         `[B]` float32.
@@ -114,30 +122,30 @@ def discriminator_loss(logits: tf.Tensor, kind: str, *, real: bool, label_smooth
         ValueError: the kind is not known, or has no labels to smooth.
     """
     if label_smoothing and kind != "bce":
-        raise ValueError(f"label_smoothing={label_smoothing} needs labels, which {kind} has not: give 0, or bce")
-    answers = logits[:, 0]
+        raise ValueError(f"label_smoothing={label_smoothing} needs labels, which {kind} does not have: give 0, or bce")
+    logits = logits[:, 0]
     if kind == "bce":
-        targets = tf.fill(tf.shape(answers), 1.0 - label_smoothing if real else 0.0)
-        return tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=answers)
+        targets = tf.fill(tf.shape(logits), 1.0 - label_smoothing if real else 0.0)
+        return tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits)
     if kind == "relativistic":
-        return 0.5 * tf.nn.softplus(-answers if real else answers)
+        return 0.5 * tf.nn.softplus(-logits if real else logits)
     if kind == "hinge":
-        return tf.nn.relu(1.0 - answers if real else 1.0 + answers)
+        return tf.nn.relu(1.0 - logits if real else 1.0 + logits)
     if kind == "wgan-gp":
-        return -answers if real else answers
+        return -logits if real else logits
     raise _unknown_adversarial_loss(kind)
 
 
 def relative_logits(logits: tf.Tensor, others: tf.Tensor, kind: str) -> tf.Tensor:
-    """What the losses of a kind take for the discriminator's logits.
+    """The logits that the adversarial losses take: the differences for `relativistic`, else the logits themselves.
 
-    A relativistic discriminator says of a pair which shape is the real one, by the difference of its logits
+    A relativistic discriminator tells which shape of a pair is real, by the difference of its logits
     (Jolicoeur-Martineau 2019; with gradient penalties on both sides Huang et al. 2024, "The GAN is dead; long live the
-    GAN!", equations 2 and 3). So every generated shape is measured by real ones, and none can be left behind.
+    GAN!", equations 2 and 3). So each generated shape is compared with a real one, which prevents mode dropping.
 
     Args:
-        logits: `[B, 1]` float32, of real or of generated shapes.
-        others: `[B, 1]` float32, of the other side's, each the partner of one.
+        logits: `[B, 1]` float32, for real or for generated shapes.
+        others: `[B, 1]` float32, for the other side's shapes, each the partner of one.
         kind: see `generator_loss`.
 
     Returns:
@@ -164,7 +172,7 @@ def gradient_penalty(discriminator: Callable[[tf.Tensor], tf.Tensor], points: tf
 
     Args:
         discriminator: maps `[B, R, R, R, 1]` to logits `[B, 1]`, each sample by itself: no BatchNorm.
-        points: `[B, R, R, R, 1]` float32, see `interpolates.random_interpolates`.
+        points: `[B, R, R, R, 1]` float32, see `random_interpolates`.
 
     Returns:
         `[B]` float32, 0 or more.
@@ -173,10 +181,35 @@ def gradient_penalty(discriminator: Callable[[tf.Tensor], tf.Tensor], points: tf
     return tf.square(tf.sqrt(_squared_slope(discriminator, points) + _SMALL) - 1.0)
 
 
-def adaptive_weight(reconstruction_gradient: tf.Tensor, adversarial_gradient: tf.Tensor, share: float) -> tf.Tensor:
-    """The factor that gives the adversarial gradient `share` times the reconstruction gradient's norm.
+def random_interpolates(real: tf.Tensor, fakes: tf.Tensor, *, seed: int, step: tf.Tensor) -> tf.Tensor:
+    """Random points on the lines from real shapes to generated ones (Gulrajani et al. 2017, algorithm 1).
 
-    Both gradients are those of the generator's last layer (Esser et al. 2021, VQGAN, equation 7).
+    Each real shape gets a random generated partner, so reconstructions and samples of the prior come equally often, and
+    a shape seldom meets its own reconstruction, which is too close to it.
+
+    Args:
+        real: `[B, R, R, R, 1]` float32 in [0, 1].
+        fakes: `[K, R, R, R, 1]` float32 in [0, 1], all generated shapes of this step; with several replicas, those of
+            this replica, and K is a multiple of B. Partners come from all replicas.
+        seed: the run's.
+        step: int64 scalar.
+
+    Returns:
+        `[B, R, R, R, 1]` float32; the same for the same arguments on the same replica.
+    """
+    shown = this_replica().whole_batch(fakes, groups=max(1, fakes.shape[0] // real.shape[0]))
+    count = shown.shape[0]
+    noise = latent_noise((real.shape[0], 2), seed=seed, stream=INTERPOLATE_STREAM, step=step)
+    draws = uniform(noise)
+    partners = tf.gather(shown, tf.minimum(tf.cast(count * draws[:, 0], tf.int32), count - 1))  # [B, R, R, R, 1]
+    return interpolated(real, partners, tf.reshape(draws[:, 1], [-1, 1, 1, 1, 1]))
+
+
+def adaptive_weight(reconstruction_gradient: tf.Tensor, adversarial_gradient: tf.Tensor, share: float) -> tf.Tensor:
+    """The weight that makes the adversarial gradient `share` times as long as the reconstruction gradient.
+
+    λ = share · ‖∇ reconstruction‖ / (‖∇ adversarial‖ + 1e-6), with both gradients at the generator's last layer (Esser
+    et al. 2021, VQGAN, equation 7).
 
     Args:
         reconstruction_gradient: any shape, float32.

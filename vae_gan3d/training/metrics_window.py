@@ -16,7 +16,7 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.file_versions import require_known_version
 from vae_gan3d.files import atomic_path
 from vae_gan3d.training.run_folder import WINDOW_NAME
-from vae_gan3d.training.step_metrics import STEP_METRICS
+from vae_gan3d.training.vae_gan_step import STEP_METRICS
 
 WINDOW_FORMAT = "vae_gan3d.metrics_window"
 WINDOW_SCHEMA = 1

@@ -10,7 +10,8 @@ import tensorflow as tf
 from vae_gan3d.replicas import this_replica
 
 POSTERIOR_STREAM = 0
-PRIOR_STREAM = 1  # 2 is that of interpolates.py
+PRIOR_STREAM = 1
+INTERPOLATE_STREAM = 2
 TURN_STREAM = 3  # the first turn of a plain GAN's step; each further turn has the next number
 
 
@@ -31,7 +32,7 @@ def latent_noise(shape: tuple[int, int], *, seed: int, stream: int, step: tf.Ten
     key = tf.random.fold_in(tf.constant([seed, stream], tf.int64), step)
     key = tf.random.fold_in(key, 0)  # so that runs of older versions go on with the same noise
     of_all = shape if replica.count == 1 else (replica.count * shape[0], shape[1])
-    return replica.own_rows(tf.random.stateless_normal(of_all, seed=key))
+    return replica.local_rows(tf.random.stateless_normal(of_all, seed=key))
 
 
 def reparameterize(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from vae_gan3d.config import TrainingConfig
 from vae_gan3d.errors import FileRefusedError, UserError
+from vae_gan3d.records.pipeline import spread_shapes
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoints import save_checkpoint
 from vae_gan3d.training.health import all_watches
@@ -22,12 +23,11 @@ from vae_gan3d.training.metrics_window import read_window, save_window
 from vae_gan3d.training.monitor import make_monitor
 from vae_gan3d.training.run_folder import CONFIG_NAME, checkpoint_epochs, checkpoint_prefix
 from vae_gan3d.training.run_log import RunLog
-from vae_gan3d.training.run_parts import spread_shapes
 from vae_gan3d.training.run_report import RunReport
 from vae_gan3d.training.schedule import Schedule
 from vae_gan3d.training.skipped_steps import skipped, skipped_line
 from vae_gan3d.training.state import TrainingState
-from vae_gan3d.training.step_metrics import STEP_METRICS
+from vae_gan3d.training.vae_gan_step import STEP_METRICS
 from vae_gan3d.training.weight_files import save_weight_files
 
 _COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "skipped_steps", "steps_per_second")

@@ -10,9 +10,8 @@ from vae_gan3d.training.checkpoints import restore_newest
 from vae_gan3d.training.distribution import ONE_DEVICE, Distribution
 from vae_gan3d.training.loop import AfterSave, train
 from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix, newest_step
-from vae_gan3d.training.run_parts import build_state
 from vae_gan3d.training.schedule import plan_schedule
-from vae_gan3d.training.state import TrainingState
+from vae_gan3d.training.state import TrainingState, build_state
 
 
 def train_stage(

@@ -1,12 +1,70 @@
-"""Everything that training changes, and that a checkpoint holds."""
+"""The state of a training run, which a checkpoint holds, and the hyperparameters of its steps."""
 
+import dataclasses
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from vae_gan3d.config import LossConfig, TrainingConfig
 from vae_gan3d.networks.factory import Networks, build_networks
-from vae_gan3d.training.optimizers import make_optimizer
+from vae_gan3d.replicas import this_replica
+from vae_gan3d.training.optimizers import learning_rate_scale, make_optimizer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Hyperparameters(LossConfig):
+    """The constants of a training step: those of `LossConfig`, and these.
+
+    Attributes:
+        seed: of the noise.
+        global_batch: samples of a step over all replicas.
+        ema_decay: decay of the averaged weights, in [0, 1).
+        learning_rate_decay, learning_rate_warmup, d_steps, g_steps: see `OptimizerConfig`.
+        total_steps: of the whole run, for the learning rates.
+        latent_deviation: standard deviation of a plain GAN's prior.
+        fade_samples: samples over which networks that have grown fade in their new layers; 0 for others.
+        accumulate: micro-batches in which a replica processes its samples.
+    """
+
+    seed: int
+    global_batch: int
+    ema_decay: float
+    learning_rate_decay: str = "none"
+    learning_rate_warmup: int = 0
+    total_steps: int = 1
+    d_steps: int = 1
+    g_steps: int = 1
+    latent_deviation: float = 1.0
+    fade_samples: int = 0
+    accumulate: int = 1
+
+    @classmethod
+    def of_run(cls, config: TrainingConfig, total_steps: int) -> "Hyperparameters":
+        """Those of a run of `total_steps` in all."""
+        return cls(
+            **{field.name: getattr(config.loss, field.name) for field in dataclasses.fields(config.loss)},
+            seed=config.seed,
+            global_batch=config.batch_size,
+            ema_decay=config.optimizer.ema_decay,
+            learning_rate_decay=config.optimizer.learning_rate_decay,
+            learning_rate_warmup=config.optimizer.learning_rate_warmup,
+            total_steps=total_steps,
+            d_steps=config.optimizer.d_steps,
+            g_steps=config.optimizer.g_steps,
+            latent_deviation=config.model.latent_deviation,
+            fade_samples=config.model.fade_samples,
+            accumulate=config.devices.accumulate,
+        )
+
+    def batch_mean(self, values: tf.Tensor) -> tf.Tensor:
+        """The sum of `[b]` values of a micro-batch divided by the global batch."""
+        return tf.reduce_sum(values) / self.global_batch
+
+    def share_of_mean(self, value: tf.Tensor) -> tf.Tensor:
+        """What a micro-batch's mean adds to the mean over the global batch."""
+        parts = self.accumulate * this_replica().count
+        return value if parts == 1 else value / parts
 
 
 class TrainingState:
@@ -76,6 +134,25 @@ class TrainingState:
             if id(pair[0]) not in fades
         ]
 
+    def set_schedules(self, hp: Hyperparameters, *, d_start: int) -> None:
+        """Sets what depends on the step's number: learning rates, and the share of new layers while networks grow.
+
+        Args:
+            hp: hyperparameters.
+            d_start: the first step that trains the discriminator. Its learning rate rises and falls from there on: a
+                discriminator that entered late, at what was left of the common rate, learned nothing (docs/RECIPE.md).
+        """
+        schedule = {"warmup": hp.learning_rate_warmup, "kind": hp.learning_rate_decay}
+        scale = learning_rate_scale(self.step, hp.total_steps, **schedule)
+        self.optimizer.learning_rate.assign(scale * self.learning_rate)
+        d_scale = learning_rate_scale(tf.maximum(self.step - d_start, 0), hp.total_steps - d_start, **schedule)
+        self.d_optimizer.learning_rate.assign(d_scale * self.d_learning_rate)
+        if hp.fade_samples:
+            # Counts this step's samples too, so that it is never 0: the new layers would learn nothing.
+            seen = tf.cast((self.step + 1) * hp.global_batch, tf.float32)
+            for fade in (*self.networks.fades, *self.average.fades):
+                fade.assign(tf.minimum(1.0, seen / hp.fade_samples))
+
     def is_finite(self) -> bool:
         """Whether no weight, averaged weight or slot is NaN or infinite."""
         networks = [*self.networks.by_name().values(), *self.average.by_name().values()]
@@ -96,6 +173,18 @@ class TrainingState:
             d_optimizer=_by_path(_without_learning_rate(self.d_optimizer)),
             step=self.step,
         )
+
+
+def build_state(config: TrainingConfig) -> TrainingState:
+    """The networks and optimizers of a run, before anything is restored."""
+    return TrainingState(
+        config.model.network_arguments(),
+        learning_rate=config.optimizer.learning_rate,
+        d_learning_rate=config.optimizer.d_learning_rate,
+        beta1=config.optimizer.beta1,
+        seed=config.seed,
+        optimizer=config.optimizer.kind,
+    )
 
 
 def inference_checkpoint(networks: Networks) -> tf.train.Checkpoint:
