@@ -4,6 +4,7 @@ Virtual devices are made when TensorFlow starts, so this is a process of its own
 """
 
 import dataclasses
+import functools
 import pathlib
 import sys
 
@@ -12,15 +13,13 @@ import tensorflow as tf
 
 from tests.fakes import random_grids, write_records
 from tests.small_runs import WITHOUT_GAME, make_config, restored_weights
-from vae_gan3d.config import OptimizerConfig
+from vae_gan3d.config import LossConfig, OptimizerConfig
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.training import loop
 from vae_gan3d.training.distribution import ONE_DEVICE, SeveralReplicas
 from vae_gan3d.training.gan_step import gan_step
-from vae_gan3d.training.state import TrainingState
-from vae_gan3d.training.step_metrics import STEP_METRICS
-from vae_gan3d.training.step_options import StepOptions
-from vae_gan3d.training.train_step import train_step
+from vae_gan3d.training.state import Hyperparameters, TrainingState
+from vae_gan3d.training.vae_gan_step import STEP_METRICS, vae_gan_step
 
 STEPS = 5
 BATCH = 4
@@ -33,27 +32,19 @@ NETWORKS = {
     "architecture": "default",
 }
 PUBLISHED = {"architecture": "3dgan", "normalization": "batch"}
-OPTIONS = StepOptions(
-    kl_weight=0.5,
-    reconstruction_loss="bce",
-    adversarial_weight=0.3,
-    adversarial_warmup=1,
-    label_smoothing=0.0,
-    d_accuracy_threshold=1.0,
-    r1_weight=1.0,
-    r1_every=2,
+HP = Hyperparameters(
+    **vars(LossConfig(0.5, "bce", 0.3, 1, 0.0, 1.0, r1_every=2, adversarial_latents="interpolation")),
     seed=7,
     global_batch=BATCH,
     ema_decay=0.999,
-    adversarial_latents="interpolation",
     latent_deviation=0.5,
 )
 WASSERSTEIN = {"adversarial_loss": "wgan-gp", "r1_weight": 0.0}
-# What is trained, with which networks and which options.
+# The step, the networks and the hyperparameters of each case.
 CASES = {
-    "vae_gan": (train_step, {"classes": 2, "spectral_normalization": True}, {"dice_weight": 100.0}),
-    "vae_gan_wasserstein": (train_step, {"normalization": "none"}, {**WASSERSTEIN, "adversarial_latents": "prior"}),
-    "vae_gan_batch": (train_step, PUBLISHED, {"d_accuracy_threshold": 0.6}),
+    "vae_gan": (vae_gan_step, {"classes": 2, "spectral_normalization": True}, {"dice_weight": 100.0}),
+    "vae_gan_wasserstein": (vae_gan_step, {"normalization": "none"}, {**WASSERSTEIN, "adversarial_latents": "prior"}),
+    "vae_gan_batch": (vae_gan_step, PUBLISHED, {"d_accuracy_threshold": 0.6}),
     "gan_wasserstein": (gan_step, {"with_encoder": False, "classes": 2}, {**WASSERSTEIN, "d_steps": 2}),
 }
 SHARED = ("vae_gan", "vae_gan_batch", "gan_wasserstein")
@@ -61,12 +52,12 @@ IN_PARTS = ("vae_gan", "vae_gan_wasserstein", "gan_wasserstein")
 
 
 def take_steps(case, distribution, steps=STEPS, optimizer="sgd", learning_rate=1e-4, **changed):
-    """What a case comes to: metrics `[steps, 11]`, all variables by their paths, and a bad step after them.
+    """The results of a case: metrics `[steps, 11]`, all variables by their paths, and a bad step after them.
 
     Of that step, in which the last sample alone holds a NaN: its metrics, how many variables it moved, and how many
     differ from replica to replica after it.
     """
-    take_step, networks, options = CASES[case]
+    take_step, networks, hp = CASES[case]
     with distribution.scope():
         state = TrainingState(
             {**NETWORKS, **networks},
@@ -76,11 +67,19 @@ def take_steps(case, distribution, steps=STEPS, optimizer="sgd", learning_rate=1
             seed=3,
             optimizer=optimizer,
         )
-    options = OPTIONS._replace(**options, **changed)
-    step = distribution.compiled(lambda voxels, labels: take_step(state, options, voxels, labels))
+    hp = dataclasses.replace(HP, **hp, **changed)
+    if take_step is vae_gan_step:
+        variants = [functools.partial(vae_gan_step, state, hp, adversarial=active) for active in (False, True)]
+    else:
+        variants = [functools.partial(gan_step, state, hp)]
+    compiled = [distribution.compiled(variant) for variant in variants]
+
+    def step(voxels, labels):
+        return compiled[0 if state.steps_taken < hp.adversarial_warmup else -1](voxels, labels)
+
     labels = tf.constant([0, 1, 1, 0], tf.int64) if "classes" in networks else None
     metrics = [step(voxels_of(number), labels).numpy() for number in range(steps)]
-    assert step.experimental_get_tracing_count() == 1
+    assert [variant.experimental_get_tracing_count() for variant in compiled] == [1] * len(compiled)
     learned, before = values_of(state), copies_of(state)
     bad = step(voxels_of(steps) * tf.reshape([1.0] * (BATCH - 1) + [float("nan")], [BATCH, 1, 1, 1, 1]), labels)
     after = copies_of(state)

@@ -17,13 +17,13 @@ from vae_gan3d.files import append_text, write_text
 from vae_gan3d.records.packed import RowReader
 from vae_gan3d.records.pipeline import training_batches
 from vae_gan3d.records.record_set import find_records
-from vae_gan3d.training import loop, run_parts
+from vae_gan3d.training import loop
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
 from vae_gan3d.training.metrics_window import read_window
 from vae_gan3d.training.run_folder import checkpoint_epochs
 from vae_gan3d.training.run_log import RunLog, read_metrics
-from vae_gan3d.training.step_metrics import STEP_METRICS
 from vae_gan3d.training.tensorboard_log import TensorBoardLog
+from vae_gan3d.training.vae_gan_step import STEP_METRICS
 from vae_gan3d.voxels.shape_folders import ALL_CLASSES, find_shapes
 
 FULL = r"No space left on device; free some space or choose another place"
@@ -102,7 +102,7 @@ def test_a_row_is_added_whole_or_not_at_all(disk, tmp_path):
     assert (disk / "metrics.csv").read_text().endswith("\n")
 
 
-def make_cheap_step(state, *_):
+def make_cheap_steps(config, state, *_):
     """A step that trains nothing, and is traced in no time."""
 
     @tf.function
@@ -110,7 +110,7 @@ def make_cheap_step(state, *_):
         state.step.assign_add(1)
         return tf.zeros([len(STEP_METRICS)])
 
-    return take_step
+    return {False: take_step}
 
 
 def refuse_rows(patch):
@@ -127,7 +127,7 @@ def refuse_rows(patch):
 
 def remove_records(patch, folder):
     """The records are read again for each batch, and gone after the first two."""
-    patch.setattr(run_parts, "training_batches", functools.partial(training_batches, cache_bytes=0))
+    patch.setattr(loop, "training_batches", functools.partial(training_batches, cache_bytes=0))
     read, batches = RowReader.read, []
 
     def read_two_batches(reader, numbers):
@@ -142,7 +142,7 @@ def remove_records(patch, folder):
 def test_what_was_trained_is_saved_where_records_are_removed(tmp_path, monkeypatch):
     records = small_records(tmp_path / "records")
     config = make_config(tmp_path, loss=WITHOUT_GAME, checkpoint_every=9, report=False)
-    monkeypatch.setattr(loop, "compiled_step", make_cheap_step)
+    monkeypatch.setattr(loop, "compiled_steps", make_cheap_steps)
     remove_records(monkeypatch, tmp_path / "records")
     with pytest.raises(
         FileRefusedError, match=r"train\.tfrecords.*No such file.*; the same command goes on from .*ckpt-1$"
@@ -155,7 +155,7 @@ def test_what_was_trained_is_saved_where_that_can_be_written(tmp_path, monkeypat
     records = small_records(tmp_path / "records")
     config = make_config(tmp_path, loss=WITHOUT_GAME, checkpoint_every=9, report=False)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "compiled_step", make_cheap_step)
+        patch.setattr(loop, "compiled_steps", make_cheap_steps)
         refuse_rows(patch)
         with pytest.raises(
             FileRefusedError, match=r"metrics\.csv: No space .*; the same command goes on from .*ckpt-2$"

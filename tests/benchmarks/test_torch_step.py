@@ -1,5 +1,6 @@
 """The peer of `benchmarks.step` computes what the training step computes, so that their times can be compared."""
 
+import functools
 import importlib.util
 import pathlib
 import subprocess
@@ -11,10 +12,8 @@ import tensorflow as tf
 
 from benchmarks.models import LOSS
 from vae_gan3d.training.noise import POSTERIOR_STREAM, PRIOR_STREAM, latent_noise, uniform
-from vae_gan3d.training.state import TrainingState
-from vae_gan3d.training.step_metrics import STEP_METRICS
-from vae_gan3d.training.step_options import StepOptions
-from vae_gan3d.training.train_step import train_step
+from vae_gan3d.training.state import Hyperparameters, TrainingState
+from vae_gan3d.training.vae_gan_step import STEP_METRICS, vae_gan_step
 
 _RESOLUTION, _WIDTH, _LATENT_SIZE, _BATCH, _STEPS = 16, 8, 64, 4, 3
 _ARGUMENTS = {
@@ -31,7 +30,7 @@ _ARGUMENTS = {
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason='PyTorch is the extra "benchmarks"')
 def test_three_steps_have_the_losses_of_the_training_step(tmp_path):
     state = TrainingState(_ARGUMENTS, learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=0)
-    options = StepOptions(**vars(LOSS), seed=0, global_batch=_BATCH, ema_decay=0.999)
+    hp = Hyperparameters(**vars(LOSS), seed=0, global_batch=_BATCH, ema_decay=0.999)
     voxels = (np.random.default_rng(0).random((_BATCH, *(_RESOLUTION,) * 3, 1)) < 0.1).astype(np.float32)
     noise = [_noise(step) for step in range(_STEPS)]
     np.savez(
@@ -48,7 +47,8 @@ def test_three_steps_have_the_losses_of_the_training_step(tmp_path):
     )
     names = ("reconstruction_loss", "generator_loss", "discriminator_loss")
     chosen = [STEP_METRICS.index(name) for name in names]
-    ours = [train_step(state, options, tf.constant(voxels)).numpy()[chosen] for _ in range(_STEPS)]
+    step = functools.partial(vae_gan_step, state, hp, tf.constant(voxels), adversarial=True)
+    ours = [step().numpy()[chosen] for _ in range(_STEPS)]
     command = [sys.executable, "-m", "tests.benchmarks.torch_losses", "given.npz", "losses.npy"]
     repository = pathlib.Path(__file__).parents[2]
     paths = [str(tmp_path / word) if word.endswith(("npz", "npy")) else word for word in command]

@@ -12,6 +12,7 @@ from vae_gan3d.records.pipeline import (
     mirror_rows,
     ordered_batches,
     read_record,
+    spread_shapes,
     training_batches,
     unpack_rows,
 )
@@ -292,3 +293,13 @@ def test_a_resumed_run_is_mirrored_as_before_and_another_batch_size_alike(stored
 def test_arguments_out_of_range_are_refused_at_once(stored, options, reason):
     with pytest.raises(UserError, match=reason):
         batches(stored[0], **options)
+
+
+def test_spread_shapes_come_from_all_over_the_records(tmp_path):
+    grids = random_grids(200, 16)
+    write_records(tmp_path, grids, [0] * 100 + [1] * 100, ("chair", "table"))
+    shapes, labels = spread_shapes(find_records(str(tmp_path)), 16)
+    assert (shapes.shape, shapes.dtype) == ((64, 16, 16, 16, 1), np.float32)
+    np.testing.assert_array_equal(shapes[0, ..., 0], grids[0])
+    np.testing.assert_array_equal(shapes[-1, ..., 0], grids[199])
+    assert labels.tolist() == [0] * 32 + [1] * 32

@@ -8,7 +8,7 @@ import pytest
 
 from tests.small_runs import GAN, make_gan_config, restored_weights, small_records, train_to_step
 from vae_gan3d.errors import UserError
-from vae_gan3d.training import loop, run_parts
+from vae_gan3d.training import loop
 from vae_gan3d.training.run_folder import read_model_config
 
 
@@ -58,18 +58,18 @@ def test_each_networks_weights_lie_beside_the_checkpoint_and_begin_another_run(
     assert names == ["discriminator.weights.h5", "generator.weights.h5"]
     begun = []
 
-    def look(state, options, voxels, labels):
+    def look(state, hp, voxels, labels):
         begun.append(state.networks.generator.voxels.kernel.numpy())
         raise InterruptedError
 
     weights = {"generator": finished.save_path / "generator.weights.h5"}
-    monkeypatch.setattr(run_parts.tf, "function", lambda step, **_: step)
-    monkeypatch.setattr(run_parts, "gan_step", look)
+    monkeypatch.setattr(loop.tf, "function", lambda step, **_: step)
+    monkeypatch.setattr(loop, "gan_step", look)
     # A run that goes on keeps its own.
     for config in (make_gan_config(tmp_path, seed=5), dataclasses.replace(finished, epochs=4)):
         with pytest.raises(InterruptedError):
             loop.train(dataclasses.replace(config, weights=weights), records)
-    state = run_parts.build_state(finished)
+    state = loop.build_state(finished)
     loop.restore_newest(state.checkpoint(), finished.save_path)
     np.testing.assert_array_equal(begun[0], state.average.generator.voxels.kernel)
     np.testing.assert_array_equal(begun[1], state.networks.generator.voxels.kernel)

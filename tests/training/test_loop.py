@@ -18,7 +18,7 @@ from tensorboard.plugins.hparams import metadata as hparams_metadata
 from tests.fakes import random_grids, write_records
 from tests.small_runs import WITHOUT_GAME, make_config, restored_weights, small_records, train_to_step
 from vae_gan3d.records.record_set import find_records
-from vae_gan3d.training import loop, run_parts, run_recorder, run_report
+from vae_gan3d.training import loop, run_recorder, run_report
 from vae_gan3d.training.checkpoint_digest import stored_step
 from vae_gan3d.training.health import Watch
 from vae_gan3d.training.run_folder import (
@@ -36,20 +36,27 @@ def records(tmp_path_factory):
     return small_records(tmp_path_factory.mktemp("records"))
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, records):
-    """An uninterrupted run, and how often its step was traced."""
-    config = make_config(tmp_path_factory.mktemp("finished"))
-    take_step, traces = run_parts.train_step, []
+@contextlib.contextmanager
+def traces_of_steps():
+    """Lists each trace of a step in the block: whether it has the adversarial part."""
+    take_step, traces = loop.vae_gan_step, []
 
-    def counted(*arguments):
-        traces.append(arguments)
-        return take_step(*arguments)
+    def counted(*arguments, adversarial):
+        traces.append(adversarial)
+        return take_step(*arguments, adversarial=adversarial)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_parts, "train_step", counted)
+        patch.setattr(loop, "vae_gan_step", counted)
+        yield traces
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, records):
+    """An uninterrupted run, and which steps were traced."""
+    config = make_config(tmp_path_factory.mktemp("finished"))
+    with traces_of_steps() as traces:
         assert loop.train(config, records) == 0
-    return config, len(traces)
+    return config, traces
 
 
 def test_a_run_leaves_checkpoints_metrics_pictures_and_its_configuration(finished):
@@ -71,9 +78,10 @@ def test_a_run_leaves_checkpoints_metrics_pictures_and_its_configuration(finishe
     assert weights == ["discriminator.weights.h5", "encoder.weights.h5", "generator.weights.h5"]
 
 
-def test_one_trace_a_run(finished):
+def test_two_traces_a_run(finished):
+    """The step is traced without and then with the adversarial part, and no more."""
     _, traces = finished
-    assert traces == 1
+    assert traces == [False, True]
 
 
 def tensorboard_of(config):
@@ -110,12 +118,15 @@ def test_tensorboard_gets_every_kind(finished):
 def test_a_stopped_run_ends_where_an_uninterrupted_one_does(tmp_path, records, finished):
     """Learning rates, the KL term's weight, mirroring and spectral norms go on as if nothing had happened.
 
-    It stops between two rows of metrics.csv, and the next row is of the steps before the stop too.
+    It stops between two rows of metrics.csv, and the next row is of the steps before the stop too. The discriminator
+    takes part by then, so the resumed run traces that step alone.
     """
     whole, _ = finished
     parts = make_config(tmp_path)
     train_to_step(parts, records, 5)
-    assert loop.train(parts, records) == 0
+    with traces_of_steps() as traces:
+        assert loop.train(parts, records) == 0
+    assert traces == [True]
     steps_of = tensorboard_of(parts)[1]
     assert (steps_of["kl"], steps_of["Final/kl"]) == ([2, 4, 6, 8], [8])
     expected, expected_step = restored_weights(whole)
@@ -266,9 +277,9 @@ def test_a_longer_run_that_is_stopped_ends_where_one_that_is_not_does(tmp_path, 
 
 def test_a_run_of_an_older_version_goes_on_in_its_own_order(tmp_path, capsys, monkeypatch):
     orders = []
-    made = run_parts.training_batches
+    made = loop.training_batches
     monkeypatch.setattr(
-        run_parts, "training_batches", lambda *given, **named: orders.append(named["order"]) or made(*given, **named)
+        loop, "training_batches", lambda *given, **named: orders.append(named["order"]) or made(*given, **named)
     )
     config = make_config(tmp_path, loss=WITHOUT_GAME, report=False, image_every=100)
     train_on(8, config, tmp_path, capsys)
@@ -291,14 +302,14 @@ def test_a_short_run_that_ends_in_dust_says_so(tmp_path, capsys):
 
 def test_ctrl_c_saves_and_says_where(tmp_path, records, capsys, monkeypatch):
     config = make_config(tmp_path, epochs=100, loss=WITHOUT_GAME)
-    take_step, taken = run_parts.train_step, []
+    take_step, taken = loop.vae_gan_step, []
 
-    def step_and_interrupt(*arguments):
+    def step_and_interrupt(*arguments, adversarial):
         taken.append(arguments)
         os.kill(os.getpid(), signal.SIGINT)  # while the first step is traced
-        return take_step(*arguments)
+        return take_step(*arguments, adversarial=adversarial)
 
-    monkeypatch.setattr(run_parts, "train_step", step_and_interrupt)
+    monkeypatch.setattr(loop, "vae_gan_step", step_and_interrupt)
     assert loop.train(config, records) == 130
     assert len(taken) == 1
     assert f"saved {checkpoint_prefix(config.save_path, 1)}" in capsys.readouterr().err

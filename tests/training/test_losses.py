@@ -9,6 +9,7 @@ import tensorflow as tf
 from vae_gan3d.training import losses
 
 LN2 = math.log(2)
+INTERPOLATES = 400
 
 
 def cubes(*values):
@@ -64,9 +65,9 @@ def test_dice_counts_each_sample_by_itself():
 
 
 def test_kl_weight_rises_linearly_and_stays():
-    weights = [float(losses.kl_weight_at(tf.constant(step, tf.int64), 3.0, 4)) for step in range(7)]
+    weights = [float(losses.kl_weight(tf.constant(step, tf.int64), 3.0, 4)) for step in range(7)]
     np.testing.assert_allclose(weights, [0, 0.75, 1.5, 2.25, 3, 3, 3])
-    assert float(losses.kl_weight_at(tf.constant(0, tf.int64), 3.0, 0)) == 3
+    assert float(losses.kl_weight(tf.constant(0, tf.int64), 3.0, 0)) == 3
 
 
 def test_bce_at_indifference_and_certainty():
@@ -121,7 +122,7 @@ def test_unknown_adversarial_losses_are_refused():
 
 @pytest.mark.parametrize("kind", ["relativistic", "hinge", "wgan-gp"])
 def test_only_bce_has_labels_to_smooth(kind):
-    with pytest.raises(ValueError, match=f"label_smoothing=0.1 needs labels, which {kind} has not"):
+    with pytest.raises(ValueError, match=f"label_smoothing=0.1 .*{kind}.*: give 0, or bce"):
         losses.discriminator_loss(tf.zeros([1, 1]), kind, real=True, label_smoothing=0.1)
 
 
@@ -170,3 +171,48 @@ def test_adaptive_weight_is_bounded_and_may_be_zero():
     gradient = tf.constant([3.0, 4.0])
     np.testing.assert_allclose(losses.adaptive_weight(gradient, tf.zeros(2), 0.3), 0.3e4)
     np.testing.assert_allclose(losses.adaptive_weight(tf.zeros(2), gradient, 0.3), 0)
+
+
+def interpolate_positions(seed=1, step=3):
+    """Real shapes are 0 and generated ones 1 to 2 INTERPOLATES: a point's value is (1 - share) times its partner."""
+    real = tf.zeros([INTERPOLATES, 1, 1, 1, 1])
+    fakes = tf.reshape(tf.range(1.0, 2 * INTERPOLATES + 1), [-1, 1, 1, 1, 1])
+    points = losses.random_interpolates(real, fakes, seed=seed, step=tf.constant(step, tf.int64))
+    assert points.shape == real.shape
+    return points.numpy().ravel()
+
+
+def test_shares_of_interpolates_are_uniform():
+    # With all generated shapes 1, a point is 1 - share. The mean of 400 uniform numbers deviates by 0.0144, and the
+    # share below a quarter by 0.022: the bounds are four times that.
+    points = losses.random_interpolates(
+        tf.zeros([INTERPOLATES, 1, 1, 1, 1]), tf.ones([3, 1, 1, 1, 1]), seed=0, step=tf.constant(0, tf.int64)
+    ).numpy()
+    assert points.min() >= 0
+    assert points.max() <= 1
+    assert abs(points.mean() - 0.5) < 0.06
+    assert abs((points < 0.25).mean() - 0.25) < 0.09
+
+
+def test_partners_of_interpolates_come_from_all_generated_shapes():
+    # Real shapes are 0, generated ones 0 in one half and 1 in the other: a point is 0 where its partner is, and above
+    # 0 elsewhere.
+    fakes = tf.concat([tf.zeros([50, 1, 1, 1, 1]), tf.ones([50, 1, 1, 1, 1])], axis=0)
+    points = losses.random_interpolates(
+        tf.zeros([INTERPOLATES, 1, 1, 1, 1]), fakes, seed=0, step=tf.constant(0, tf.int64)
+    ).numpy()
+    # A fair coin's share of 400 throws deviates by 0.025; the bound is four times that.
+    assert abs((points == 0).mean() - 0.5) < 0.1
+
+
+def test_interpolates_are_a_function_of_seed_and_step():
+    np.testing.assert_array_equal(interpolate_positions(), interpolate_positions())
+    for other in (interpolate_positions(seed=2), interpolate_positions(step=4)):
+        assert abs(np.corrcoef(interpolate_positions(), other)[0, 1]) < 0.2  # 1 / sqrt 400 = 0.05, four times over
+
+
+def test_a_shape_is_mixed_as_a_whole():
+    real, fakes = tf.zeros([5, 4, 4, 4, 1]), tf.ones([5, 4, 4, 4, 1])
+    points = losses.random_interpolates(real, fakes, seed=0, step=tf.constant(0, tf.int64)).numpy().reshape(5, -1)
+    assert (points == points[:, :1]).all()
+    assert len(np.unique(points[:, 0])) == 5

@@ -7,7 +7,7 @@ import vae_gan3d
 from vae_gan3d.errors import UserError
 from vae_gan3d.training import metrics_window
 from vae_gan3d.training.metrics_window import read_window, save_window
-from vae_gan3d.training.step_metrics import STEP_METRICS
+from vae_gan3d.training.vae_gan_step import STEP_METRICS
 
 
 def rows(count, seed=0):

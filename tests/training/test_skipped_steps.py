@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.small_runs import WITHOUT_GAME, make_config, small_records
 from vae_gan3d.errors import UserError
-from vae_gan3d.training import loop, run_parts
+from vae_gan3d.training import loop
 from vae_gan3d.training.checkpoints import save_checkpoint
 from vae_gan3d.training.run_folder import checkpoint_epochs, checkpoint_prefix
 from vae_gan3d.training.skipped_steps import SkippedSteps, skipped
@@ -113,13 +113,13 @@ def records(tmp_path_factory):
 def scripted_run(folder, records, monkeypatch, bad, **changed):
     """Trains by steps that add 1 to a weight, whose numbers are all the step's, or NaN where it is bad."""
 
-    def take_step(state, *_):
+    def take_step(state, *_, **__):
         state.step.assign_add(1)
         state.networks.generator.voxels.bias.assign_add([1.0])
         row = tf.fill([11], tf.cast(state.step, tf.float32))
         return tf.where(tf.reduce_any(state.step == tf.constant(bad, tf.int64)), BAD, row)
 
-    monkeypatch.setattr(run_parts, "train_step", take_step)
+    monkeypatch.setattr(loop, "vae_gan_step", take_step)
     config = make_config(folder, loss=WITHOUT_GAME, report=False, image_every=1000, **changed)
     return config, lambda: loop.train(config, records)
 

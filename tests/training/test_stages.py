@@ -12,22 +12,20 @@ import tensorflow as tf
 
 from tests.fakes import random_grids, write_records
 from tests.small_runs import WITHOUT_GAME, make_config, restored_weights
-from vae_gan3d.config import ModelConfig, ProgressiveConfig
+from vae_gan3d.config import LossConfig, ModelConfig, ProgressiveConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.trained_model import load_model
 from vae_gan3d.records.record_set import find_records
-from vae_gan3d.training import loop, run_parts
+from vae_gan3d.training import loop
 from vae_gan3d.training.gan_step import gan_step
 from vae_gan3d.training.run_folder import checkpoint_epochs, find_checkpoint, read_model_config
 from vae_gan3d.training.stage_plan import plan_stages
 from vae_gan3d.training.stages import begin_with_stage, first_unfinished, train_stage
-from vae_gan3d.training.state import TrainingState
-from vae_gan3d.training.step_metrics import STEP_METRICS
-from vae_gan3d.training.step_options import StepOptions
-from vae_gan3d.training.train_step import train_step
-from vae_gan3d.training.updates import set_fade
+from vae_gan3d.training.state import Hyperparameters, TrainingState
+from vae_gan3d.training.vae_gan_step import STEP_METRICS, vae_gan_step
 
 COUNT = 8
+HP = Hyperparameters(**vars(LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0)), seed=0, global_batch=4, ema_decay=0.9)
 MODEL = ModelConfig(32, 64, "default", 2, "none", "relu", ("chair",), latent_layout="grid")
 
 
@@ -54,15 +52,15 @@ def rows_of(stage):
 def finished(tmp_path_factory, records):
     """Both stages without an interruption, and how often a step was traced in each."""
     stages, traces = make_stages(tmp_path_factory.mktemp("finished")), [0, 0]
-    take_step = run_parts.train_step
+    take_step = loop.vae_gan_step
     for number in (0, 1):
 
-        def counted(*arguments, number=number):
+        def counted(*arguments, number=number, **adversarial):
             traces[number] += 1
-            return take_step(*arguments)
+            return take_step(*arguments, **adversarial)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(run_parts, "train_step", counted)
+            patch.setattr(loop, "vae_gan_step", counted)
             assert train_stage(stages, number, records) == 0
     return stages, traces
 
@@ -116,7 +114,7 @@ def test_a_stage_stopped_in_its_fade_ends_where_an_uninterrupted_one_does(tmp_pa
 
 def test_a_new_stage_begins_with_the_averages_and_the_weights_of_the_one_before(finished):
     before, stage = finished[0]
-    state, small = run_parts.build_state(stage), loop.build_state(before)
+    state, small = loop.build_state(stage), loop.build_state(before)
     begin_with_stage(state, before)
     loop.restore_newest(small.checkpoint(), before.save_path)
     for networks in ("networks", "average"):
@@ -147,21 +145,22 @@ def test_a_stage_without_the_one_before_is_refused(tmp_path, records):
     assert not stages[1].save_path.exists()
 
 
-@pytest.mark.parametrize("take_step", [train_step, gan_step])
-def test_every_weight_of_a_game_learns_in_the_midst_of_a_fade(take_step):
+@pytest.mark.parametrize("model", ["vae_gan", "gan"])
+def test_every_weight_learns_in_the_midst_of_a_fade(model):
     """With labels, and in a step with the gradient penalty, whose gradient passes through both ends."""
-    arguments = {**stage_arguments(32), "with_encoder": take_step is train_step, "grown": True, "classes": 2}
+    arguments = {**stage_arguments(32), "with_encoder": model == "vae_gan", "grown": True, "classes": 2}
     state = TrainingState(arguments, learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=0)
     for variable in state.trained_variables:  # some kernels begin at zero, and block what lies behind
         variable.assign_add(0.1 * tf.random.stateless_uniform(variable.shape, seed=(0, 0)))
-    options = StepOptions(1.0, "bce", 0.3, 0, 0.0, 1.0, 1.0, 1, 0, 4, 0.9, fade_samples=8)
+    hp = dataclasses.replace(HP, r1_every=1, fade_samples=8)
     variables = [*state.trained_variables, *state.networks.discriminator.trainable_variables]
     before = [variable.numpy() for variable in variables]
 
     @tf.function(autograph=False)
     def step(voxels, labels):
-        set_fade(state, options)
-        return take_step(state, options, voxels, labels)
+        if model == "gan":
+            return gan_step(state, hp, voxels, labels)
+        return vae_gan_step(state, hp, voxels, labels, adversarial=True)
 
     voxels = tf.constant(random_grids(4, 32)[..., np.newaxis], tf.float32)
     metrics = dict(zip(STEP_METRICS, step(voxels, tf.constant([0, 1, 1, 0], tf.int64)).numpy(), strict=True))
@@ -177,16 +176,16 @@ def test_the_share_is_set_alone_and_not_averaged():
     averaged = {averaged.path for averaged, _ in state.averaged_pairs()}
     assert {"generator/voxels_before/kernel", "encoder/trunk/end_before/convolution/kernel"} <= averaged
     assert not [path for path in averaged if path.endswith("/fade")]
-    options = StepOptions(1.0, "bce", 0.3, 0, 0.0, 1.0, 1.0, 8, 0, 4, 0.9, fade_samples=16)
+    hp = dataclasses.replace(HP, fade_samples=16)
     for step, share in ((0, 0.25), (1, 0.5), (3, 1.0), (100, 1.0)):
         state.step.assign(step)
-        set_fade(state, options)
+        state.set_schedules(hp, d_start=0)
         assert [float(fade.numpy()) for fade in (*state.networks.fades, *state.average.fades)] == [share] * 6
 
 
 def test_networks_that_have_not_grown_have_no_share():
     state = TrainingState(stage_arguments(16), learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=0)
-    set_fade(state, StepOptions(1.0, "bce", 0.3, 0, 0.0, 1.0, 1.0, 8, 0, 4, 0.9))
+    state.set_schedules(HP, d_start=0)
     assert state.networks.fades == state.average.fades == []
 
 

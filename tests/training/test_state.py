@@ -1,13 +1,18 @@
 """Everything that training changes is in a checkpoint and comes back from it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.small_runs import make_config
+from vae_gan3d.config import LossConfig
+from vae_gan3d.replicas import Replica, acting_as
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
-from vae_gan3d.training.state import TrainingState, inference_checkpoint
-from vae_gan3d.training.step_options import StepOptions
-from vae_gan3d.training.updates import set_learning_rates
+from vae_gan3d.training.state import Hyperparameters, TrainingState, inference_checkpoint
+
+HP = Hyperparameters(**vars(LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0)), seed=0, global_batch=4, ema_decay=0.999)
 
 
 def make_state(architecture, normalization, seed, spectral=False, with_encoder=True):
@@ -80,8 +85,7 @@ def test_a_resumed_run_takes_the_learning_rate_it_is_given(tmp_path):
     restore_newest(resumed.checkpoint(), tmp_path)
     np.testing.assert_allclose(resumed.optimizer.learning_rate.numpy(), 1e-3)
     resumed.learning_rate = 0.25  # of the resumed run's command line, as build_state gives it
-    options = StepOptions(1.0, "bce", 0.3, 0, 0.0, 1.0, 1.0, 8, seed=0, global_batch=4, ema_decay=0.999)
-    set_learning_rates(resumed, options, discriminator_enters=0)
+    resumed.set_schedules(HP, d_start=0)
     np.testing.assert_allclose(resumed.optimizer.learning_rate.numpy(), 0.25)
     np.testing.assert_allclose(resumed.d_optimizer.learning_rate.numpy(), 1e-3)
 
@@ -129,3 +133,24 @@ def test_adam_keeps_the_names_that_older_checkpoints_have():
     assert {"adam/iteration", "adam/learning_rate"} <= paths
     assert {path.split("/")[0] for path in paths} == {"adam"}
     assert {variable.path.split("/")[0] for variable in state.d_optimizer.variables} == {"d_adam"}
+
+
+def test_the_hyperparameters_of_a_run_are_those_of_its_configuration(tmp_path):
+    config = make_config(tmp_path)
+    hp = Hyperparameters.of_run(config, 70)
+    assert (hp.total_steps, hp.global_batch, hp.seed) == (70, config.batch_size, config.seed)
+    assert hp.kl_weight == config.loss.kl_weight
+    assert hp.ema_decay == config.optimizer.ema_decay
+
+
+def test_a_replica_divides_by_the_global_batch():
+    # Samples 1 and 5 of this replica, of 4 over all replicas: 6 / 4.
+    assert float(HP.batch_mean(tf.constant([1.0, 5.0]))) == 1.5
+
+
+def test_a_micro_batch_adds_its_share_of_a_mean():
+    # Half of a replica's samples, of one of two replicas: a quarter of the batch.
+    value = tf.constant(1.0)
+    assert HP.share_of_mean(value) is value
+    with acting_as(Replica(1, 2, tf.identity)):
+        assert float(dataclasses.replace(HP, accumulate=2).share_of_mean(value)) == 0.25

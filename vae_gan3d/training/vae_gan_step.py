@@ -110,7 +110,7 @@ def vae_gan_step(
     if hp.accumulate == 1:
         sums, weight, logits = gradients(state, hp, voxels, noise, labels, adversarial=adversarial)
     else:
-        new_latents = _sample_latents(state, hp, _encode(state, hp, voxels, noise, labels)) if adversarial else None
+        new_latents = sample_latents(state, hp, _encode(state, hp, voxels, noise, labels)) if adversarial else None
         sums = accumulate_sum(
             hp.accumulate,
             lambda *part: gradients(state, hp, *part, adversarial=adversarial)[0],
@@ -194,7 +194,7 @@ def gradients(
         if hp.dice_weight > 0:
             loss += hp.dice_weight * hp.batch_mean(dice_loss(logits[0], voxels))
         if adversarial:
-            new_latents = _sample_latents(state, hp, latents) if new_latents is None else new_latents
+            new_latents = sample_latents(state, hp, latents) if new_latents is None else new_latents
             logits.append(generator(new_latents, labels, training=True))
     variables = state.trained_variables
     weight, adversarial_grads, d_grads, d_metrics = None, [], [], tf.fill([3], _NAN)
@@ -288,7 +288,7 @@ def _noise(state: TrainingState, hp: Hyperparameters, count: int, stream: int) -
     return latent_noise(shape, seed=hp.seed, stream=stream, step=state.step)
 
 
-def _sample_latents(state: TrainingState, hp: Hyperparameters, latents: tf.Tensor) -> tf.Tensor:
+def sample_latents(state: TrainingState, hp: Hyperparameters, latents: tf.Tensor) -> tf.Tensor:
     """Latents `[B, L]` of new shapes: from N(0, I), or between each latent of the batch and the next one.
 
     Points between latents follow Berthelot et al. 2019, "Understanding and Improving Interpolation in Autoencoders via
