@@ -415,7 +415,7 @@ def test_one_pass_gives_what_two_give(kind, normalization):
     discriminator = make_discriminator(normalization)
     assert discriminator.judges_alone == (normalization != "batch")
     voxels, halves = make_batch()
-    hp = dataclasses.replace(HP, adversarial_loss=kind)
+    hp = hp_of(kind)
     d_metrics, *found = adversarial_gradients(discriminator, hp, voxels, halves, None)
     g_loss, d_loss, *expected = two_passes(discriminator, hp, voxels, halves)
     np.testing.assert_allclose(d_metrics[:2], [g_loss, d_loss], rtol=1e-5)
