@@ -1,4 +1,4 @@
-"""The VAE-GAN training step of `vae_gan3d.training.train_step` in PyTorch: the same networks, losses and updates."""
+"""The VAE-GAN training step of `vae_gan3d.training.vae_gan_step` in PyTorch: the same networks, losses and updates."""
 
 from typing import Any, NamedTuple
 
@@ -29,10 +29,10 @@ class TorchState:
         self.generator = Generator(stages, width, latent_size).to(memory_format=memory_format)
         self.discriminator = Discriminator(stages, width).to(memory_format=memory_format)
         self.trained = [*self.encoder.parameters(), *self.generator.parameters()]
-        self.judging = list(self.discriminator.parameters())
+        self.d_parameters = list(self.discriminator.parameters())
         self.average = [parameter.detach().clone() for parameter in self.trained]
         self.optimizer = torch.optim.Adam(self.trained, lr=1e-3, betas=(0.5, 0.99), eps=1e-8, fused=True)
-        self.d_optimizer = torch.optim.Adam(self.judging, lr=1e-3, betas=(0.5, 0.99), eps=1e-8, fused=True)
+        self.d_optimizer = torch.optim.Adam(self.d_parameters, lr=1e-3, betas=(0.5, 0.99), eps=1e-8, fused=True)
         self.step = 0
 
 
@@ -90,7 +90,7 @@ def torch_step(state: TorchState, voxels: torch.Tensor, noise: Noise, *, bfloat1
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
         losses, gradients, by_discriminator = _gradients(state, voxels, noise)
     _apply(state.optimizer, state.trained, gradients)
-    _apply(state.d_optimizer, state.judging, by_discriminator)
+    _apply(state.d_optimizer, state.d_parameters, by_discriminator)
     with torch.no_grad():
         torch._foreach_lerp_(state.average, state.trained, 1.0 - min(_EMA_DECAY, (1 + state.step) / (10 + state.step)))
     state.step += 1
@@ -118,7 +118,7 @@ def _gradients(
     deceiving = 0.5 * functional.softplus(-fake_answers).sum() / batch
     telling = (functional.softplus(-real_answers).sum() + 0.5 * functional.softplus(fake_answers).sum()) / batch
     (by_game,) = torch.autograd.grad(deceiving, game, retain_graph=True)
-    by_discriminator = list(torch.autograd.grad(telling, state.judging))
+    by_discriminator = list(torch.autograd.grad(telling, state.d_parameters))
     by_old, by_new = by_game.split(batch)
 
     last = state.generator.voxels.weight
@@ -140,10 +140,10 @@ def _r1_gradients(state: TorchState, voxels: torch.Tensor) -> list[torch.Tensor]
     voxels = voxels.detach().requires_grad_()
     (slope,) = torch.autograd.grad(state.discriminator(voxels).sum(), voxels, create_graph=True)
     penalty = _R1_EVERY * 0.5 * slope.square().sum() / len(voxels)
-    found = torch.autograd.grad(penalty, state.judging, allow_unused=True)
+    found = torch.autograd.grad(penalty, state.d_parameters, allow_unused=True)
     return [
         torch.zeros_like(parameter) if gradient is None else gradient
-        for parameter, gradient in zip(state.judging, found, strict=True)
+        for parameter, gradient in zip(state.d_parameters, found, strict=True)
     ]
 
 

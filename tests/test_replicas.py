@@ -17,14 +17,14 @@ def beside(others, index=0):
 def test_the_only_replica_changes_nothing():
     values = tf.constant([[1.0], [2.0]])
     alone = Replica()
-    assert alone.totals([values])[0] is values
+    assert alone.all_reduce([values])[0] is values
     assert alone.whole_batch(values) is values
-    assert alone.own_rows(values) is values
-    assert alone.gathered(values).shape == (1, 2, 1)
+    assert alone.local_rows(values) is values
+    assert alone.all_gather(values).shape == (1, 2, 1)
 
 
-def test_totals_are_added_at_one_go_and_keep_their_shapes():
-    scalar, matrix = beside([10, 20, 30]).totals([tf.constant(1.0), tf.constant([[2.0, 3.0]])])
+def test_values_are_added_in_one_operation_and_keep_their_shapes():
+    scalar, matrix = beside([10, 20, 30]).all_reduce([tf.constant(1.0), tf.constant([[2.0, 3.0]])])
     assert float(scalar) == 11
     np.testing.assert_array_equal(matrix, [[22, 33]])
 
@@ -36,7 +36,7 @@ def test_gradients_of_a_sum_are_felt_by_every_replica():
     x = tf.constant(1.0)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        loss = tf.square(replica.totals([x])[0])
+        loss = tf.square(replica.all_reduce([x])[0])
     assert float(tape.gradient(loss, x)) == 19
 
 
@@ -46,9 +46,9 @@ def test_gradients_of_a_sum_are_felt_by_every_replica():
 def test_the_batch_is_in_the_order_of_the_replicas(index, others, order):
     replica = beside(others, index)
     values = tf.constant([1.0, 2.0])
-    np.testing.assert_array_equal(tf.reshape(replica.gathered(values), [-1]), order)
+    np.testing.assert_array_equal(tf.reshape(replica.all_gather(values), [-1]), order)
     np.testing.assert_array_equal(replica.whole_batch(values), order)
-    np.testing.assert_array_equal(replica.own_rows(tf.constant(order)), [1, 2])
+    np.testing.assert_array_equal(replica.local_rows(tf.constant(order)), [1, 2])
 
 
 def test_values_that_come_twice_keep_the_order_of_each_time():
