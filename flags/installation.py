@@ -6,6 +6,7 @@ import sys
 # As they are imported, and as pip calls them.
 PACKAGES = {
     "absl": "absl-py",
+    "filelock": "filelock",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "scipy": "scipy",

@@ -1,4 +1,4 @@
-"""Locks of folders, which end with the process that holds them, however it ends: no two runs write one folder."""
+"""Locks a folder while a process writes to it, so that no two runs write to the same folder."""
 
 import contextlib
 import errno
@@ -7,97 +7,69 @@ import pathlib
 import socket
 import sys
 from collections.abc import Iterator
-from typing import NoReturn
+
+import filelock
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import write_refused
 
-try:
-    import fcntl
-except ImportError:  # Windows has none
-    fcntl = None  # type: ignore[assignment]
-
 LOCK_NAME = ".lock"
-# What file systems answer that have no locks, as some of networks do.
+# The errors of file systems that have no locks, such as some network drives.
 _WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 _LONGEST_NOTE = 200
+# A holder that ends at this moment removes the file that we have just opened: filelock then needs a second attempt.
+_RETRY_SECONDS = 0.2
 
 
 @contextlib.contextmanager
 def folder_lock(folder: pathlib.Path, flag: str, name: str = LOCK_NAME) -> Iterator[None]:
-    """Keeps everyone else who asks out of a folder within the block.
+    """Locks a folder within the block.
 
-    The kernel takes the lock back when the process ends, also by SIGKILL: what is left then is a file without meaning,
-    which the next one takes over. Processes that this one starts do not hold it. Where the system has no locks, a note
-    says so, and nobody is kept out.
+    The kernel frees the lock when the process ends, also after SIGKILL: the file that is left then has no meaning, and
+    the next process takes it over. Child processes do not hold the lock. Where the file system has no locks, a note
+    says so, and nobody is refused.
 
     Args:
-        folder: it exists.
-        flag: the flag that named it to the user, such as `--save_path`.
-        name: of the file that is locked, for several locks in one folder.
-
-    Yields:
-        Nothing.
+        folder: an existing folder.
+        flag: the flag with which the user named the folder, such as `--save_path`.
+        name: the name of the lock file; a folder can have several locks.
 
     Raises:
-        UserError: another process holds the lock, or the folder cannot be written to.
+        UserError: another process holds the lock, or the folder is not writable.
     """
     path = folder / name
-    descriptor = _acquire(path, flag)
+    lock = filelock.FileLock(
+        path, timeout=_RETRY_SECONDS, mode=0o644, fallback_to_soft=False, on_acquired=_write_holder
+    )
+    try:
+        folder.stat()  # filelock would make a folder that has been removed
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise UserError(
+            f"{folder} is in use by {_read_holder(path)}: wait until it has ended, stop it, or give another {flag}"
+        ) from error
+    except OSError as error:
+        if error.errno not in _WITHOUT_LOCKS:
+            raise write_refused(path, error) from error
+        print(f"note: {folder} cannot be locked here: see to it that no other run writes it", file=sys.stderr)
     try:
         yield
     finally:
-        if descriptor is not None:
+        if lock.is_locked:
             with contextlib.suppress(OSError):
-                path.unlink()  # while it is held: who opened it before finds that it is gone
-            os.close(descriptor)
+                path.unlink()  # before the release: filelock does not lock a file that has been removed
+            lock.release()
 
 
-def _acquire(path: pathlib.Path, flag: str) -> int | None:
-    """The locked file; None where there are no locks."""
-    while fcntl is not None:
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-        except OSError as error:
-            raise write_refused(path, error) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(path, descriptor):
-                _leave_note(descriptor)
-                return descriptor
-        except BlockingIOError:
-            _refuse(path.parent, flag, descriptor)
-        except OSError as error:
-            os.close(descriptor)
-            if error.errno in _WITHOUT_LOCKS:
-                break
-            raise UserError(f"cannot lock {path}: {error.strerror}; give another {flag}") from error
-        os.close(descriptor)
-    print(f"note: {path.parent} cannot be locked here: see to it that no other run writes it", file=sys.stderr)
-    return None
-
-
-def _is_at(path: pathlib.Path, descriptor: int) -> bool:
-    """Whether the open file is the one of this name, and not one whose holder has removed it since."""
-    try:
-        return os.path.samestat(path.lstat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-def _leave_note(descriptor: int) -> None:
-    """Says in the file who holds it."""
+def _write_holder(descriptor: int) -> None:
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
 
 
-def _refuse(folder: pathlib.Path, flag: str, descriptor: int) -> NoReturn:
-    """Tells who is there.
-
-    Raises:
-        UserError: always.
-    """
-    note = os.pread(descriptor, _LONGEST_NOTE, 0).decode("utf-8", errors="replace").strip()
-    os.close(descriptor)
-    holder = note if note.startswith("process ") and note.isprintable() else "another process"
-    raise UserError(f"{folder} is in use by {holder}: wait until it has ended, stop it, or give another {flag}")
+def _read_holder(path: pathlib.Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            note = file.read(_LONGEST_NOTE).decode("utf-8", errors="replace").strip()
+    except OSError:  # just removed; on Windows also a locked file
+        note = ""
+    return note if note.startswith("process ") and note.isprintable() else "another process"
