@@ -142,10 +142,11 @@ class TrainingState:
             d_start: the first step that trains the discriminator. Its learning rate rises and falls from there on: a
                 discriminator that entered late, at what was left of the common rate, learned nothing (docs/RECIPE.md).
         """
-        schedule = {"warmup": hp.learning_rate_warmup, "kind": hp.learning_rate_decay}
-        scale = learning_rate_scale(self.step, hp.total_steps, **schedule)
+        warmup, kind = hp.learning_rate_warmup, hp.learning_rate_decay
+        scale = learning_rate_scale(self.step, hp.total_steps, warmup, kind)
         self.optimizer.learning_rate.assign(scale * self.learning_rate)
-        d_scale = learning_rate_scale(tf.maximum(self.step - d_start, 0), hp.total_steps - d_start, **schedule)
+        d_step = tf.maximum(self.step - d_start, 0)
+        d_scale = learning_rate_scale(d_step, hp.total_steps - d_start, warmup, kind)
         self.d_optimizer.learning_rate.assign(d_scale * self.d_learning_rate)
         if hp.fade_samples:
             # Counts this step's samples too, so that it is never 0: the new layers would learn nothing.

@@ -138,7 +138,7 @@ def vae_gan_step(
         if adversarial:
             d_norm = tf.linalg.global_norm(sums.d_grads)[tf.newaxis]
             finite = is_finite([*measured, sums.d_metrics, weight, d_norm], penalties)
-            metrics = tf.concat([*measured, sums.d_metrics, weight[tf.newaxis], penalties, d_norm], axis=0)
+            metrics = tf.concat([*measured, sums.d_metrics, tf.reshape(weight, [1]), penalties, d_norm], axis=0)
         else:
             finite = is_finite(measured, penalties)
             metrics = tf.concat([*measured, tf.fill([len(STEP_METRICS) - 4], _NAN)], axis=0)
@@ -183,7 +183,7 @@ def gradients(
         This replica's part of the sums; the adversarial weight, if it is known; and the generator's logits
         `[b, R, R, R, 1]`: of the reconstructions, then of the new shapes.
     """
-    encoder, generator, discriminator = state.networks
+    encoder, (_, generator, discriminator) = state.networks.require_encoder(), state.networks
     with tf.name_scope("forward"), tf.GradientTape(persistent=True) as tape:
         mean, log_variance = encoder(voxels, labels, training=True)
         latents = reparameterize(mean, log_variance, noise)
@@ -197,7 +197,9 @@ def gradients(
             new_latents = sample_latents(state, hp, latents) if new_latents is None else new_latents
             logits.append(generator(new_latents, labels, training=True))
     variables = state.trained_variables
-    weight, adversarial_grads, d_grads, d_metrics = None, [], [], tf.fill([3], _NAN)
+    weight, d_metrics = None, tf.fill([3], _NAN)
+    adversarial_grads: list[tf.Tensor] = []
+    d_grads: list[tf.Tensor] = []
     with tf.name_scope("backward"):
         d_logits = [tape.gradient(loss, logits[0])]  # gradients at the logits
         if adversarial:
@@ -210,8 +212,8 @@ def gradients(
                     tape.gradient(target, last_layer, output_gradients=gradient)
                     for target, gradient in zip([logits[0], *logits], [*d_logits, *g_logits], strict=True)
                 )
-                both = this_replica().all_reduce([of_loss, of_reconstructions + of_new])
-                weight = adaptive_weight(*both, hp.adversarial_weight)
+                of_loss, of_both = this_replica().all_reduce([of_loss, of_reconstructions + of_new])
+                weight = adaptive_weight(of_loss, of_both, hp.adversarial_weight)
                 d_logits = [d_logits[0] + weight * g_logits[0], weight * g_logits[1]]
         beta = kl_weight(state.step, hp.kl_weight, hp.kl_warmup)
         targets = [*logits[: len(d_logits)], kl]
