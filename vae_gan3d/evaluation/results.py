@@ -1,20 +1,115 @@
-"""The shapes that a phase makes, as files that other programs open."""
+"""Files that phases write: shapes, JSON, the table of metrics; results of an earlier run move aside."""
 
+import json
 import pathlib
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from vae_gan3d.config import ShapeFilesConfig
-from vae_gan3d.evaluation.shape_choice import shape_name
+from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.shapes import shape_name
+from vae_gan3d.file_versions import file_version
+from vae_gan3d.files import atomic_path, make_folder, write_text
 from vae_gan3d.progress import progress_bar
+from vae_gan3d.viewing.measures import BOUND_MEANING, measures
 from vae_gan3d.voxels.mesh_bodies import largest_body
 from vae_gan3d.voxels.mesh_files import check_mesh_file, placed_mesh, write_mesh
 from vae_gan3d.voxels.mesh_packages import require_mesh_packages
 from vae_gan3d.voxels.surface import surface_mesh
 from vae_gan3d.voxels.writers import write_shape
 from vae_gan3d.wording import counted, name_some
+
+METRICS_FORMAT = "vae_gan3d.metrics"
+NEIGHBORS_FORMAT = "vae_gan3d.neighbors"
+METRICS_SCHEMA = 1
+_DIGITS = 6
+_TABLE_HEADER = ("measure", "model", "bound", "better")
+_BACKUP = re.compile(r"earlier-(\d+)")
+
+
+def back_up_results(folder: pathlib.Path, patterns: Sequence[str], inputs: Sequence[str] = ()) -> None:
+    """Moves the results of an earlier run of a phase into a sub-folder `earlier-N` and prints a note.
+
+    Args:
+        folder: where the phase is about to write.
+        patterns: names of its files, with `*`.
+        inputs: files that the phase reads; they stay, so that the same command works again.
+
+    Raises:
+        UserError: a file cannot be moved.
+    """
+    read = {pathlib.Path(text).resolve() for text in inputs}
+    found = sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
+    moved = [path for path in dict.fromkeys(found) if path.resolve() not in read]
+    if not moved:
+        return
+    numbers = [int(match.group(1)) for path in folder.iterdir() if (match := _BACKUP.fullmatch(path.name))]
+    backup = make_folder(folder / f"earlier-{max(numbers, default=0) + 1}")
+    try:
+        for path in moved:
+            path.replace(backup / path.name)
+    except OSError as error:
+        raise UserError(f"cannot move {error.filename} to {backup}: {error.strerror}; give another folder") from error
+    print(f"note: the earlier result in {folder} was moved to {backup}", file=sys.stderr)
+
+
+def save_array(path: pathlib.Path, array: np.ndarray) -> None:
+    """Writes an array as `.npy`, whole or not at all.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        np.save(temporary, array)
+
+
+def write_metrics(path: pathlib.Path, metrics: Mapping[str, Any], file_format: str = METRICS_FORMAT) -> None:
+    """Writes measures as JSON, numbers to six digits after the point, after the version of the file.
+
+    Args:
+        path: the file.
+        metrics: numbers, texts, None, and mappings and lists of them.
+        file_format: what the file says that it is.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON has not.
+        UserError: the file cannot be written.
+    """
+    contents = {**file_version(file_format, METRICS_SCHEMA), **_rounded(metrics)}
+    write_text(path, json.dumps(contents, indent=2, allow_nan=False) + "\n")
+
+
+def _rounded(value: Any) -> Any:  # noqa: ANN401 (whatever JSON holds)
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, _DIGITS) if isinstance(value, float) else value
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> str:
+    """Lays the metrics out in aligned columns, with one line on what each means below.
+
+    Args:
+        metrics: what `metrics.json` holds, see `docs/FORMATS.md`; a value of None becomes a dash.
+
+    Returns:
+        Lines of text, without a newline at the end.
+    """
+    found = measures(metrics)
+    cells = [_TABLE_HEADER, *((row.name, row.model, row.bound, row.better) for row in found)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_TABLE_HEADER))]
+    lines = [
+        f"{name:<{widths[0]}}  {model:>{widths[1]}}  {bound:>{widths[2]}}  {better}".rstrip()
+        for name, model, bound, better in cells
+    ]
+    lines.insert(1, "-" * max(map(len, lines)))
+    meanings = [("bound", BOUND_MEANING), *((row.name, row.meaning) for row in found)]
+    return "\n".join([*lines, "", *(f"{name:<{widths[0]}}  {meaning}" for name, meaning in meanings)])
 
 
 def require_writable(files: ShapeFilesConfig) -> None:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation.model_labels import require_known_classes
-from vae_gan3d.evaluation.prior import REFIT, LatentPrior, MixturePrior, NormalPrior, WrongPriorError, load_prior
+from vae_gan3d.models.priors import REFIT, LatentPrior, MixturePrior, NormalPrior, WrongPriorError, load_prior
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.checkpoint_digest import index_sha256
 from vae_gan3d.training.run_folder import CONFIG_NAME, prior_file
 
 if TYPE_CHECKING:
-    from vae_gan3d.evaluation.trained_model import TrainedModel
+    from vae_gan3d.models.model import Model
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,7 +29,7 @@ class PriorChoice:
     stored: MixturePrior | None = None
     records: RecordSet | None = None
 
-    def load(self, prefix: pathlib.Path, model: "TrainedModel", *, seed: int) -> LatentPrior:
+    def load(self, prefix: pathlib.Path, model: "Model", *, seed: int) -> LatentPrior:
         """The prior, fitted and stored now where that was chosen.
 
         Args:
@@ -45,7 +44,7 @@ class PriorChoice:
             return self.stored
         if self.records is None:
             return normal_prior(model.config)
-        from vae_gan3d.evaluation.prior_fitting import fit_and_store_prior
+        from vae_gan3d.models.prior_fitting import fit_and_store_prior
 
         return fit_and_store_prior(prefix, model, self.records, seed=seed)
 
@@ -137,6 +136,24 @@ def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, remedy: str = REFI
 def normal_prior(model: ModelConfig) -> NormalPrior:
     """The normal prior of a model, with its classes where it is conditional."""
     return NormalPrior(model.latent_size, model.latent_deviation, model.known_classes)
+
+
+def require_known_classes(model: ModelConfig, classes: Sequence[str]) -> None:
+    """Refuses classes that a conditional model was not trained on; any model that is not conditional takes them all.
+
+    Args:
+        model: the model's configuration.
+        classes: names, of records or of a prior.
+
+    Raises:
+        UserError: one of them is not the model's.
+    """
+    for name in classes:
+        if model.conditional and name not in model.classes:
+            raise UserError(
+                f"the model was trained with --conditional on {', '.join(model.classes)}, and there are shapes of "
+                f"class {name}: give shapes of these classes, in records that know them"
+            )
 
 
 def _refuse_what_needs_an_encoder(asked: str | None, prefix: pathlib.Path, classes: Sequence[str] | None) -> None:

@@ -1,4 +1,4 @@
-"""`--phase=neighbors`: the shapes of a set that are nearest to one, by latents and by voxels."""
+"""`--phase=neighbors`: the shapes of a set that are nearest to a shape, by latents and by voxels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,25 +7,22 @@ import numpy as np
 
 from vae_gan3d.config import NeighborsConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation.earlier_results import keep_earlier_results
-from vae_gan3d.evaluation.metrics_file import NEIGHBORS_FORMAT, write_metrics
-from vae_gan3d.evaluation.model_labels import shape_labels
-from vae_gan3d.evaluation.poor_reconstructions import note_poor_reconstructions
-from vae_gan3d.evaluation.shape_choice import ShapeChoice
-from vae_gan3d.evaluation.shape_latents import reconstruction_overlaps
-from vae_gan3d.evaluation.shape_neighbors import distances_to, nearest
+from vae_gan3d.evaluation.metrics import voxel_distances
+from vae_gan3d.evaluation.results import NEIGHBORS_FORMAT, back_up_results, write_metrics
 from vae_gan3d.evaluation.shape_set import ShapeSet
-from vae_gan3d.evaluation.trained_model import TrainedModel
-from vae_gan3d.records.record_sources import read_sources
+from vae_gan3d.evaluation.shapes import ShapeChoice, note_poor_reconstructions, shape_classes
+from vae_gan3d.models.model import Model
+from vae_gan3d.progress import progress_bar
 from vae_gan3d.viewing.latent_sheets import save_neighbors
 from vae_gan3d.wording import counted
 
 _MEASURES = {"latents": "nearest by latent distance, 1 - cosine", "voxels": "nearest by voxel distance, 1 - IoU"}
+_SECONDS_WITHOUT_A_BAR = 5
 _HEADER = ("record", "class", "latents", "voxels", "file")
 
 
 def find_neighbors(
-    config: NeighborsConfig, model: TrainedModel, choice: ShapeChoice, shapes: ShapeSet, *, own: int | None
+    config: NeighborsConfig, model: Model, choice: ShapeChoice, shapes: ShapeSet, *, own: int | None
 ) -> None:
     """Searches a set for the neighbours of a shape and writes what was found.
 
@@ -33,7 +30,7 @@ def find_neighbors(
 
     Args:
         config: the phase's configuration.
-        model: the trained model.
+        model: the model.
         choice: the shape.
         shapes: the set that is searched, at the model's resolution.
         own: the shape's number where it is one of the set: it is no neighbour of itself.
@@ -43,17 +40,17 @@ def find_neighbors(
     """
     if own is not None and shapes.count < 2:
         raise UserError(f"{shapes.records.files[0]} holds no shape but {choice.name}: give records of more shapes")
-    grid = choice.load(model.config.resolution)
-    labels = shape_labels(model.config, [choice])
+    grid = choice.load(model.resolution)
+    labels = shape_classes(model.config, [choice])
     given = grid[np.newaxis]
-    overlap = reconstruction_overlaps(model, model.encode(given, labels), given, labels)
+    overlap = model.reconstruction_iou(model.encode(given, labels), given, labels)
     note_poor_reconstructions([config.shape], overlap)
     distances = dict(zip(_MEASURES, distances_to(model, grid, shapes, labels), strict=True))
     numbers = {measure: nearest(distances[measure], config.count, excluded=own) for measure in _MEASURES}
     found = {measure: _describe(shapes, numbers[measure], distances) for measure in _MEASURES}
     for measure, title in _MEASURES.items():
         print(f"{title}, to {choice.name} of {counted(shapes.count, 'shape')}\n{_table(found[measure])}\n")
-    keep_earlier_results(config.output_dir, ("neighbors.*",))
+    back_up_results(config.output_dir, ("neighbors.*",))
     write_metrics(
         config.output_dir / "neighbors.json",
         {
@@ -76,7 +73,7 @@ def find_neighbors(
 
 def _describe(shapes: ShapeSet, numbers: np.ndarray, distances: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     """What `neighbors.json` holds of some shapes."""
-    sources = read_sources(shapes.records, numbers.tolist())
+    sources = shapes.sources(numbers)
     return [
         {
             "index": int(number),
@@ -115,3 +112,64 @@ def _title(entry: Mapping[str, Any], measure: str) -> str:
     """Two lines under a neighbour's picture."""
     likeness, distance = ("cosine", "latent_distance") if measure == "latents" else ("IoU", "voxel_distance")
     return f"{entry['class']} {entry['index']}\n1 - {likeness} {entry[distance]:.3f}"
+
+
+def cosine_distances(latent: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """One minus the cosine of the angle between a latent and each of others.
+
+    The generator hardly heeds a latent's length, and a short one is near to everything by Euclidean distance. On
+    ModelNet10 the 8 nearest training shapes of a test shape were of its class in 87 % by this distance and in 82 % by
+    the Euclidean one.
+
+    Args:
+        latent: `[L]` float.
+        others: `[K, L]` float.
+
+    Returns:
+        `[K]` float in [0, 2]; 1 where one of the two is 0.
+    """
+    lengths = np.linalg.norm(others, axis=1) * np.linalg.norm(latent)
+    cosines = np.divide(others @ latent, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    return 1 - np.clip(cosines, -1, 1)
+
+
+def distances_to(
+    model: Model, grid: np.ndarray, shapes: ShapeSet, labels: Sequence[str] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far every shape of a set is from a given one.
+
+    Args:
+        model: the model.
+        grid: the given shape, `[R, R, R]` uint8 in {0, 1}.
+        shapes: at the model's resolution.
+        labels: the given shape's class; None for a model that is not conditional.
+
+    Returns:
+        latents: `[count]` float32 in [0, 2], the `cosine_distances` between the encoder's means.
+        voxels: `[count]` float32 in [0, 1], 1 - IoU.
+    """
+    given = grid[np.newaxis]
+    latent = model.encode(given, labels)[0]
+    parts = []
+    with progress_bar(total=shapes.count, desc="comparing", unit="shape", delay=_SECONDS_WITHOUT_A_BAR) as bar:
+        for numbers, block in shapes.blocks():
+            latents = model.encode(block, shapes.class_names(numbers))
+            parts.append((cosine_distances(latent, latents), voxel_distances(given, block)[0]))
+            bar.update(len(block))
+    by_latents, by_voxels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return by_latents, by_voxels
+
+
+def nearest(distances: np.ndarray, count: int, *, excluded: int | None = None) -> np.ndarray:
+    """The numbers of the shapes with the smallest distances.
+
+    Args:
+        distances: `[N]` float.
+        count: how many, 1 or more.
+        excluded: the number of a shape that is left out, or None.
+
+    Returns:
+        `[K]` int64, nearest first, of equal ones the first; K is `count`, or fewer where there are no more.
+    """
+    order = np.argsort(distances, kind="stable")
+    return order[order != excluded][:count] if excluded is not None else order[:count]

@@ -1,26 +1,47 @@
-"""Fitting a Gaussian mixture to posteriors by expectation maximisation.
+"""Fits the mixture prior of a checkpoint: training records -> posteriors -> a Gaussian mixture for each class.
 
-Each shape i has a posterior N(m_i, diag s_i). The mixture is fitted to samples of these posteriors in the limit of
-infinitely many a shape, all samples of a shape sharing one responsibility: only the posteriors' moments enter, and what
-one to four draws a shape leave to chance does not.
+Each shape i has a posterior N(m_i, diag s_i). Expectation maximisation fits a mixture to samples of these posteriors,
+in the limit of infinitely many samples for each shape, where all samples of a shape share one responsibility. So only
+the moments of the posteriors enter, without the chance of a few draws.
 
-The algebra is TensorFlow's, not NumPy's: OpenBLAS, of which NumPy and SciPy bring one each, lets its threads spin, and
-beside another busy process the Cholesky factors of eight 128 x 128 matrices took 900 ms with it, and 2 ms with
-TensorFlow.
+The algebra uses TensorFlow, not NumPy: NumPy and SciPy each bring an OpenBLAS whose threads spin, and beside another
+busy process the Cholesky factors of eight 128 x 128 matrices took 900 ms with it and 2 ms with TensorFlow.
 """
 
+import dataclasses
+import math
+import pathlib
+import time
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
+from vae_gan3d.errors import UserError
+from vae_gan3d.models.model import Model
+from vae_gan3d.models.priors import GaussianMixture, MixturePrior
+from vae_gan3d.progress import progress_bar
+from vae_gan3d.records.pipeline import ordered_batches
+from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.training.checkpoint_digest import index_sha256
+from vae_gan3d.training.run_folder import prior_file
+
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+SHRINKAGES = (10.0, 30.0, 100.0, 300.0)  # in shapes
+_SHAPES_A_COMPONENT = 5
+_LEAST_SEARCHED = 10  # with fewer shapes a fifth of them is too few to compare sizes
+_MOST_SEARCHED = 3000  # the final fit takes all shapes, the search at most these
+_UNSEARCHED_SHRINKAGE = 30.0
+_HELD_OUT_SHARE = 0.2
 
 _MOST_ROUNDS = 50
 _LEAST_GAIN = 0.01  # nats a shape; the fits compared in choosing a size differ by tenths and more
 _BLOCK = 512  # shapes at a time: K L numbers are held for each
 _LEAST_SHARE = 1e-10  # of every shape in every component, so that one without shapes has a mean and a weight above 0
 _COUNTED_SHARE = 1e-8  # in many dimensions nearly all shares are below it, and time is saved
+
+_BATCH = 32
+_SECONDS_WITHOUT_A_BAR = 5
 
 
 class Posteriors(NamedTuple):
@@ -37,6 +58,173 @@ class Posteriors(NamedTuple):
     def rows(self, chosen: np.ndarray) -> "Posteriors":
         """Those of the chosen shapes, by indices or a mask."""
         return Posteriors(self.means[chosen], self.variances[chosen])
+
+
+def fit_and_store_prior(prefix: pathlib.Path, model: Model, records: RecordSet, *, seed: int) -> MixturePrior:
+    """Fits a prior, stores it beside its checkpoint and says so in one line.
+
+    Args:
+        prefix: of the checkpoint.
+        model: restored from it.
+        records: the training records.
+        seed: see `fit_prior`.
+
+    Returns:
+        The prior.
+
+    Raises:
+        UserError: a record cannot be read, the model gives no finite latents, or the file cannot be written.
+    """
+    start = time.monotonic()
+    prior = dataclasses.replace(fit_prior(model, records, seed=seed), checkpoint=index_sha256(prefix))
+    prior.save(prior_file(prefix))
+    print(f"fitted the prior on {prior.describe()} ({time.monotonic() - start:.0f} s)")
+    return prior
+
+
+def fit_prior(model: Model, records: RecordSet, *, seed: int) -> MixturePrior:
+    """Fits one mixture a class to the posteriors of the training shapes.
+
+    Args:
+        model: the trained model.
+        records: the training records; legacy ones, which know no classes, are of one class.
+        seed: equal seeds give equal priors.
+
+    Returns:
+        The prior, of the records' classes.
+
+    Raises:
+        UserError: a record cannot be read, or the model gives no finite latents.
+    """
+    posteriors, labels = encode_records(model, records)
+    if not np.isfinite(posteriors.means).all() or not np.isfinite(posteriors.variances).all():
+        raise UserError("the model gives latents that are not finite: train again, at a lower --learning_rate")
+    counts = np.bincount(labels, minlength=len(records.classes))
+    bar = progress_bar(counts, desc="fitting the prior", unit="class", delay=_SECONDS_WITHOUT_A_BAR)
+    mixtures = [
+        choose_mixture(posteriors.rows(labels == label), seed=seed).mixture.rounded() if count else None
+        for label, count in enumerate(bar)
+    ]
+    return MixturePrior(records.classes, tuple(counts.tolist()), tuple(mixtures))
+
+
+def encode_records(model: Model, records: RecordSet) -> tuple[Posteriors, np.ndarray]:
+    """The posterior of every record.
+
+    Args:
+        model: the trained model.
+        records: N records.
+
+    Returns:
+        posteriors: of the N shapes, float32, in the order of the files.
+        labels: `[N]` int64, positions in the records' classes.
+
+    Raises:
+        UserError: a record cannot be read, or is of a class that a conditional model does not know.
+    """
+    batches = ordered_batches(records, resolution=model.resolution, batch_size=_BATCH)
+    found = []
+    with progress_bar(total=records.count, desc="encoding", unit="shape", delay=_SECONDS_WITHOUT_A_BAR) as bar:
+        for voxels, labels in batches.as_numpy_iterator():
+            names = [records.classes[label] for label in labels]
+            found.append((*model.posterior(voxels[..., 0], names), labels))
+            bar.update(len(labels))
+    means, log_variances, labels = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return Posteriors(means, np.exp(log_variances)), labels
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ChosenMixture:
+    """A mixture, and what chose it.
+
+    Attributes:
+        mixture: fitted on all shapes.
+        shrinkage: ν of its covariances, in shapes.
+        held_out: the expected log-likelihood of the held-out shapes under the mixture of this size and shrinkage that
+            was fitted without them, nats a shape; None where there were too few for a search.
+    """
+
+    mixture: GaussianMixture
+    shrinkage: float
+    held_out: float | None
+
+
+def choose_mixture(posteriors: Posteriors, *, seed: int) -> ChosenMixture:
+    """Fits mixtures of several sizes and shrinkages on four fifths of the shapes, and the chosen one on all.
+
+    For each of the `SIZES`, up to a component for every 5 shapes, the `SHRINKAGES` are tried in order until the mean
+    likelihood of the held-out fifth falls. Chosen is the largest size whose likelihood is as good as the best one's, by
+    the one-standard-error rule (Breiman et al. 1984), in favour of the larger model: at equal likelihood a mixture of
+    more components draws shapes that are nearer to real ones (docs/RECIPE.md). The search takes 3,000 shapes at most;
+    fewer than 10 get one component.
+
+    Args:
+        posteriors: of the N shapes.
+        seed: of the split and the first centres; equal seeds give equal mixtures.
+
+    Returns:
+        The mixture and what chose it.
+
+    Raises:
+        ValueError: see `fit_mixture`.
+    """
+    count = len(posteriors.means)
+    components, shrinkage, held_out = 1, _UNSEARCHED_SHRINKAGE, None
+    if count >= _LEAST_SEARCHED:
+        order = np.random.default_rng(seed).permutation(count)[:_MOST_SEARCHED]
+        last = round(_HELD_OUT_SHARE * len(order))
+        found = _search(posteriors.rows(order[last:]), posteriors.rows(order[:last]), seed)
+        components, shrinkage, held_out = found.size, found.shrinkage, found.mean
+    shares = nearest_centres(posteriors.means, components, np.random.default_rng(seed))
+    mixture, _ = fit_mixture(posteriors, shares, shrinkage)
+    return ChosenMixture(mixture, shrinkage, held_out)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Trial:
+    """A size and a shrinkage, and what they gave.
+
+    Attributes:
+        size: components.
+        shrinkage: ν, in shapes.
+        likelihoods: `[H]`, of the held-out shapes, nats.
+    """
+
+    size: int
+    shrinkage: float
+    likelihoods: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """The mean likelihood, nats a shape."""
+        return float(self.likelihoods.mean())
+
+    def is_as_good_as(self, best: "_Trial") -> bool:
+        """Whether the mean likelihood lies within the standard error of the best one's."""
+        return best.mean - self.mean <= float(best.likelihoods.std()) / math.sqrt(len(best.likelihoods))
+
+
+def _search(fitted: Posteriors, held_out: Posteriors, seed: int) -> _Trial:
+    """The largest size that is as good as the most likely one, with the shrinkage that suits it best."""
+    best_of_size: list[_Trial] = []
+    for size in SIZES:
+        if size > max(1, len(fitted.means) // _SHAPES_A_COMPONENT):
+            break
+        best_of_size.append(_best_shrinkage(fitted, held_out, size, seed))
+    best = max(best_of_size, key=lambda trial: trial.mean)
+    return [trial for trial in best_of_size if trial.is_as_good_as(best)][-1]
+
+
+def _best_shrinkage(fitted: Posteriors, held_out: Posteriors, size: int, seed: int) -> _Trial:
+    """Tries the shrinkages from the weakest, until the likelihood falls."""
+    shares = nearest_centres(fitted.means, size, np.random.default_rng(seed))
+    trials: list[_Trial] = []
+    for shrinkage in SHRINKAGES:
+        mixture, shares = fit_mixture(fitted, shares, shrinkage)
+        trials.append(_Trial(size, shrinkage, expected_log_likelihood(mixture, held_out)))
+        if len(trials) > 1 and trials[-1].mean < trials[-2].mean:
+            break
+    return max(trials, key=lambda trial: trial.mean)
 
 
 class _Components(NamedTuple):
