@@ -15,22 +15,27 @@ from vae_gan3d.training.run_folder import find_checkpoint, read_checkpoint_model
 
 start_tensorflow(verbose=False)
 
-from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture  # noqa: E402 (TensorFlow's messages are kept aside)
-from vae_gan3d.evaluation.mixture_choice import choose_mixture  # noqa: E402
-from vae_gan3d.evaluation.mixture_fitting import (  # noqa: E402
+from vae_gan3d.evaluation.sample_draws import draw_shapes  # noqa: E402
+
+from vae_gan3d.evaluation.metrics import (
+    set_metrics,
+    voxel_distances,
+)
+from vae_gan3d.evaluation.set_comparison import nearest_training_shapes  # noqa: E402
+from vae_gan3d.evaluation.shape_set import ShapeSet  # noqa: E402
+from vae_gan3d.models.model import Model, load_model  # noqa: E402
+from vae_gan3d.models.prior_fitting import (  # noqa: E402
     Posteriors,
+    choose_mixture,
+    encode_records,
     expected_log_likelihood,
     fit_mixture,
     nearest_centres,
 )
-from vae_gan3d.evaluation.nearest_training_shapes import nearest_training_shapes  # noqa: E402
-from vae_gan3d.evaluation.prior import MixturePrior  # noqa: E402
-from vae_gan3d.evaluation.prior_fitting import encode_records  # noqa: E402
-from vae_gan3d.evaluation.sample_draws import draw_shapes  # noqa: E402
-from vae_gan3d.evaluation.set_metrics import set_metrics  # noqa: E402
-from vae_gan3d.evaluation.shape_set import ShapeSet  # noqa: E402
-from vae_gan3d.evaluation.trained_model import TrainedModel, load_model  # noqa: E402
-from vae_gan3d.evaluation.voxel_distances import voxel_distances  # noqa: E402
+from vae_gan3d.models.priors import (
+    GaussianMixture,
+    MixturePrior,
+)
 
 _THRESHOLD = 0.5
 
@@ -71,7 +76,7 @@ def main() -> None:
 
 
 def _measure(
-    model: TrainedModel,
+    model: Model,
     prior: MixturePrior,
     refinements: int,
     seed: int,

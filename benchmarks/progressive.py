@@ -24,16 +24,18 @@ start_tensorflow(verbose=False)
 import numpy as np  # noqa: E402 (TensorFlow's messages are kept aside first)
 import tensorflow as tf  # noqa: E402
 from absl import flags as absl_flags  # noqa: E402
+from vae_gan3d.evaluation.sample_draws import draw_shapes  # noqa: E402
 
 from flags.phase import phase_config  # noqa: E402
 from vae_gan3d.config import ProgressiveConfig, TrainingConfig  # noqa: E402
-from vae_gan3d.evaluation.prior_fitting import fit_and_store_prior  # noqa: E402
-from vae_gan3d.evaluation.reconstruction_quality import reconstruction_quality  # noqa: E402
-from vae_gan3d.evaluation.sample_draws import draw_shapes  # noqa: E402
-from vae_gan3d.evaluation.set_metrics import set_metrics  # noqa: E402
+from vae_gan3d.evaluation.evaluate import reconstruction_quality  # noqa: E402
+from vae_gan3d.evaluation.metrics import (
+    set_metrics,
+    voxel_distances,
+)
 from vae_gan3d.evaluation.shape_set import ShapeSet  # noqa: E402
-from vae_gan3d.evaluation.trained_model import load_model  # noqa: E402
-from vae_gan3d.evaluation.voxel_distances import voxel_distances  # noqa: E402
+from vae_gan3d.models.model import load_model  # noqa: E402
+from vae_gan3d.models.prior_fitting import fit_and_store_prior  # noqa: E402
 from vae_gan3d.records.record_set import RecordSet, find_records  # noqa: E402
 from vae_gan3d.training.loop import AfterSave, train  # noqa: E402
 from vae_gan3d.training.precision import set_precision  # noqa: E402

@@ -102,7 +102,7 @@ def run(clone: pathlib.Path, folder: pathlib.Path, name: str, command: str) -> b
     words = [word.replace("vae_gan3d.voxels.demo_shapes", demo_module(clone)) for word in command.split()]
     if not command.startswith("-m"):
         words[0] = str(clone / words[0])
-        if words[0].endswith("test.py") or "create" in words[0] and "--output_dir" not in command:
+        if words[0].endswith("test.py") or ("create" in words[0] and "--output_dir" not in command):
             words.append(f"--output_dir={name}")
     environment = {**os.environ, "PYTHONPATH": str(clone), "TF_ENABLE_ONEDNN_OPTS": "1", "MPLBACKEND": "agg"}
     found = subprocess.run([sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True)

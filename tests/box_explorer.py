@@ -8,7 +8,7 @@ import numpy as np
 from werkzeug.test import Client
 
 from tests.fakes import box_grid
-from tests.voxel_model import VoxelModel
+from tests.small_models import VoxelModel
 from vae_gan3d.config import ShapeFilesConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer.app import AppOptions, ExplorerApp

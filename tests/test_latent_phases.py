@@ -79,13 +79,13 @@ def test_tsne_without_scikit_learn_is_refused_at_once(places, monkeypatch):
 @pytest.fixture
 def untrained(monkeypatch):
     """Every checkpoint is the untrained model that its `config.json` describes."""
-    from vae_gan3d.evaluation.trained_model import TrainedModel
+    from vae_gan3d.models.model import Model
     from vae_gan3d.networks.factory import build_networks
 
     def build(prefix, config):
-        return TrainedModel(config, build_networks(**config.network_arguments()))
+        return Model(config, build_networks(**config.network_arguments()))
 
-    monkeypatch.setattr("vae_gan3d.evaluation.trained_model.load_model", build)
+    monkeypatch.setattr("vae_gan3d.models.model.load_model", build)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 import scipy.ndimage
 
 from tests.script_runs import run_script
-from vae_gan3d.evaluation.prior_choice import choose_prior
-from vae_gan3d.evaluation.trained_model import load_model
 from vae_gan3d.explorer.explorer import Explorer
+from vae_gan3d.models.model import load_model
+from vae_gan3d.models.prior_choice import choose_prior
 from vae_gan3d.training.run_folder import find_checkpoint, read_model_config
 from vae_gan3d.voxels.grids import pad_grid
 from vae_gan3d.voxels.readers import read_grid

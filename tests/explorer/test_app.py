@@ -12,7 +12,7 @@ import scipy.io
 
 from tests.box_explorer import LARGE, OPTIONS, SMALL, Visitor, box_app, box_explorer, shown_grid
 from tests.fakes import write_records
-from tests.voxel_model import VoxelModel
+from tests.small_models import VoxelModel
 from vae_gan3d.explorer.app import ExplorerApp
 from vae_gan3d.explorer.slots import Slots
 from vae_gan3d.explorer.training_shapes import TrainingShapes

@@ -5,15 +5,14 @@ import pytest
 
 from tests.box_explorer import LARGE, SMALL, box_explorer
 from tests.fakes import box_grid, write_records
-from tests.voxel_model import VoxelModel
+from tests.small_models import VoxelModel
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
-from vae_gan3d.evaluation.prior import MixturePrior, NormalPrior
-from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.explorer.explorer import Explorer
 from vae_gan3d.explorer.points import LatentPoint
 from vae_gan3d.explorer.training_shapes import TrainingShapes
+from vae_gan3d.models.model import Model
+from vae_gan3d.models.priors import GaussianMixture, MixturePrior, NormalPrior
 from vae_gan3d.networks.factory import build_networks
 from vae_gan3d.records.record_set import find_records
 
@@ -23,7 +22,7 @@ CLASSES = ("chair", "table")
 def trained(**changed):
     """Untrained networks, as small as they come."""
     config = ModelConfig(16, 4, "default", 2, "none", "relu", CLASSES, **changed)
-    return TrainedModel(config, build_networks(**config.network_arguments()))
+    return Model(config, build_networks(**config.network_arguments()))
 
 
 @pytest.fixture

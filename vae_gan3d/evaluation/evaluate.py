@@ -263,7 +263,7 @@ def _draw_reconstructions(
 ) -> None:
     """A sheet of some test shapes over their reconstructions."""
     originals, classes = test.grids(numbers), test.class_names(numbers)
-    _draw_pairs(
+    draw_pairs(
         path,
         (originals, model.reconstruct(originals, classes, threshold=threshold)),
         titles=(
@@ -294,7 +294,7 @@ def draw_neighbors(
     """
     distances = np.diagonal(voxel_distances(samples, neighbors))
     texts = [f"{name}, IoU {1 - distance:.2f}" for name, distance in zip(neighbor_names, distances, strict=True)]
-    _draw_pairs(
+    draw_pairs(
         path,
         (samples, neighbors),
         titles=(names, texts),
@@ -305,7 +305,7 @@ def draw_neighbors(
     )
 
 
-def _draw_pairs(
+def draw_pairs(
     path: pathlib.Path,
     shapes: tuple[np.ndarray, np.ndarray],
     *,

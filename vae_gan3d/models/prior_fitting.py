@@ -12,6 +12,7 @@ import dataclasses
 import math
 import pathlib
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -181,7 +182,7 @@ def choose_mixture(posteriors: Posteriors, *, seed: int) -> ChosenMixture:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Trial:
+class Trial:
     """A size and a shrinkage, and what they gave.
 
     Attributes:
@@ -199,29 +200,31 @@ class _Trial:
         """The mean likelihood, nats a shape."""
         return float(self.likelihoods.mean())
 
-    def is_as_good_as(self, best: "_Trial") -> bool:
-        """Whether the mean likelihood lies within the standard error of the best one's."""
-        return best.mean - self.mean <= float(best.likelihoods.std()) / math.sqrt(len(best.likelihoods))
 
-
-def _search(fitted: Posteriors, held_out: Posteriors, seed: int) -> _Trial:
+def _search(fitted: Posteriors, held_out: Posteriors, seed: int) -> Trial:
     """The largest size that is as good as the most likely one, with the shrinkage that suits it best."""
-    best_of_size: list[_Trial] = []
+    best_of_size: list[Trial] = []
     for size in SIZES:
         if size > max(1, len(fitted.means) // _SHAPES_A_COMPONENT):
             break
         best_of_size.append(_best_shrinkage(fitted, held_out, size, seed))
-    best = max(best_of_size, key=lambda trial: trial.mean)
-    return [trial for trial in best_of_size if trial.is_as_good_as(best)][-1]
+    return largest_good_trial(best_of_size)
 
 
-def _best_shrinkage(fitted: Posteriors, held_out: Posteriors, size: int, seed: int) -> _Trial:
+def largest_good_trial(trials: Sequence[Trial]) -> Trial:
+    """The last trial whose mean likelihood lies within the standard error of the best one's; sizes rise."""
+    best = max(trials, key=lambda trial: trial.mean)
+    error = float(best.likelihoods.std()) / math.sqrt(len(best.likelihoods))
+    return [trial for trial in trials if best.mean - trial.mean <= error][-1]
+
+
+def _best_shrinkage(fitted: Posteriors, held_out: Posteriors, size: int, seed: int) -> Trial:
     """Tries the shrinkages from the weakest, until the likelihood falls."""
     shares = nearest_centres(fitted.means, size, np.random.default_rng(seed))
-    trials: list[_Trial] = []
+    trials: list[Trial] = []
     for shrinkage in SHRINKAGES:
         mixture, shares = fit_mixture(fitted, shares, shrinkage)
-        trials.append(_Trial(size, shrinkage, expected_log_likelihood(mixture, held_out)))
+        trials.append(Trial(size, shrinkage, expected_log_likelihood(mixture, held_out)))
         if len(trials) > 1 and trials[-1].mean < trials[-2].mean:
             break
     return max(trials, key=lambda trial: trial.mean)

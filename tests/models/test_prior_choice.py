@@ -6,11 +6,11 @@ import hashlib
 import numpy as np
 import pytest
 
-from tests.evaluation.test_prior import PRIOR
 from tests.fakes import random_grids, write_records
+from tests.models.test_priors import PRIOR
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation.prior_choice import choose_prior
+from vae_gan3d.models.prior_choice import choose_prior
 from vae_gan3d.records.record_set import find_records
 
 

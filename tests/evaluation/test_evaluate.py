@@ -1,4 +1,4 @@
-"""What --phase=evaluate writes, from an untrained model and a few built-in shapes."""
+"""What --phase=evaluate writes, from an untrained model and a few boxes."""
 
 import dataclasses
 import json
@@ -9,17 +9,21 @@ import numpy as np
 import pytest
 
 from tests.fakes import box_grid, write_records
+from tests.small_models import VoxelModel
 from vae_gan3d import phases
 from vae_gan3d.config import EvaluateConfig, ModelConfig
-from vae_gan3d.evaluation import class_separation, evaluation_pictures
-from vae_gan3d.evaluation.evaluate_phase import Evaluation, evaluate_model
+from vae_gan3d.evaluation import classifier, shape_set
+from vae_gan3d.evaluation import evaluate as module
+from vae_gan3d.evaluation.evaluate import draw_neighbors, draw_pairs, evaluate_model, reconstruction_quality
 from vae_gan3d.evaluation.shape_set import ShapeSet
-from vae_gan3d.evaluation.trained_model import TrainedModel
+from vae_gan3d.models.model import Model
 from vae_gan3d.networks.factory import build_networks
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.training.checkpoints import save_checkpoint
 from vae_gan3d.training.run_folder import prior_file, write_run_config
 from vae_gan3d.training.state import TrainingState
+from vae_gan3d.viewing.render import DEFAULT_COLOR
+from vae_gan3d.viewing.sheets import ORIGINAL_COLOR
 
 CLASSES = ("chair", "table")
 CONFIG = ModelConfig(16, 4, "default", 8, "group", "relu", CLASSES)
@@ -56,24 +60,31 @@ def some_shapes(folder, count, start, split="train"):
     return ShapeSet(find_records(str(folder), split), 16)
 
 
+RUN = pathlib.Path("RUN")
+EVALUATE = EvaluateConfig(RUN, "R", "test", "", "train", RUN, 8, 4, "normal", 0, THRESHOLD, 0)
+
+
+def make_model(config=CONFIG, networks=None, kind=Model):
+    """An untrained model of a checkpoint, with the prior above."""
+    model = kind(config, networks or build_networks(**config.network_arguments()), RUN / "model.ckpt-3")
+    model.prior = Prior()
+    return model
+
+
 @pytest.fixture(scope="module")
 def evaluation(tmp_path_factory):
+    """The arguments of `evaluate_model` but its configuration."""
     folder = tmp_path_factory.mktemp("records")
-    run = pathlib.Path("RUN")
-    return Evaluation(
-        config=EvaluateConfig(run, "R", "test", "", "train", run, 8, 4, "normal", 0, THRESHOLD, 0),
-        checkpoint=run / "model.ckpt-3",
-        model=TrainedModel(CONFIG, build_networks(**CONFIG.network_arguments())),
-        prior=Prior(),
-        test=some_shapes(folder / "test", 12, 5),
-        training=some_shapes(folder / "train", 16, 0),
-    )
+    return {
+        "model": make_model(),
+        "test": some_shapes(folder / "test", 12, 5),
+        "training": some_shapes(folder / "train", 16, 0),
+    }
 
 
 def evaluate(evaluation, folder, **changed):
     """Runs the phase with another configuration; returns metrics.json, read strictly, and the table."""
-    config = dataclasses.replace(evaluation.config, output_dir=folder, **changed)
-    evaluate_model(dataclasses.replace(evaluation, config=config))
+    evaluate_model(dataclasses.replace(EVALUATE, output_dir=folder, **changed), **evaluation)
     text = (folder / "metrics.json").read_text()
 
     def refuse(word):
@@ -85,10 +96,10 @@ def evaluate(evaluation, folder, **changed):
 @pytest.fixture(autouse=True)
 def quick(evaluation, outcome, monkeypatch):
     """After `outcome`, which does everything, neither pictures nor classifiers are made again."""
-    monkeypatch.setattr(evaluation_pictures, "save_sheet", lambda *_, **__: None)
-    monkeypatch.setattr(class_separation, "build_networks", lambda **_: evaluation.model.networks)
-    monkeypatch.setattr(class_separation, "trunk_features", lambda _, grids: np.zeros((len(grids), 1)))
-    monkeypatch.setattr(class_separation, "linear_svm_accuracy", lambda *_: 0.5)
+    monkeypatch.setattr(module, "save_sheet", lambda *_, **__: None)
+    monkeypatch.setattr(classifier, "build_networks", lambda **_: evaluation["model"].networks)
+    monkeypatch.setattr(classifier, "trunk_features", lambda _, grids: np.zeros((len(grids), 1)))
+    monkeypatch.setattr(classifier, "linear_svm_accuracy", lambda *_: 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +168,7 @@ def test_the_seed_decides_everything(evaluation, outcome, tmp_path):
 def test_without_training_shapes(evaluation, tmp_path, capsys):
     (tmp_path / "samples_and_neighbors.png").touch()
     (tmp_path / "metrics.json").write_text("{}")
-    metrics, table = evaluate(dataclasses.replace(evaluation, training=None), tmp_path)
+    metrics, table = evaluate(dict(evaluation, training=None), tmp_path)
     assert [metrics[name] for name in (*TRAINING_NUMBERS, "bound")] == [None] * 7
     assert all(metrics[name] is not None for name in ("iou", *SAMPLE_NUMBERS))
     note = (
@@ -174,9 +185,9 @@ def test_without_training_shapes(evaluation, tmp_path, capsys):
 
 def test_a_plain_gan_is_measured_by_its_samples(evaluation, tmp_path, monkeypatch):
     config = dataclasses.replace(CONFIG, kind="gan")
-    networks = evaluation.model.networks._replace(encoder=None)
-    monkeypatch.setattr(class_separation, "build_networks", lambda **_: networks)
-    gan = dataclasses.replace(evaluation, model=TrainedModel(config, networks))
+    networks = evaluation["model"].networks._replace(encoder=None)
+    monkeypatch.setattr(classifier, "build_networks", lambda **_: networks)
+    gan = dict(evaluation, model=make_model(config, networks))
     for name in ("reconstructions.png", "worst_reconstructions.png"):
         (tmp_path / name).touch()
     metrics, table = evaluate(gan, tmp_path, refinements=0)
@@ -194,14 +205,14 @@ def test_a_plain_gan_is_measured_by_its_samples(evaluation, tmp_path, monkeypatc
 
 
 def test_a_vaes_discriminator_is_not_measured(evaluation, tmp_path):
-    vae = TrainedModel(dataclasses.replace(CONFIG, kind="vae"), evaluation.model.networks)
-    metrics, table = evaluate(dataclasses.replace(evaluation, model=vae), tmp_path)
+    vae = make_model(dataclasses.replace(CONFIG, kind="vae"), evaluation["model"].networks)
+    metrics, table = evaluate(dict(evaluation, model=vae), tmp_path)
     assert (metrics["svm_accuracy"], metrics["svm_accuracy_discriminator"]) == (0.5, None)
     assert table.splitlines()[-1] == "note: a VAE's discriminator is not trained: svm_accuracy_discriminator is null"
 
 
 def test_without_scikit_learn(evaluation, tmp_path, monkeypatch):
-    monkeypatch.setattr(class_separation, "scikit_learn_available", lambda: False)
+    monkeypatch.setattr(classifier, "scikit_learn_available", lambda: False)
     metrics, table = evaluate(evaluation, tmp_path)
     assert {metrics[name] for name in TRAINING_NUMBERS if name.startswith("svm")} == {None}
     assert metrics["nearest_train_distance"] is not None
@@ -223,14 +234,14 @@ def test_empty_samples_alone(evaluation, tmp_path):
 
 
 def test_some_empty_samples_and_no_chamfer_distance(evaluation, tmp_path):
-    class Model(TrainedModel):
-        def generate(self, latents, labels=None):
-            grids = super().generate(latents, labels)
-            grids[: len(grids) // 4] = 0
-            return grids
+    class QuarterEmpty(Model):
+        def decode(self, latents, labels=None, *, threshold=None):
+            shapes = super().decode(latents, labels, threshold=threshold)
+            shapes[: len(shapes) // 4] = 0
+            return shapes
 
-    model = Model(CONFIG, evaluation.model.networks)
-    metrics, table = evaluate(dataclasses.replace(evaluation, model=model), tmp_path, chamfer_shapes=0)
+    model = make_model(networks=evaluation["model"].networks, kind=QuarterEmpty)
+    metrics, table = evaluate(dict(evaluation, model=model), tmp_path, chamfer_shapes=0)
     assert metrics["empty_samples"] == 2
     assert 0 <= metrics["one_nna"]["voxel_iou"] <= 1
     assert metrics["bound"]["mmd"]["chamfer"] is None
@@ -242,11 +253,11 @@ def test_some_empty_samples_and_no_chamfer_distance(evaluation, tmp_path):
 
 def test_one_test_shape_and_few_training_shapes(evaluation, tmp_path):
     one = some_shapes(tmp_path / "one", 1, 0)
-    metrics, table = evaluate(dataclasses.replace(evaluation, test=one), tmp_path)
+    metrics, table = evaluate(dict(evaluation, test=one), tmp_path)
     assert metrics["one_nna"] == {"voxel_iou": None, "chamfer": None}
     assert "note: one test shape makes no set: one_nna, coverage and mmd are null" in table
     few = some_shapes(tmp_path / "few", 6, 0)
-    metrics, table = evaluate(dataclasses.replace(evaluation, training=few), tmp_path)
+    metrics, table = evaluate(dict(evaluation, training=few), tmp_path)
     assert metrics["sizes"]["bound_shapes"] == 6
     assert "note: the bound is of 6 shapes, as there are no more training shapes" in table
 
@@ -273,3 +284,92 @@ def test_from_a_run_folder_and_a_folder_of_records(tmp_path, monkeypatch):
     assert again_metrics["mmd"]["voxel_iou"] == metrics["mmd"]["voxel_iou"]
     assert phases.run(dataclasses.replace(again, prior="normal")) == 0
     assert json.loads((run / "evaluation/metrics.json").read_text())["prior"] == "normal"
+
+
+BOXES = np.stack([box_grid(16, 4, high) for high in (8, 10, 12)])
+
+
+class CutModel(VoxelModel):
+    """Reconstructs a shape as itself with probability 0.8, but for the planes x >= `cut`."""
+
+    def __init__(self, cut):
+        super().__init__()
+        self.cut = cut
+
+    def decode(self, latents, labels=None, *, threshold=None):
+        shapes = 0.8 * super().decode(latents)
+        shapes[:, self.cut :] = 0
+        return shapes if threshold is None else shapes > threshold
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    write_records(tmp_path, BOXES)
+    return ShapeSet(find_records(str(tmp_path)), 16)
+
+
+def test_perfect_reconstructions(shapes):
+    quality = reconstruction_quality(CutModel(16), shapes, 0.5)
+    for values in (quality.iou, quality.precision, quality.recall):
+        np.testing.assert_array_equal(values, [1, 1, 1])
+    np.testing.assert_array_equal(quality.worst(2), [0, 1])
+
+
+def test_half_reconstructions_by_hand(shapes, monkeypatch):
+    # One shape a block.
+    monkeypatch.setattr(shape_set, "_BLOCK_BYTES", 1)
+    quality = reconstruction_quality(CutModel(8), shapes, 0.5)
+    # Of planes 4 to 8, 10 and 12, those below 8 stay: 4 of 4, 4 of 6, 4 of 8. Nothing is added.
+    np.testing.assert_allclose(quality.iou, [1, 4 / 6, 4 / 8], rtol=1e-6)
+    np.testing.assert_allclose(quality.recall, [1, 4 / 6, 4 / 8], rtol=1e-6)
+    np.testing.assert_array_equal(quality.precision, [1, 1, 1])
+    np.testing.assert_array_equal(quality.worst(10), [2, 1, 0])
+
+
+def test_nothing_lies_above_a_high_threshold(shapes):
+    quality = reconstruction_quality(CutModel(16), shapes, 0.9)
+    for values in (quality.iou, quality.precision, quality.recall):
+        np.testing.assert_array_equal(values, [0, 0, 0])
+    assert not CutModel(16).reconstruct(BOXES, threshold=0.9).any()
+
+
+PICTURED = np.stack([box_grid(16, low, low + 4) for low in range(7)])
+
+
+@pytest.fixture
+def sheet(monkeypatch):
+    """What `save_sheet` is called with."""
+    calls = []
+    monkeypatch.setattr(module, "save_sheet", lambda path, grids, **options: calls.append((grids, options)))
+    return calls
+
+
+def test_reconstructions_lie_under_their_originals(sheet, tmp_path):
+    draw_pairs(
+        tmp_path / "a.png",
+        (PICTURED, PICTURED[::-1].astype(bool)),
+        titles=([f"chair {number}" for number in range(7)], [f"IoU 0.{number}00" for number in range(7)]),
+        labels=("test shape", "reconstruction"),
+        colors=(ORIGINAL_COLOR, DEFAULT_COLOR),
+        columns=5,
+        title="a sheet",
+    )
+    [(grids, options)] = sheet
+    assert (options["columns"], len(grids), options["title"]) == (5, 20, "a sheet")
+    # Two double rows: 0 to 4 over 6 to 2, then 5 and 6 over 1 and 0, and three empty places in each.
+    for place, number in [(0, 0), (4, 4), (5, 6), (9, 2), (10, 5), (11, 6), (15, 1), (16, 0)]:
+        np.testing.assert_array_equal(grids[place], PICTURED[number])
+    assert [grids[place] for place in (12, 14, 17, 19)] == [None] * 4
+    assert options["titles"][3:7] == ["chair 3", "chair 4", "IoU 0.000", "IoU 0.100"]
+    assert options["row_labels"] == ("test shape", "reconstruction") * 2
+    assert [options["colors"][place] for place in (0, 5)] == [ORIGINAL_COLOR, DEFAULT_COLOR]
+
+
+def test_neighbors_tell_their_class_and_overlap(sheet, tmp_path):
+    samples = np.concatenate([PICTURED[:1], PICTURED[:1]]).astype(bool)
+    draw_neighbors(tmp_path / "a.png", samples, ["", ""], PICTURED[[0, 1]], ["chair", "table"])
+    [(grids, options)] = sheet
+    # 3^3 = 27 voxels in both, 2 * 64 - 27 in either.
+    assert options["titles"] == ["", "", "chair, IoU 1.00", "table, IoU 0.27"]
+    assert (options["columns"], len(grids)) == (2, 4)
+    assert [options["colors"][place] for place in (0, 2)] == [DEFAULT_COLOR, ORIGINAL_COLOR]

@@ -1,10 +1,164 @@
-"""Expectation maximisation: one step by hand, clusters that are known, and the likelihood by hand."""
+"""Fitting mixtures to posteriors, their size, and a prior from records."""
+
+import hashlib
+import re
 
 import numpy as np
 import pytest
 
-from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
-from vae_gan3d.evaluation.mixture_fitting import Posteriors, expected_log_likelihood, fit_mixture, nearest_centres
+from tests.fakes import random_grids, write_legacy_records, write_records
+from tests.small_models import untrained_model
+from vae_gan3d.errors import UserError
+from vae_gan3d.models.prior_fitting import (
+    SHRINKAGES,
+    SIZES,
+    Posteriors,
+    Trial,
+    choose_mixture,
+    encode_records,
+    expected_log_likelihood,
+    fit_and_store_prior,
+    fit_mixture,
+    fit_prior,
+    largest_good_trial,
+    nearest_centres,
+)
+from vae_gan3d.models.priors import GaussianMixture, load_prior
+from vae_gan3d.records.record_set import find_records
+
+# Sparse chairs and dense tables, mixed, and no sofa.
+GRIDS = np.concatenate([random_grids(20, 16, 1, 0.05), random_grids(15, 16, 2, 0.6)])
+LABELS = np.array([0] * 20 + [2] * 15)
+ORDER = np.random.default_rng(0).permutation(35)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return untrained_model()
+
+
+@pytest.fixture
+def records(tmp_path):
+    write_records(tmp_path / "records", GRIDS[ORDER], LABELS[ORDER].tolist(), ("chair", "sofa", "table"))
+    return find_records(str(tmp_path / "records"))
+
+
+def test_every_record_is_encoded_with_its_label(model, records):
+    posteriors, labels = encode_records(model, records)
+    np.testing.assert_array_equal(labels, LABELS[ORDER])
+    means, log_variances = model.posterior(GRIDS[ORDER])
+    np.testing.assert_allclose(posteriors.means, means, atol=1e-5)
+    np.testing.assert_allclose(posteriors.variances, np.exp(log_variances), rtol=1e-4)
+
+
+def test_each_class_is_fitted_to_its_own_shapes(model, records):
+    prior = fit_prior(model, records, seed=0)
+    assert (prior.classes, prior.counts) == (("chair", "sofa", "table"), (20, 0, 15))
+    assert set(prior.fitted) == {"chair", "table"}
+    for label, name in ((0, "chair"), (2, "table")):
+        means, _ = model.posterior(GRIDS[label == LABELS])
+        weights = prior.fitted[name].weights
+        np.testing.assert_allclose(weights @ prior.fitted[name].means, means.mean(axis=0), atol=1e-3)
+
+
+def test_what_is_stored_is_what_was_fitted(model, records, tmp_path, capsys):
+    (tmp_path / "model.ckpt-7.index").write_bytes(b"index")
+    prior = fit_and_store_prior(tmp_path / "model.ckpt-7", model, records, seed=0)
+    out = capsys.readouterr().out
+    assert re.match(r"fitted the prior on 35 shapes: 2 classes, .* components? \(\d+ s\)$", out.strip())
+    assert out.count("\n") == 1
+    stored = load_prior(tmp_path / "model.ckpt-7.prior.npz")
+    assert stored.checkpoint == prior.checkpoint == hashlib.sha256(b"index").hexdigest()
+    for name in ("chair", "table"):
+        np.testing.assert_array_equal(stored.fitted[name].factors, prior.fitted[name].factors)
+
+
+def test_legacy_records_are_one_class(model, tmp_path):
+    write_legacy_records(tmp_path / "train.tfrecords", random_grids(3, 16))
+    prior = fit_prior(model, find_records(str(tmp_path / "train.tfrecords")), seed=0)
+    assert (prior.counts, len(prior.fitted)) == ((3,), 1)
+
+
+def test_latents_that_are_not_finite_are_refused(records):
+    broken = untrained_model()
+    broken.networks.encoder.moments.bias.assign(np.full(8, np.nan))
+    with pytest.raises(UserError, match="latents that are not finite"):
+        fit_prior(broken, records, seed=0)
+
+
+def posteriors(*centres, shapes=100):
+    """Shapes about each centre, spread by 1 in two dimensions, with posterior variances of 0.1."""
+    generator = np.random.default_rng(0)
+    means = np.concatenate([generator.normal(size=(shapes, 2)) + centre for centre in centres])
+    return Posteriors(means.astype(np.float32), np.full(means.shape, 0.1, np.float32))
+
+
+def alternating(mean, spread):
+    """Likelihoods of 100 shapes with this mean and standard deviation."""
+    return mean + spread * np.tile([-1.0, 1.0], 50)
+
+
+# The best mean is -2, with a standard error of 2 / sqrt(100) = 0.2: -2.19 is as good, -2.21 is not. The spread of the
+# others does not count.
+@pytest.mark.parametrize(
+    ("means", "size"),
+    [
+        ((-3.0, -2.0, -2.19, -2.21, -4.0, -5.0), 4),
+        ((-3.0, -2.0, -2.21, -2.19, -4.0, -5.0), 8),
+        ((-2.0, -2.21, -2.21, -3.0, -3.0, -3.0), 1),
+        ((-2.0, -2.0, -2.0, -2.0, -2.0, -2.0), 32),
+    ],
+)
+def test_the_largest_size_within_a_standard_error_of_the_best_is_chosen(means, size):
+    trials = [
+        Trial(size, 30.0, alternating(mean, 2.0 if mean == -2 else 50.0))
+        for size, mean in zip(SIZES, means, strict=False)
+    ]
+    assert largest_good_trial(trials).size == size
+
+
+def test_two_clusters_get_two_components_or_more():
+    chosen = choose_mixture(posteriors(-8, 8), seed=0)
+    assert chosen.shrinkage in SHRINKAGES
+    centres = chosen.mixture.means[:, 0]
+    assert np.abs(np.abs(centres) - 8).max() < 3.5
+    np.testing.assert_allclose(chosen.mixture.weights[centres > 0].sum(), 0.5, atol=1e-3)
+
+
+def test_the_final_fit_takes_every_shape():
+    # The mean of a mixture is that of the shapes that it was fitted to.
+    every = posteriors(0, shapes=400)
+    mixture = choose_mixture(every, seed=0).mixture
+    np.testing.assert_allclose(mixture.weights @ mixture.means, every.means.mean(axis=0), atol=1e-5)
+
+
+def test_the_likelihood_is_of_the_shapes_held_out():
+    # Of N(0, 1.1 I) in the plane over shapes that spread by as much: -(ln(2π 1.1) + 1) = -2.93, with a standard error
+    # of 1 / sqrt(80) = 0.11 over 80 shapes.
+    held_out = choose_mixture(posteriors(0, shapes=400), seed=0).held_out
+    assert held_out == pytest.approx(-2.93, abs=0.35)
+
+
+def test_shrinkage_helps_where_shapes_are_few_for_the_dimensions():
+    # 40 shapes in 30 independent dimensions: a full covariance follows chance, and the strongest shrinkage wins.
+    means = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
+    chosen = choose_mixture(Posteriors(means, np.full(means.shape, 0.1, np.float32)), seed=0)
+    assert chosen.shrinkage == max(SHRINKAGES)
+
+
+@pytest.mark.parametrize("shapes", [1, 2, 9])
+def test_few_shapes_get_one_component_without_a_search(shapes):
+    chosen = choose_mixture(posteriors(-8, shapes=shapes), seed=0)
+    assert len(chosen.mixture.weights) == 1
+    assert chosen.held_out is None
+
+
+def test_equal_seeds_choose_alike():
+    first, second = (choose_mixture(posteriors(-3, 0, 3, shapes=40), seed=5) for _ in range(2))
+    for name in ("weights", "means", "factors"):
+        np.testing.assert_array_equal(getattr(first.mixture, name), getattr(second.mixture, name))
+    assert first.held_out == second.held_out
+
 
 TWO = Posteriors(np.array([[-1.0, -1.0], [1.0, 1.0]], np.float32), np.array([[0.5, 1.0], [1.5, 3.0]], np.float32))
 

@@ -7,21 +7,17 @@ import numpy as np
 import pytest
 
 from tests.fakes import box_grid
-from vae_gan3d.config import ModelConfig, TestConfig
-from vae_gan3d.evaluation import interpolation_phase as module
-from vae_gan3d.evaluation.interpolation import interpolate_on_sphere
-from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
-from vae_gan3d.evaluation.projection import project_latents
-from vae_gan3d.evaluation.trained_model import TrainedModel
-from vae_gan3d.networks.factory import build_networks
+from vae_gan3d.config import TestConfig
+from vae_gan3d.evaluation import interpolate as module
+from vae_gan3d.evaluation.interpolate import interpolate_shapes
+from vae_gan3d.models.latents import project_latents, slerp
 
-CONFIG = ModelConfig(16, 4, "default", 8, "group", "relu", ())
 SHAPES = [box_grid(16, 2, 9), box_grid(16, 5, 14)]
 
 
-@pytest.fixture(scope="module")
-def model():
-    return TrainedModel(CONFIG, build_networks(**CONFIG.network_arguments()))
+@pytest.fixture
+def model(small_model):
+    return small_model
 
 
 def make_config(folder, **changed):
@@ -48,6 +44,7 @@ def test_a_path_runs_from_the_second_reconstruction_to_the_first(model, tmp_path
     assert path.shape == (5, 16, 16, 16)
     np.testing.assert_allclose(path[0], ends[1], atol=1e-5)
     np.testing.assert_allclose(path[-1], ends[0], atol=1e-5)
+    np.testing.assert_array_equal(path, model.interpolate(SHAPES[1], SHAPES[0], steps=5))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": IoU ")[0] for line in lines[:2]] == ["reconstruction of a.mat", "reconstruction of b.mat"]
     assert matplotlib.image.imread(tmp_path / "interpolation.png").std() > 0.01
@@ -63,7 +60,7 @@ def test_slerp_takes_another_way_between_the_same_ends(model, tmp_path):
     straight, curved = (np.load(tmp_path / name / "interpolation.npy") for name in ("linear", "slerp"))
     np.testing.assert_allclose(curved[[0, 3]], straight[[0, 3]], atol=1e-5)
     first, second = model.encode(np.stack(SHAPES), noise_seed=0)
-    third = model.generate(interpolate_on_sphere(first, second, 1 / 3)[np.newaxis])[0]
+    third = model.decode(slerp(first, second, 1 / 3)[np.newaxis])[0]
     np.testing.assert_allclose(curved[1], third, rtol=1e-4)
     assert np.abs(curved[1] - straight[1]).max() > 1e-4
 
@@ -72,7 +69,7 @@ def test_one_alpha_mixes_the_means(model, tmp_path):
     interpolate_shapes(make_config(tmp_path, text_slices=True, threshold=0.45), model, SHAPES)
     first, second = model.encode(np.stack(SHAPES))
     mixed = np.load(tmp_path / "interpolation.npy")
-    np.testing.assert_allclose(mixed, model.generate((0.3 * first + 0.7 * second)[np.newaxis]), rtol=1e-5)
+    np.testing.assert_allclose(mixed, model.decode((0.3 * first + 0.7 * second)[np.newaxis]), rtol=1e-5)
     text = np.loadtxt(tmp_path / "interpolation-0.300.txt").reshape(16, 16, 16)
     np.testing.assert_array_equal(text, mixed[0] > 0.45)
 
@@ -133,7 +130,7 @@ def test_projection_improves_the_ends(model, tmp_path, capsys):
     voxels = np.stack(SHAPES)
     found = project_latents(model.networks.generator, model.encode(voxels), voxels, steps=5, threshold=0.047)
     assert (found.iou_after > found.iou_before).any()
-    np.testing.assert_allclose(np.load(tmp_path / "reconstructions.npy"), model.generate(found.latents), rtol=1e-4)
+    np.testing.assert_allclose(np.load(tmp_path / "reconstructions.npy"), model.decode(found.latents), rtol=1e-4)
     assert capsys.readouterr().out.splitlines()[:2] == [
         f"reconstruction of {name}: IoU {before:.3f}, after 5 steps of projection {after:.3f}"
         for name, before, after in zip(("a.mat", "b.mat"), found.iou_before, found.iou_after, strict=True)
