@@ -34,8 +34,10 @@ class BoxPrior:
         return np.stack([(SMALL, LARGE)[label].ravel() for label in labels]).astype(np.float32), labels
 
 
-def box_explorer(**changed):
-    return Explorer(**{"model": VoxelModel(), "prior": BoxPrior(), **changed})
+def box_explorer(prior=None, **changed):
+    model = VoxelModel()
+    model.prior = prior or BoxPrior()
+    return Explorer(model, **changed)
 
 
 def box_app(**changed):

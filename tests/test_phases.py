@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import types
 
 import pytest
 
@@ -269,7 +270,7 @@ def test_training_ends_with_a_prior_unless_it_was_stopped(training, monkeypatch,
     found = []
     monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
     monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records, distribution: status)
-    monkeypatch.setattr("vae_gan3d.models.model.load_model", lambda prefix, model: model)
+    monkeypatch.setattr("vae_gan3d.models.model.load_model", lambda *arguments: types.SimpleNamespace())
     monkeypatch.setattr(
         "vae_gan3d.models.prior_fitting.fit_and_store_prior",
         lambda prefix, model, records, *, seed: found.append(prefix.name),

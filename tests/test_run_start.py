@@ -1,6 +1,7 @@
 """How run folders are held, what is left of those of refused runs, and which priors are fitted again."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def fitted(tmp_path, monkeypatch):
     found = []
     run_folder.write_run_config(tmp_path, run_in(tmp_path).model, batch_size=32, record_count=5)
     write_checkpoint(tmp_path, 1, 10, run_folder.run_id(tmp_path))
-    monkeypatch.setattr("vae_gan3d.models.model.load_model", lambda *arguments: None)
+    monkeypatch.setattr("vae_gan3d.models.model.load_model", lambda *arguments: types.SimpleNamespace())
     monkeypatch.setattr(
         "vae_gan3d.models.prior_fitting.fit_and_store_prior", lambda path, *rest, seed: found.append(path)
     )

@@ -121,7 +121,14 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def started(monkeypatch):
+def started(monkeypatch, model):
+    """The phases share one model, so that its networks are traced once."""
+
+    def load(prefix, config):
+        model.prefix = prefix
+        return model
+
+    monkeypatch.setattr("vae_gan3d.models.model.load_model", load)
     for module in (phases, latent_phases):
         monkeypatch.setattr(module, "start_tensorflow", lambda **_: None)
 
@@ -145,17 +152,13 @@ def test_every_phase_runs_on_records_and_refuses_other_classes(run, records, tmp
             phases.run(dataclasses.replace(config, **other))
 
 
-def test_the_result_of_arithmetic_is_of_the_result_of_the_classes(run, records, tmp_path):
+def test_the_result_of_arithmetic_is_of_the_result_of_the_classes(run, records, model, tmp_path):
     place = str(records.files[0])
     phases.run(ArithmeticConfig(run, ("0",), ("class:chair",), ("1",), place, "train", tmp_path, 0.5))
-    network = phases.run_folder.find_checkpoint(run)
-    from vae_gan3d.models.model import load_model
-
-    trained = load_model(network, CONFIG)
-    chair, table = trained.encode(GRIDS[:2], np.array([3, 0]))
-    chairs = trained.encode(GRIDS[[0, 2, 5]], np.array([3, 3, 3])).mean(axis=0)
+    chair, table = model.encode(GRIDS[:2], np.array([3, 0]))
+    chairs = model.encode(GRIDS[[0, 2, 5]], np.array([3, 3, 3])).mean(axis=0)
     # A chair minus the chairs plus a table is a table, the model's 0.
-    expected = trained.decode((chair - chairs + table)[np.newaxis], np.array([0]))[0]
+    expected = model.decode((chair - chairs + table)[np.newaxis], np.array([0]))[0]
     np.testing.assert_allclose(np.load(tmp_path / "arithmetic.npy"), expected, rtol=1e-3)
 
 
