@@ -82,7 +82,7 @@ def surface_points(grid: np.ndarray, count: int, generator: np.random.Generator)
     Args:
         grid: `[R, R, R]`; voxels other than 0 are occupied.
         count: how many points, at least 1.
-        generator: the source of chance; the points are a function of the grid, the count and its state.
+        generator: random number generator; equal states give equal points.
 
     Returns:
         `[count, 3]` float32 in units of the grid's side: voxel (i, j, k) fills [i/R, (i+1)/R] and so on, and the grid
@@ -306,8 +306,8 @@ def nearest_distances(distances: np.ndarray) -> np.ndarray:
 def jensen_shannon_divergence(first_occupancy: np.ndarray, second_occupancy: np.ndarray) -> float:
     """The Jensen-Shannon divergence between where two sets of shapes occupy space (Achlioptas et al. 2018).
 
-    A set's distribution over voxels is the sum of its grids, normalised to 1. The logarithm is natural; that of the
-    authors' code is to base 2, so divide by ln 2 to compare with it.
+    A set's distribution over voxels is the sum of its grids, normalised to 1. The logarithm is natural; the
+    authors' code has base 2, so divide by ln 2 to compare.
 
     Args:
         first_occupancy: the grids, `[M, R, R, R]` bool, or uint8 in {0, 1}.

@@ -1,4 +1,4 @@
-"""Which prior samples are drawn from: what was asked for, what is stored, what can be fitted. Needs no TensorFlow."""
+"""Chooses the prior: the one asked for, the stored one, or one to fit. Does not import TensorFlow."""
 
 import dataclasses
 import pathlib
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PriorChoice:
-    """One of three: a stored mixture, records to fit one on, or neither, which is the model's normal prior.
+    """A stored mixture, records to fit a mixture to, or neither: the normal prior of the model.
 
     Attributes:
-        stored: the mixture that lies beside the checkpoint.
-        records: the training records on which one is fitted now.
+        stored: the mixture stored beside the checkpoint.
+        records: the training records to fit a mixture to.
     """
 
     stored: MixturePrior | None = None
     records: RecordSet | None = None
 
     def load(self, prefix: pathlib.Path, model: "Model", *, seed: int) -> LatentPrior:
-        """The prior, fitted and stored now where that was chosen.
+        """The prior; fits and stores it if that was chosen.
 
         Args:
             prefix: of the checkpoint.
@@ -113,7 +113,7 @@ def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, remedy: str = REFI
         remedy: what to do where it cannot be used, the end of an error's line.
 
     Returns:
-        The mixture; None where there is none.
+        The mixture, or None.
 
     Raises:
         WrongPriorError: it is damaged, or was fitted to the latents of another checkpoint.

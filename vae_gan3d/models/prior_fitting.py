@@ -280,7 +280,7 @@ def nearest_centres(means: np.ndarray, components: int, generator: np.random.Gen
     Args:
         means: `[N, L]`.
         components: K, from 1 to N.
-        generator: the source of chance.
+        generator: random number generator.
 
     Returns:
         `[N, K]` float64 in {0, 1}, each row with a single 1.

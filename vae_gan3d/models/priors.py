@@ -1,4 +1,4 @@
-"""What latents are drawn from: a normal prior, or mixtures fitted to the training shapes. Needs no TensorFlow."""
+"""Priors of latents: normal, or Gaussian mixtures fitted to the training shapes. Does not import TensorFlow."""
 
 import dataclasses
 import pathlib
@@ -75,7 +75,7 @@ class GaussianMixture:
 
         Args:
             count: how many, N, 0 or more.
-            generator: the source of chance.
+            generator: random number generator.
 
         Returns:
             `[N, L]` float32.
@@ -90,7 +90,7 @@ class GaussianMixture:
 
 
 class WrongPriorError(UserError):
-    """A stored prior is damaged, or was fitted to other latents: another can be fitted in its place."""
+    """A stored prior is damaged, or of another checkpoint; it can be fitted again."""
 
 
 class LatentPrior(Protocol):
@@ -98,16 +98,16 @@ class LatentPrior(Protocol):
 
     Attributes:
         name: `normal` or `mixture`, as `--prior` calls it.
-        classes: the class names that it tells apart, in label order; none where it tells none.
+        classes: the class names that it knows, in label order; may be empty.
     """
 
     @property
     def name(self) -> str:
-        """As `--prior` calls it."""
+        """`normal` or `mixture`."""
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """In label order."""
+        """The classes that it knows, in label order."""
 
     def sample(
         self, count: int, generator: np.random.Generator, classes: Sequence[str] | None = None
@@ -116,12 +116,12 @@ class LatentPrior(Protocol):
 
         Args:
             count: how many, K.
-            generator: the source of chance.
-            classes: the classes to draw of, by their relative frequencies; None for all.
+            generator: random number generator.
+            classes: the classes to draw from, in proportion to their frequencies; None for all.
 
         Returns:
             latents: `[K, L]` float32.
-            labels: `[K]` int64, the class of each, a position in `classes`, in ascending order; None without classes.
+            labels: `[K]` int64 ascending, the position of each one's class in `classes`; None without classes.
 
         Raises:
             UserError: the prior does not know a class.
@@ -130,12 +130,12 @@ class LatentPrior(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class NormalPrior:
-    """N(0, I), or that of a plain GAN, N(0, deviation² I).
+    """N(0, deviation² I).
 
     Attributes:
         latent_size: L.
         deviation: the standard deviation of every dimension.
-        classes: of a conditional model, which are drawn as often as one another: their frequencies are not known here.
+        classes: of a conditional model; they are drawn equally often, because their frequencies are unknown here.
     """
 
     latent_size: int
@@ -149,7 +149,7 @@ class NormalPrior:
         """Draws latents, see `LatentPrior.sample`.
 
         Raises:
-            UserError: a class is asked for that the prior does not know.
+            UserError: the prior does not know a class.
         """
         self.require_classes(classes or ())
         latents = (self.deviation * generator.standard_normal((count, self.latent_size))).astype(np.float32)
@@ -159,10 +159,10 @@ class NormalPrior:
         return latents, _in_proportion(odds, count, generator)
 
     def require_classes(self, classes: Sequence[str]) -> None:
-        """Refuses classes that no conditional model gave to the prior.
+        """Refuses unknown classes.
 
         Raises:
-            UserError: one of them is not known.
+            UserError: a class is unknown.
         """
         if classes and not self.classes:
             raise UserError(
@@ -178,7 +178,7 @@ class NormalPrior:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MixturePrior:
-    """One Gaussian mixture a class, weighed by the classes' frequencies among the training shapes.
+    """One Gaussian mixture for each class, weighted by the classes' frequencies in the training set.
 
     A prior fitted after training (Ghosh et al. 2020, "From Variational to Deterministic Autoencoders", section 4).
 
@@ -186,8 +186,7 @@ class MixturePrior:
         classes: all class names, in label order.
         counts: the training shapes of each.
         mixtures: of each; None where the count is 0.
-        checkpoint: the sha256 of the index of the checkpoint to whose latents it was fitted; empty where that is not
-            known, as in files of older versions.
+        checkpoint: SHA-256 of the index of the checkpoint it was fitted to; empty in files of older versions.
     """
 
     classes: tuple[str, ...]
