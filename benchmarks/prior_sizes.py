@@ -15,22 +15,19 @@ from vae_gan3d.training.run_folder import find_checkpoint, read_checkpoint_model
 
 start_tensorflow(verbose=False)
 
-from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture  # noqa: E402 (TensorFlow's messages are kept aside)
-from vae_gan3d.evaluation.mixture_choice import choose_mixture  # noqa: E402
-from vae_gan3d.evaluation.mixture_fitting import (  # noqa: E402
+from vae_gan3d.evaluation.metrics import set_metrics, voxel_distances  # noqa: E402
+from vae_gan3d.evaluation.set_comparison import nearest_training_shapes  # noqa: E402
+from vae_gan3d.evaluation.shape_set import ShapeSet  # noqa: E402
+from vae_gan3d.models.model import Model, load_model  # noqa: E402
+from vae_gan3d.models.prior_fitting import (  # noqa: E402
     Posteriors,
+    choose_mixture,
+    encode_records,
     expected_log_likelihood,
     fit_mixture,
     nearest_centres,
 )
-from vae_gan3d.evaluation.nearest_training_shapes import nearest_training_shapes  # noqa: E402
-from vae_gan3d.evaluation.prior import MixturePrior  # noqa: E402
-from vae_gan3d.evaluation.prior_fitting import encode_records  # noqa: E402
-from vae_gan3d.evaluation.sample_draws import draw_shapes  # noqa: E402
-from vae_gan3d.evaluation.set_metrics import set_metrics  # noqa: E402
-from vae_gan3d.evaluation.shape_set import ShapeSet  # noqa: E402
-from vae_gan3d.evaluation.trained_model import TrainedModel, load_model  # noqa: E402
-from vae_gan3d.evaluation.voxel_distances import voxel_distances  # noqa: E402
+from vae_gan3d.models.priors import GaussianMixture, MixturePrior  # noqa: E402
 
 _THRESHOLD = 0.5
 
@@ -49,9 +46,7 @@ def main() -> None:
     flags = parser.parse_args()
     prefix = find_checkpoint(pathlib.Path(flags.checkpoint))
     model = load_model(prefix, read_checkpoint_model(prefix))
-    training, test = (
-        ShapeSet(find_records(flags.records, split), model.config.resolution) for split in ("train", "test")
-    )
+    training, test = (ShapeSet(find_records(flags.records, split), model.resolution) for split in ("train", "test"))
     fitted, unseen = (encode_records(model, shapes.records) for shapes in (training, test))
     real = test.grids(range(test.count))
     among_real = voxel_distances(real, real)
@@ -71,7 +66,7 @@ def main() -> None:
 
 
 def _measure(
-    model: TrainedModel,
+    model: Model,
     prior: MixturePrior,
     refinements: int,
     seed: int,
@@ -80,9 +75,7 @@ def _measure(
     among_real: np.ndarray,
 ) -> tuple[float, ...]:
     """What the table says of as many samples as there are real shapes `[N, R, R, R]`."""
-    generator = np.random.default_rng(seed)
-    drawn = draw_shapes(model, prior, len(real), generator, threshold=_THRESHOLD, refinements=refinements)
-    samples = drawn.grids
+    samples = model.sample(len(real), seed=seed, prior=prior, refinements=refinements) > _THRESHOLD
     found = set_metrics(voxel_distances(samples, samples), voxel_distances(samples, real), among_real)
     nearest = nearest_training_shapes(samples, training)[0].mean()
     empty = (~samples.any(axis=(1, 2, 3))).sum()

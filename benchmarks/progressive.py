@@ -27,13 +27,11 @@ from absl import flags as absl_flags  # noqa: E402
 
 from flags.phase import phase_config  # noqa: E402
 from vae_gan3d.config import ProgressiveConfig, TrainingConfig  # noqa: E402
-from vae_gan3d.evaluation.prior_fitting import fit_and_store_prior  # noqa: E402
-from vae_gan3d.evaluation.reconstruction_quality import reconstruction_quality  # noqa: E402
-from vae_gan3d.evaluation.sample_draws import draw_shapes  # noqa: E402
-from vae_gan3d.evaluation.set_metrics import set_metrics  # noqa: E402
+from vae_gan3d.evaluation.evaluate import reconstruction_quality  # noqa: E402
+from vae_gan3d.evaluation.metrics import set_metrics, voxel_distances  # noqa: E402
 from vae_gan3d.evaluation.shape_set import ShapeSet  # noqa: E402
-from vae_gan3d.evaluation.trained_model import load_model  # noqa: E402
-from vae_gan3d.evaluation.voxel_distances import voxel_distances  # noqa: E402
+from vae_gan3d.models.model import load_model  # noqa: E402
+from vae_gan3d.models.prior_fitting import fit_and_store_prior  # noqa: E402
 from vae_gan3d.records.record_set import RecordSet, find_records  # noqa: E402
 from vae_gan3d.training.loop import AfterSave, train  # noqa: E402
 from vae_gan3d.training.precision import set_precision  # noqa: E402
@@ -160,15 +158,13 @@ def _epoch_seconds(config: TrainingConfig, records: RecordSet, clock: Callable[[
 
 def _measure(run: TrainingConfig, records: RecordSet) -> tuple[float, float, float]:
     """Held-out IoU, and of as many samples as there are held-out shapes coverage and MMD by voxel IoU."""
-    set_precision("float32")
     prefix = find_checkpoint(run.save_path)
     model = load_model(prefix, run.model)
     test = ShapeSet(find_records(str(pathlib.Path(run.records)), "test"), run.model.resolution)
     iou = float(reconstruction_quality(model, test, _THRESHOLD).iou.mean())
     real = test.grids(np.unique(np.linspace(0, test.count - 1, _MOST_COMPARED).astype(int)))
-    prior = fit_and_store_prior(prefix, model, records, seed=run.seed)
-    source = np.random.default_rng(run.seed)
-    samples = draw_shapes(model, prior, len(real), source, threshold=_THRESHOLD, refinements=1).grids
+    model.prior = fit_and_store_prior(prefix, model, records, seed=run.seed)
+    samples = model.sample(len(real), seed=run.seed) > _THRESHOLD
     among, across, among_real = (voxel_distances(*pair) for pair in ((samples, samples), (samples, real), (real, real)))
     found = set_metrics(among, across, among_real)
     return iou, found.coverage, found.mmd

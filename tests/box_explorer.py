@@ -8,7 +8,7 @@ import numpy as np
 from werkzeug.test import Client
 
 from tests.fakes import box_grid
-from tests.voxel_model import VoxelModel
+from tests.small_models import VoxelModel
 from vae_gan3d.config import ShapeFilesConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer.app import AppOptions, ExplorerApp
@@ -34,8 +34,10 @@ class BoxPrior:
         return np.stack([(SMALL, LARGE)[label].ravel() for label in labels]).astype(np.float32), labels
 
 
-def box_explorer(**changed):
-    return Explorer(**{"model": VoxelModel(), "prior": BoxPrior(), **changed})
+def box_explorer(prior=None, **changed):
+    model = VoxelModel()
+    model.prior = prior or BoxPrior()
+    return Explorer(model, **changed)
 
 
 def box_app(**changed):

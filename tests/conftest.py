@@ -40,3 +40,11 @@ def pytest_terminal_summary(terminalreporter):
         reasons = {report.longrepr[2].removeprefix("Skipped: ") for report in skipped}
         if skipped:
             terminalreporter.write_line(f"{len(skipped)} {name} were skipped: {'; '.join(sorted(reasons))}")
+
+
+@pytest.fixture(scope="session")
+def small_model():
+    """An untrained model at 16^3 with latents of 4. Tests do not change it."""
+    from tests.small_models import untrained_model  # TensorFlow takes seconds, and many tests need none
+
+    return untrained_model()

@@ -59,8 +59,8 @@ def wait_until(happened, seconds=300):
 
 def main():
     """Answers until there are no more questions."""
-    import vae_gan3d.evaluation.fitted_report
-    import vae_gan3d.evaluation.prior_fitting
+    import vae_gan3d.evaluation.report
+    import vae_gan3d.models.prior_fitting
     import vae_gan3d.training.loop  # noqa: F401 (once for all, with TensorFlow and Matplotlib)
 
     for line in sys.stdin:

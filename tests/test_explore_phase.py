@@ -8,13 +8,12 @@ import pytest
 
 from tests.box_explorer import Visitor
 from tests.fakes import random_grids, write_records
+from tests.small_models import untrained_model
 from tests.test_explore_config import EXPLORE
 from vae_gan3d import explore_phase, phases
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation import trained_model
 from vae_gan3d.explorer.server import ExplorerServer
-from vae_gan3d.networks.factory import build_networks
 from vae_gan3d.training import run_folder
 
 MODEL = ModelConfig(16, 4, "default", 2, "none", "relu", ("chair", "table"))
@@ -51,9 +50,8 @@ def no_tensorflow(monkeypatch):
 def serve(monkeypatch):
     """Runs the phase with untrained networks, and gives a visitor of the application that it would serve."""
     monkeypatch.setattr(
-        trained_model,
-        "load_model",
-        lambda prefix, model: trained_model.TrainedModel(model, build_networks(**model.network_arguments())),
+        "vae_gan3d.models.model.load_model",
+        lambda prefix, config: untrained_model(config),
     )
     served = []
     monkeypatch.setattr(ExplorerServer, "serve", lambda server, app: (served.append(app), server.server_close()))

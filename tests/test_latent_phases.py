@@ -10,7 +10,6 @@ from tests.test_config import MODEL
 from tests.test_latent_config import ARITHMETIC, MAP, NEIGHBORS
 from vae_gan3d import latent_phases, phases
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation import latent_map
 from vae_gan3d.training import run_folder
 
 
@@ -69,7 +68,7 @@ def test_shapes_that_are_not_there_are_refused(places, config, changed, message)
 
 @pytest.mark.usefixtures("no_tensorflow")
 def test_tsne_without_scikit_learn_is_refused_at_once(places, monkeypatch):
-    monkeypatch.setattr(latent_map, "scikit_learn_available", lambda: False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs scikit-learn"):
         phases.run(dataclasses.replace(MAP, **places, method="tsne"))
     with pytest.raises(Started):
@@ -79,13 +78,9 @@ def test_tsne_without_scikit_learn_is_refused_at_once(places, monkeypatch):
 @pytest.fixture
 def untrained(monkeypatch):
     """Every checkpoint is the untrained model that its `config.json` describes."""
-    from vae_gan3d.evaluation.trained_model import TrainedModel
-    from vae_gan3d.networks.factory import build_networks
+    from tests.small_models import untrained_model
 
-    def build(prefix, config):
-        return TrainedModel(config, build_networks(**config.network_arguments()))
-
-    monkeypatch.setattr("vae_gan3d.evaluation.trained_model.load_model", build)
+    monkeypatch.setattr("vae_gan3d.models.model.load_model", lambda prefix, config: untrained_model(config))
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 import dataclasses
 import io
+import types
 
 import pytest
 
-from tests.evaluation.test_prior import PRIOR
 from tests.fakes import random_grids, write_mat, write_records
+from tests.models.test_priors import PRIOR
 from tests.solid_shapes import box_mesh, write_off
 from tests.test_config import MODEL, RUN, SAMPLE, TEST, TRAINING
 from tests.test_explore_config import EXPLORE
@@ -269,13 +270,13 @@ def test_training_ends_with_a_prior_unless_it_was_stopped(training, monkeypatch,
     found = []
     monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
     monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records, distribution: status)
-    monkeypatch.setattr("vae_gan3d.evaluation.trained_model.load_model", lambda prefix, model: model)
+    monkeypatch.setattr("vae_gan3d.models.model.load_model", lambda *arguments: types.SimpleNamespace())
     monkeypatch.setattr(
-        "vae_gan3d.evaluation.prior_fitting.fit_and_store_prior",
+        "vae_gan3d.models.prior_fitting.fit_and_store_prior",
         lambda prefix, model, records, *, seed: found.append(prefix.name),
     )
     monkeypatch.setattr(
-        "vae_gan3d.evaluation.fitted_report.renew_with_samples", lambda *arguments: found.append("report.html")
+        "vae_gan3d.evaluation.report.write_fitted_report", lambda *arguments: found.append("report.html")
     )
     assert phases.run(training) == status
     assert found == fitted

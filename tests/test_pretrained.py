@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
+import vae_gan3d
 from tests.script_runs import run_script
-from vae_gan3d.evaluation.prior_choice import choose_prior
-from vae_gan3d.evaluation.trained_model import load_model
 from vae_gan3d.explorer.explorer import Explorer
-from vae_gan3d.training.run_folder import find_checkpoint, read_model_config
 from vae_gan3d.voxels.grids import pad_grid
 from vae_gan3d.voxels.readers import read_grid
 
@@ -84,9 +82,7 @@ def test_the_example_of_latent_arithmetic_uses_and_makes_whole_shapes(tmp_path, 
 
 
 def test_the_explorer_opens_on_two_whole_shapes_of_a_class():
-    prefix = find_checkpoint(PRETRAINED)
-    model = load_model(prefix, read_model_config(PRETRAINED))
-    explorer = Explorer(model, choose_prior(None, prefix, model=model.config, records=None).load(prefix, model, seed=0))
+    explorer = Explorer(vae_gan3d.load(PRETRAINED))
     name, pair = explorer.opening(np.random.default_rng(0))
     assert name in explorer.drawn_classes
     places = [*pair, explorer.between(*pair, 0.5)]

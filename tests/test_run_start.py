@@ -1,15 +1,16 @@
 """How run folders are held, what is left of those of refused runs, and which priors are fitted again."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
 
-from tests.evaluation.test_prior import PRIOR
+from tests.models.test_priors import PRIOR
 from tests.test_config import MODEL, TRAINING
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation.prior import PRIOR_FORMAT, PRIOR_SCHEMA
 from vae_gan3d.folder_lock import LOCK_NAME
+from vae_gan3d.models.priors import PRIOR_FORMAT, PRIOR_SCHEMA
 from vae_gan3d.run_start import fit_prior_once, run_folders_held
 from vae_gan3d.training import run_folder
 from vae_gan3d.training.checkpoint_digest import Progress, index_sha256, write_digest
@@ -55,9 +56,9 @@ def fitted(tmp_path, monkeypatch):
     found = []
     run_folder.write_run_config(tmp_path, run_in(tmp_path).model, batch_size=32, record_count=5)
     write_checkpoint(tmp_path, 1, 10, run_folder.run_id(tmp_path))
-    monkeypatch.setattr("vae_gan3d.evaluation.trained_model.load_model", lambda *arguments: None)
+    monkeypatch.setattr("vae_gan3d.models.model.load_model", lambda *arguments: types.SimpleNamespace())
     monkeypatch.setattr(
-        "vae_gan3d.evaluation.prior_fitting.fit_and_store_prior", lambda path, *rest, seed: found.append(path)
+        "vae_gan3d.models.prior_fitting.fit_and_store_prior", lambda path, *rest, seed: found.append(path)
     )
     return found
 

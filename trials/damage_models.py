@@ -8,10 +8,9 @@ import numpy as np
 
 from trials.damage_subject import Subject, digest
 from vae_gan3d.config import ModelConfig
-from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
-from vae_gan3d.evaluation.prior import MixturePrior
-from vae_gan3d.evaluation.prior_choice import choose_prior
-from vae_gan3d.evaluation.trained_model import load_model
+from vae_gan3d.models.model import load_model
+from vae_gan3d.models.prior_choice import choose_prior
+from vae_gan3d.models.priors import GaussianMixture, MixturePrior
 from vae_gan3d.training.checkpoint_digest import digest_file, index_sha256
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
 from vae_gan3d.training.run_folder import (

@@ -12,12 +12,11 @@ import scipy.io
 import vae_gan3d
 from trials.writers import Found, Writer, digest, read_bytes
 from vae_gan3d.config import ModelConfig, ShapeFilesConfig
-from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
-from vae_gan3d.evaluation.metrics_file import write_metrics
-from vae_gan3d.evaluation.prior import MixturePrior
+from vae_gan3d.evaluation.results import write_metrics
 from vae_gan3d.explorer.downloads import mesh_file
 from vae_gan3d.explorer.uploads import read_upload
 from vae_gan3d.files import remove_leftovers
+from vae_gan3d.models.priors import GaussianMixture, MixturePrior
 from vae_gan3d.records.manifest import Manifest, Shard, write_manifest
 from vae_gan3d.training.run_folder import write_run_config
 from vae_gan3d.viewing.report import ReportData, ShownSamples, save_report

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from vae_gan3d.config import ExploreConfig, ModelConfig
 from vae_gan3d.explorer.packages import require_explorer_packages
+from vae_gan3d.models.prior_choice import PriorChoice, choose_prior, require_known_classes
 from vae_gan3d.records.record_set import RecordSet, find_records
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
 
 if TYPE_CHECKING:
-    from vae_gan3d.evaluation.prior_choice import PriorChoice
     from vae_gan3d.explorer.app import ExplorerApp
     from vae_gan3d.explorer.explorer import Explorer
     from vae_gan3d.explorer.server import ExplorerServer
@@ -34,9 +34,6 @@ def explore(config: ExploreConfig, *, verbose: bool) -> int:
     Raises:
         UserError: something that the user can mend.
     """
-    from vae_gan3d.evaluation.model_labels import require_known_classes
-    from vae_gan3d.evaluation.prior_choice import choose_prior
-
     require_explorer_packages()
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
@@ -72,21 +69,20 @@ def _build(
     config: ExploreConfig,
     prefix: pathlib.Path,
     model: ModelConfig,
-    choice: "PriorChoice",
+    choice: PriorChoice,
     records: RecordSet | None,
 ) -> "Explorer":
     """Restores the model, and finds the latents of its training shapes where it can."""
-    from vae_gan3d.evaluation.trained_model import load_model
     from vae_gan3d.explorer.explorer import Explorer
     from vae_gan3d.explorer.training_shapes import TrainingShapes
+    from vae_gan3d.models.model import load_model
 
     trained = load_model(prefix, model)
-    is_gan = model.kind == "gan"
+    trained.prior = choice.load(prefix, trained, seed=config.seed)
     return Explorer(
         trained,
-        choice.load(prefix, trained, seed=config.seed),
-        None if is_gan or records is None else TrainingShapes(trained, records),
-        refinements=0 if is_gan else config.refinements,
+        TrainingShapes(trained, records) if trained.has_encoder and records is not None else None,
+        refinements=config.refinements,
         threshold=config.threshold,
     )
 
@@ -94,12 +90,12 @@ def _build(
 def _notes(explorer: "Explorer", records: RecordSet | None) -> tuple[str, ...]:
     """What this explorer lacks, and why."""
     notes = []
-    if not explorer.can_encode:
+    if not explorer.model.has_encoder:
         notes.append("The model is a plain GAN, which has no encoder: no uploads, and no training shapes.")
     elif records is None:
         notes.append("Training shapes are not shown: start the explorer with --records.")
     if explorer.main_directions is None:
-        remedy = " Start the explorer with --records." if explorer.can_encode else ""
+        remedy = " Start the explorer with --records." if explorer.model.has_encoder else ""
         notes.append(f"Main directions are not there: N(0, I) varies alike in all.{remedy}")
     return tuple(notes)
 

@@ -3,7 +3,11 @@
 import pathlib
 
 from vae_gan3d.config import ArithmeticConfig, MapConfig, ModelConfig, NeighborsConfig
+from vae_gan3d.evaluation.latent_tools import combine_shapes, map_shapes, require_scikit_learn
+from vae_gan3d.evaluation.results import require_writable
+from vae_gan3d.evaluation.shapes import choose_shape, choose_term, require_known_shapes, say_which_axis_is_up
 from vae_gan3d.files import make_folder
+from vae_gan3d.models.prior_choice import require_known_classes
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
@@ -40,11 +44,6 @@ def _find_model(checkpoint: pathlib.Path) -> tuple[pathlib.Path, ModelConfig]:
 
 
 def _combine(config: ArithmeticConfig, verbose: bool) -> int:
-    from vae_gan3d.evaluation.latent_terms import choose_term
-    from vae_gan3d.evaluation.model_labels import require_known_classes, require_known_shapes
-    from vae_gan3d.evaluation.shape_choice import say_which_axis_is_up
-    from vae_gan3d.evaluation.shape_files import require_writable
-
     require_writable(config.files)
     prefix, model = _find_model(config.checkpoint)
     records = find_records(config.records, config.split_name) if config.records else None
@@ -58,18 +57,18 @@ def _combine(config: ArithmeticConfig, verbose: bool) -> int:
     say_which_axis_is_up((*config.start, *config.minus, *config.plus), config.reading.up_axis)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
-    from vae_gan3d.evaluation.arithmetic_phase import combine_shapes
-    from vae_gan3d.evaluation.trained_model import load_model
+    from vae_gan3d.evaluation.shape_set import ShapeSet
+    from vae_gan3d.models.model import load_model
 
     with memory_errors_in_one_line():
-        combine_shapes(config, load_model(prefix, model), (first, second, third), records)
+        terms = (first, second, third)
+        named = records if any(term.classes for term in terms) else None
+        shapes = ShapeSet(named, model.resolution) if named else None
+        combine_shapes(config, load_model(prefix, model), terms, shapes)
     return 0
 
 
 def _find_neighbors(config: NeighborsConfig, verbose: bool) -> int:
-    from vae_gan3d.evaluation.model_labels import require_known_classes, require_known_shapes
-    from vae_gan3d.evaluation.shape_choice import choose_shape, say_which_axis_is_up
-
     prefix, model = _find_model(config.checkpoint)
     records = find_records(config.records, config.split_name) if config.records else None
     choice = choose_shape(config.shape, records, reading=config.reading.at(model.resolution))
@@ -81,9 +80,9 @@ def _find_neighbors(config: NeighborsConfig, verbose: bool) -> int:
     say_which_axis_is_up([config.shape], config.reading.up_axis)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
-    from vae_gan3d.evaluation.neighbors_phase import find_neighbors
+    from vae_gan3d.evaluation.neighbors import find_neighbors
     from vae_gan3d.evaluation.shape_set import ShapeSet
-    from vae_gan3d.evaluation.trained_model import load_model
+    from vae_gan3d.models.model import load_model
 
     own = choice.index if choice.records and choice.records.files == searched.files else None
     with memory_errors_in_one_line():
@@ -92,9 +91,6 @@ def _find_neighbors(config: NeighborsConfig, verbose: bool) -> int:
 
 
 def _draw_map(config: MapConfig, verbose: bool) -> int:
-    from vae_gan3d.evaluation.latent_map import require_scikit_learn
-    from vae_gan3d.evaluation.model_labels import require_known_classes
-
     prefix, model = _find_model(config.checkpoint)
     records = find_records(config.records, config.split_name)
     require_known_classes(model, records.classes)
@@ -102,9 +98,8 @@ def _draw_map(config: MapConfig, verbose: bool) -> int:
         require_scikit_learn()
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
-    from vae_gan3d.evaluation.map_phase import map_shapes
     from vae_gan3d.evaluation.shape_set import ShapeSet
-    from vae_gan3d.evaluation.trained_model import load_model
+    from vae_gan3d.models.model import load_model
 
     with memory_errors_in_one_line():
         map_shapes(config, load_model(prefix, model), ShapeSet(records, model.resolution))

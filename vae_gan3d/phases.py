@@ -6,7 +6,6 @@ import os
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 from vae_gan3d.command_line import print_next
 from vae_gan3d.config import (
@@ -23,11 +22,19 @@ from vae_gan3d.config import (
 )
 from vae_gan3d.device_start import start_devices
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation.record_choice import choose_records
-from vae_gan3d.evaluation.shape_choice import ShapeChoice, choose_shape, say_which_axis_is_up
+from vae_gan3d.evaluation.results import require_writable
+from vae_gan3d.evaluation.shapes import (
+    ShapeChoice,
+    choose_records,
+    choose_shape,
+    require_known_shapes,
+    say_which_axis_is_up,
+    shape_classes,
+)
 from vae_gan3d.files import make_folder
 from vae_gan3d.folder_lock import LOCK_NAME, folder_lock
 from vae_gan3d.latent_phases import LatentConfig, run_latent_phase
+from vae_gan3d.models.prior_choice import choose_prior, require_known_classes
 from vae_gan3d.records.beam_package import require_beam
 from vae_gan3d.records.manifest import Manifest, check_names
 from vae_gan3d.records.record_set import RecordSet, find_records
@@ -48,8 +55,6 @@ from vae_gan3d.voxels.orientation import has_up_axis, usual_up_axis
 from vae_gan3d.voxels.read_options import UP_AXES
 from vae_gan3d.voxels.shape_folders import ShapeListing, find_shapes, hold_out
 from vae_gan3d.wording import counted, printable
-
-DrawingConfig = TypeVar("DrawingConfig", SampleConfig, EvaluateConfig)
 
 
 def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
@@ -234,9 +239,6 @@ def _train_in_folder(config: TrainingConfig, records: RecordSet, cluster: Cluste
 
 
 def _interpolate(config: TestConfig, verbose: bool) -> int:
-    from vae_gan3d.evaluation.model_labels import shape_labels
-    from vae_gan3d.evaluation.shape_files import require_writable
-
     require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
@@ -246,19 +248,16 @@ def _interpolate(config: TestConfig, verbose: bool) -> int:
     choices = _choose_shapes(config, config.chosen_shapes, prefix, model)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
-    from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
-    from vae_gan3d.evaluation.trained_model import load_model
+    from vae_gan3d.evaluation.interpolate import interpolate_shapes
+    from vae_gan3d.models.model import load_model
 
     with memory_errors_in_one_line():
-        shapes, labels = [choice.load(model.resolution) for choice in choices], shape_labels(model, choices)
+        shapes, labels = [choice.load(model.resolution) for choice in choices], shape_classes(model, choices)
         interpolate_shapes(config, load_model(prefix, model), shapes, labels)
     return 0
 
 
 def _sample(config: SampleConfig, verbose: bool) -> int:
-    from vae_gan3d.evaluation.prior_choice import choose_prior
-    from vae_gan3d.evaluation.shape_files import require_writable
-
     require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
@@ -269,22 +268,19 @@ def _sample(config: SampleConfig, verbose: bool) -> int:
         records=find_records(config.records, config.split_name) if config.records else None,
         classes=config.chosen_classes,
     )
-    config = _without_refinement_of_a_gan(config, model)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
-    from vae_gan3d.evaluation.sample_phase import sample_shapes
-    from vae_gan3d.evaluation.trained_model import load_model
+    from vae_gan3d.evaluation.sample import sample_shapes
+    from vae_gan3d.models.model import load_model
 
     with memory_errors_in_one_line():
         trained = load_model(prefix, model)
-        sample_shapes(config, trained, choice.load(prefix, trained, seed=config.seed))
+        trained.prior = choice.load(prefix, trained, seed=config.seed)
+        sample_shapes(config, trained)
     return 0
 
 
 def _export(config: ExportConfig, verbose: bool) -> int:
-    from vae_gan3d.evaluation.model_labels import shape_labels
-    from vae_gan3d.evaluation.shape_files import require_writable
-
     require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
@@ -292,11 +288,11 @@ def _export(config: ExportConfig, verbose: bool) -> int:
     choices = _choose_shapes(config, config.shapes, prefix, model)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
-    from vae_gan3d.evaluation.export_phase import export_shapes
-    from vae_gan3d.evaluation.trained_model import load_model
+    from vae_gan3d.evaluation.sample import export_shapes
+    from vae_gan3d.models.model import load_model
 
     with memory_errors_in_one_line():
-        shapes, labels = [choice.load(model.resolution) for choice in choices], shape_labels(model, choices)
+        shapes, labels = [choice.load(model.resolution) for choice in choices], shape_classes(model, choices)
         export_shapes(config, load_model(prefix, model), shapes, labels)
     return 0
 
@@ -309,8 +305,6 @@ def _choose_shapes(
     Raises:
         UserError: a shape or a class is at fault.
     """
-    from vae_gan3d.evaluation.model_labels import require_known_shapes
-
     records = find_records(config.records, config.split_name) if config.records else None
     choices = [
         choose_shape(shape, records, name, config.reading.at(model.resolution))
@@ -323,31 +317,22 @@ def _choose_shapes(
     return choices
 
 
-def _without_refinement_of_a_gan(config: DrawingConfig, model: ModelConfig) -> DrawingConfig:
-    """The configuration, but drawn latents stay as they are where there is no encoder to refine them."""
-    return dataclasses.replace(config, refinements=0) if model.kind == "gan" else config
-
-
 def _evaluate(config: EvaluateConfig, verbose: bool) -> int:
-    from vae_gan3d.evaluation.model_labels import require_known_classes
-    from vae_gan3d.evaluation.prior_choice import choose_prior
-
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
     test, training = choose_records(config)
     require_known_classes(model, test.classes)
     choice = choose_prior(config.prior, prefix, model=model, records=training, records_flag="--train_records")
-    config = _without_refinement_of_a_gan(config, model)
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
-    from vae_gan3d.evaluation.evaluate_phase import Evaluation, evaluate_model
+    from vae_gan3d.evaluation.evaluate import evaluate_model
     from vae_gan3d.evaluation.shape_set import ShapeSet
-    from vae_gan3d.evaluation.trained_model import load_model
+    from vae_gan3d.models.model import load_model
 
     with memory_errors_in_one_line():
         trained = load_model(prefix, model)
-        prior = choice.load(prefix, trained, seed=config.seed)
+        trained.prior = choice.load(prefix, trained, seed=config.seed)
         test_shapes = ShapeSet(test, model.resolution)
         training_shapes = ShapeSet(training, model.resolution) if training else None
-        evaluate_model(Evaluation(config, prefix, trained, prior, test_shapes, training_shapes))
+        evaluate_model(config, trained, test_shapes, training_shapes)
     return 0

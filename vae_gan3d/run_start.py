@@ -9,6 +9,8 @@ from vae_gan3d.config import TrainingConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import make_folder, write_refused
 from vae_gan3d.folder_lock import folder_lock
+from vae_gan3d.models.prior_choice import stored_prior
+from vae_gan3d.models.priors import WrongPriorError
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training import run_folder
 from vae_gan3d.training.checkpoint_places import finish_saving
@@ -135,12 +137,9 @@ def clear_after_a_yes(save_path: pathlib.Path, folders: Sequence[pathlib.Path], 
 
 def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
     """Fits the prior of the newest checkpoint, unless it has its own, and shows its samples on the page of the run."""
-    from vae_gan3d.evaluation.fitted_report import renew_with_samples
-    from vae_gan3d.evaluation.prior import WrongPriorError
-    from vae_gan3d.evaluation.prior_choice import stored_prior
-    from vae_gan3d.evaluation.prior_fitting import fit_and_store_prior
-    from vae_gan3d.evaluation.trained_model import load_model
-    from vae_gan3d.training.precision import set_precision
+    from vae_gan3d.evaluation.report import write_fitted_report  # these need TensorFlow
+    from vae_gan3d.models.model import load_model
+    from vae_gan3d.models.prior_fitting import fit_and_store_prior
 
     prefix = run_folder.newest_of_run(config.save_path)
     try:
@@ -148,9 +147,8 @@ def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
             return
     except WrongPriorError as error:  # such as that of a damaged checkpoint, in whose place another was trained
         print(f"note: {error}", file=sys.stderr)
-    set_precision("float32")  # as in the test phases
     model = load_model(prefix, config.model)
-    prior = fit_and_store_prior(prefix, model, records, seed=config.seed)
-    warning = renew_with_samples(config, records, model, prior) if config.report else None
+    model.prior = fit_and_store_prior(prefix, model, records, seed=config.seed)
+    warning = write_fitted_report(config, records, model) if config.report else None
     if warning:
         print(warning, file=sys.stderr)

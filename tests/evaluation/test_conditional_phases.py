@@ -6,8 +6,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from tests.evaluation.test_prior import PRIOR
 from tests.fakes import random_grids, write_records
+from tests.models.test_priors import PRIOR
 from vae_gan3d import latent_phases, phases
 from vae_gan3d.config import (
     ArithmeticConfig,
@@ -19,16 +19,13 @@ from vae_gan3d.config import (
     TestConfig,
 )
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
-from vae_gan3d.evaluation.prior import NormalPrior
-from vae_gan3d.evaluation.prior_fitting import encode_records
-from vae_gan3d.evaluation.projection import project_latents
-from vae_gan3d.evaluation.reconstruction_quality import reconstruct, reconstruction_quality
-from vae_gan3d.evaluation.refinement import refined_latents
-from vae_gan3d.evaluation.sample_draws import draw_shapes
-from vae_gan3d.evaluation.sample_phase import sample_shapes
+from vae_gan3d.evaluation.evaluate import reconstruction_quality
+from vae_gan3d.evaluation.interpolate import interpolate_shapes
+from vae_gan3d.evaluation.sample import sample_shapes
 from vae_gan3d.evaluation.shape_set import ShapeSet
-from vae_gan3d.evaluation.trained_model import TrainedModel
+from vae_gan3d.models.model import Model
+from vae_gan3d.models.prior_fitting import encode_records
+from vae_gan3d.models.priors import NormalPrior
 from vae_gan3d.networks.factory import build_networks
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.training.checkpoints import save_checkpoint
@@ -44,7 +41,7 @@ THRESHOLD = 0.047
 
 @pytest.fixture(scope="module")
 def model():
-    return TrainedModel(CONFIG, build_networks(**CONFIG.network_arguments()))
+    return Model(CONFIG, build_networks(**CONFIG.network_arguments()))
 
 
 @pytest.fixture(scope="module")
@@ -54,46 +51,18 @@ def records(tmp_path_factory):
     return find_records(str(folder))
 
 
-def test_the_networks_are_given_the_labels(model):
-    labels = np.array([0, 1, 2, 3, 3, 1])
-    mean, log_variance = model.networks.encoder(GRIDS[..., np.newaxis].astype(np.float32), labels)
-    found = model.posterior(GRIDS, labels)
-    np.testing.assert_allclose(found[0], mean, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found[1], log_variance, rtol=1e-4, atol=1e-5)
-    latents = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
-    many = np.arange(40) % 4
-    generated = model.generate(latents, many)
-    np.testing.assert_allclose(generated[33:], model.generate(latents[33:], many[33:]), rtol=1e-5)
-    np.testing.assert_allclose(generated, model.generate(latents, np.eye(4, dtype=np.float32)[many]), rtol=1e-5)
-    assert not np.allclose(generated, model.generate(latents, (many + 1) % 4), rtol=1e-3)
-    with pytest.raises(ValueError, match="labels are missing"):
-        model.generate(latents)
-
-
-def test_latents_are_refined_under_their_labels(model):
-    latents, labels = np.ones((2, 3), np.float32), np.array([1, 2])
-    once = model.encode(model.generate(latents, labels) > 0.4, labels)
-    np.testing.assert_allclose(refined_latents(model, latents, 1, labels), once, rtol=1e-5)
-
-
 def test_samples_are_generated_under_the_classes_that_they_were_drawn_of(model, tmp_path, capsys):
     config = SampleConfig(pathlib.Path("run"), tmp_path, 4, 0.01, 0, refinements=0, classes=("lamp", "table"))
-    sample_shapes(config, model, PRIOR)
+    model.prior = PRIOR
+    sample_shapes(config, model)
     latents, labels = PRIOR.sample(4, np.random.default_rng(0), ("lamp", "table"))
-    expected = model.generate(latents, np.array([CONFIG.classes.index(PRIOR.classes[label]) for label in labels]))
+    expected = model.decode(latents, np.array([CONFIG.classes.index(PRIOR.classes[label]) for label in labels]))
     np.testing.assert_allclose(np.load(tmp_path / "samples.npy"), expected, rtol=1e-5)
-    sample_shapes(dataclasses.replace(config, classes=("sofa",)), model, NormalPrior(3, classes=CONFIG.classes))
+    model.prior = NormalPrior(3, classes=CONFIG.classes)
+    sample_shapes(dataclasses.replace(config, classes=("sofa",)), model)
     latents = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
-    np.testing.assert_allclose(np.load(tmp_path / "samples.npy"), model.generate(latents, np.ones(4, int)), rtol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "samples.npy"), model.decode(latents, np.ones(4, int)), rtol=1e-5)
     assert "wrote 4 shapes (4 sofa)" in capsys.readouterr().out
-
-
-def test_drawn_sets_are_generated_under_their_classes(model):
-    drawn = draw_shapes(model, PRIOR, 40, np.random.default_rng(0), threshold=THRESHOLD, refinements=1)
-    latents, labels = PRIOR.sample(40, np.random.default_rng(0))
-    given = np.array([3, 2, 1, 0])[labels]
-    expected = model.generate(refined_latents(model, latents, 1, given), given) > THRESHOLD
-    np.testing.assert_array_equal(drawn.grids, expected)
 
 
 def test_records_are_encoded_and_reconstructed_under_their_own_classes(model, records):
@@ -101,8 +70,7 @@ def test_records_are_encoded_and_reconstructed_under_their_own_classes(model, re
     posteriors, _ = encode_records(model, records)
     np.testing.assert_allclose(posteriors.means, model.encode(GRIDS, given), atol=1e-5)
     quality = reconstruction_quality(model, ShapeSet(records, 16), THRESHOLD)
-    reconstructed = reconstruct(model, GRIDS, THRESHOLD, given)
-    np.testing.assert_array_equal(reconstructed, model.generate(model.encode(GRIDS, given), given) > THRESHOLD)
+    reconstructed = model.reconstruct(GRIDS, given, threshold=THRESHOLD)
     overlap = [(mine & real).sum() / (mine | real).sum() for mine, real in zip(reconstructed, GRIDS > 0, strict=True)]
     np.testing.assert_allclose(quality.iou, overlap, rtol=1e-4)
 
@@ -127,29 +95,20 @@ def make_config(folder, **changed):
 
 @pytest.mark.parametrize(("labels", "share"), [([3, 3], [0, 0, 0, 1]), ([0, 3], [0.25, 0, 0, 0.75])])
 def test_between_shapes_their_class_stays_and_between_classes_both_have_a_share(model, tmp_path, labels, share):
-    interpolate_shapes(make_config(tmp_path), model, list(GRIDS[:2]), np.array(labels))
+    interpolate_shapes(make_config(tmp_path), model, list(GRIDS[:2]), [CONFIG.classes[label] for label in labels])
     first, second = model.encode(GRIDS[:2], np.array(labels))
-    expected = model.generate((0.25 * first + 0.75 * second)[np.newaxis], np.float32([share]))
+    expected = model.decode((0.25 * first + 0.75 * second)[np.newaxis], np.float32([share]))
     np.testing.assert_allclose(np.load(tmp_path / "interpolation.npy"), expected, rtol=1e-5)
 
 
 def test_a_path_of_classes_begins_and_ends_in_the_reconstructions(model, tmp_path):
     labels = np.array([0, 3, 1])
     config = make_config(tmp_path, shape1="", shape2="", shapes=("1", "2", "3"), steps=3, interpolation="slerp")
-    interpolate_shapes(config, model, list(GRIDS[:3]), labels)
+    interpolate_shapes(config, model, list(GRIDS[:3]), [CONFIG.classes[label] for label in labels])
     path, ends = np.load(tmp_path / "interpolation.npy"), np.load(tmp_path / "reconstructions.npy")
     assert path.shape == (5, 16, 16, 16)
     np.testing.assert_allclose(path[::2], ends, rtol=1e-4)
-    np.testing.assert_allclose(ends, model.generate(model.encode(GRIDS[:3], labels), labels), rtol=1e-4)
-
-
-def test_projection_keeps_the_classes(model):
-    labels = np.array([0, 1, 2, 3, 0, 1])
-    latents = model.encode(GRIDS, labels)
-    found = project_latents(model.networks.generator, latents, GRIDS, steps=2, threshold=THRESHOLD, labels=labels)
-    generated = model.generate(found.latents, labels) > THRESHOLD
-    overlap = [(mine & real).sum() / (mine | real).sum() for mine, real in zip(generated, GRIDS > 0, strict=True)]
-    np.testing.assert_allclose(found.iou_after, overlap, rtol=1e-3)
+    np.testing.assert_allclose(ends, model.decode(model.encode(GRIDS[:3], labels), labels), rtol=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +121,14 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def started(monkeypatch):
+def started(monkeypatch, model):
+    """The phases share one model, so that its networks are traced once."""
+
+    def load(prefix, config):
+        model.prefix = prefix
+        return model
+
+    monkeypatch.setattr("vae_gan3d.models.model.load_model", load)
     for module in (phases, latent_phases):
         monkeypatch.setattr(module, "start_tensorflow", lambda **_: None)
 
@@ -186,17 +152,13 @@ def test_every_phase_runs_on_records_and_refuses_other_classes(run, records, tmp
             phases.run(dataclasses.replace(config, **other))
 
 
-def test_the_result_of_arithmetic_is_of_the_result_of_the_classes(run, records, tmp_path):
+def test_the_result_of_arithmetic_is_of_the_result_of_the_classes(run, records, model, tmp_path):
     place = str(records.files[0])
     phases.run(ArithmeticConfig(run, ("0",), ("class:chair",), ("1",), place, "train", tmp_path, 0.5))
-    network = phases.run_folder.find_checkpoint(run)
-    from vae_gan3d.evaluation.trained_model import load_model
-
-    trained = load_model(network, CONFIG)
-    chair, table = trained.encode(GRIDS[:2], np.array([3, 0]))
-    chairs = trained.encode(GRIDS[[0, 2, 5]], np.array([3, 3, 3])).mean(axis=0)
+    chair, table = model.encode(GRIDS[:2], np.array([3, 0]))
+    chairs = model.encode(GRIDS[[0, 2, 5]], np.array([3, 3, 3])).mean(axis=0)
     # A chair minus the chairs plus a table is a table, the model's 0.
-    expected = trained.generate((chair - chairs + table)[np.newaxis], np.array([0]))[0]
+    expected = model.decode((chair - chairs + table)[np.newaxis], np.array([0]))[0]
     np.testing.assert_allclose(np.load(tmp_path / "arithmetic.npy"), expected, rtol=1e-3)
 
 

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.evaluation.test_prior import PRIOR
+from tests.models.test_priors import PRIOR
 from vae_gan3d.config import ModelConfig
-from vae_gan3d.evaluation.prior import load_prior
 from vae_gan3d.evaluation.publish import main
-from vae_gan3d.evaluation.trained_model import load_model
+from vae_gan3d.models.model import load_model
+from vae_gan3d.models.priors import load_prior
 from vae_gan3d.training.checkpoint_digest import index_sha256
 from vae_gan3d.training.checkpoints import save_checkpoint
 from vae_gan3d.training.run_folder import find_checkpoint, prior_file, read_model_config, write_run_config
@@ -37,7 +37,7 @@ def test_the_copy_generates_alike_and_is_smaller(run, tmp_path, capsys):
     assert prefix.name == "model.ckpt-7"
     latents = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
     grids = [
-        load_model(path, read_model_config(path.parent)).generate(latents) for path in (find_checkpoint(run), prefix)
+        load_model(path, read_model_config(path.parent)).decode(latents) for path in (find_checkpoint(run), prefix)
     ]
     np.testing.assert_array_equal(*grids)
     prior = load_prior(prior_file(prefix))

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from tests.fakes import random_grids, write_records
+from tests.small_models import VoxelModel
+from vae_gan3d.evaluation import shape_set as module
 from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.voxels.grids import resize_grid
@@ -38,3 +40,22 @@ def test_spread_numbers_are_distinct_and_reach_both_ends(total, count):
     assert numbers[0] == 0
     assert numbers[-1] == (total - 1 if min(total, count) > 1 else 0)
     assert np.diff(numbers, n=1).max(initial=0) - np.diff(numbers, n=1).min(initial=total) <= 1
+
+
+GRIDS = random_grids(5, 16)
+
+
+@pytest.fixture
+def records(tmp_path):
+    write_records(tmp_path, GRIDS, [0, 1, 0, 1, 0], ("chair", "table", "sofa"))
+    return find_records(str(tmp_path))
+
+
+def test_shapes_are_encoded_in_the_order_asked_for_block_by_block(records, monkeypatch):
+    monkeypatch.setattr(module, "_ENCODED", 2)
+    latents = ShapeSet(records, 16).encode(VoxelModel(), np.array([4, 0, 3]))
+    np.testing.assert_array_equal(latents, GRIDS[[4, 0, 3]].reshape(3, -1))
+
+
+def test_the_sources_of_records_are_known(records):
+    assert ShapeSet(records, 16).sources(np.array([3, 0])) == ["table/30/train/3.mat", "chair/30/train/0.mat"]

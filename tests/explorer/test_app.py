@@ -12,7 +12,7 @@ import scipy.io
 
 from tests.box_explorer import LARGE, OPTIONS, SMALL, Visitor, box_app, box_explorer, shown_grid
 from tests.fakes import write_records
-from tests.voxel_model import VoxelModel
+from tests.small_models import VoxelModel
 from vae_gan3d.explorer.app import ExplorerApp
 from vae_gan3d.explorer.slots import Slots
 from vae_gan3d.explorer.training_shapes import TrainingShapes
@@ -197,7 +197,7 @@ def test_a_download_is_a_mesh(visitor, extension, start):
 
 def test_a_mistake_of_its_own_is_one_line_for_the_visitor(capsys):
     app = box_app()
-    app._explorer.model.generate = None
+    app._explorer.model.decode = None
     answer = Visitor(app).post("/api/sample", {})
     assert (answer.status_code, answer.json["error"]) == (500, "the explorer failed here: its terminal says why")
     assert "Traceback" in capsys.readouterr().err

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
-from vae_gan3d.evaluation.prior import MixturePrior
 from vae_gan3d.explorer.directions import directions_of_latents, directions_of_prior
+from vae_gan3d.models.priors import GaussianMixture, MixturePrior
 
 
 def test_directions_of_latents_by_hand():

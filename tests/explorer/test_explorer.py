@@ -5,25 +5,25 @@ import pytest
 
 from tests.box_explorer import LARGE, SMALL, box_explorer
 from tests.fakes import box_grid, write_records
-from tests.voxel_model import VoxelModel
+from tests.small_models import VoxelModel, untrained_model
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
-from vae_gan3d.evaluation.prior import MixturePrior, NormalPrior
-from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.explorer.explorer import Explorer
 from vae_gan3d.explorer.points import LatentPoint
 from vae_gan3d.explorer.training_shapes import TrainingShapes
-from vae_gan3d.networks.factory import build_networks
+from vae_gan3d.models.priors import GaussianMixture, MixturePrior
 from vae_gan3d.records.record_set import find_records
 
 CLASSES = ("chair", "table")
 
 
-def trained(**changed):
+def trained(prior=None, **changed):
     """Untrained networks, as small as they come."""
     config = ModelConfig(16, 4, "default", 2, "none", "relu", CLASSES, **changed)
-    return TrainedModel(config, build_networks(**config.network_arguments()))
+    model = untrained_model(config)
+    if prior is not None:
+        model.prior = prior
+    return model
 
 
 @pytest.fixture
@@ -90,10 +90,11 @@ def test_directions_come_from_records_or_the_mixture_or_are_absent(records):
     model = trained()
     mixture = GaussianMixture(np.ones(1, np.float32), np.zeros((1, 4), np.float32), np.eye(4, dtype=np.float32)[None])
     prior = MixturePrior(("chair",), (1,), (mixture,))
-    assert Explorer(model, NormalPrior(4)).main_directions is None
-    np.testing.assert_allclose(np.abs(Explorer(model, prior).main_directions.steps).sum(axis=0), 1)
+    assert Explorer(model).main_directions is None
     training = TrainingShapes(model, records)
-    assert Explorer(model, NormalPrior(4), training).main_directions.steps.shape[1] == 4
+    assert Explorer(model, training).main_directions.steps.shape[1] == 4
+    model.prior = prior
+    np.testing.assert_allclose(np.abs(Explorer(model).main_directions.steps).sum(axis=0), 1)
 
 
 def test_the_nearest_training_shapes(records):
@@ -123,8 +124,8 @@ def test_without_records_their_tools_say_so():
 
 
 def test_a_plain_gan_draws_and_takes_no_shapes():
-    explorer = Explorer(trained(kind="gan", latent_deviation=0.5), NormalPrior(4, 0.5), refinements=0)
-    assert not explorer.can_encode
+    explorer = Explorer(trained(kind="gan", latent_deviation=0.5))
+    assert not explorer.model.has_encoder
     point = explorer.sample(np.random.default_rng(0))
     assert explorer.generate(point).shape == (16, 16, 16)
     with pytest.raises(UserError, match="a plain GAN has no encoder"):
@@ -133,7 +134,7 @@ def test_a_plain_gan_draws_and_takes_no_shapes():
 
 def test_a_conditional_model_keeps_the_class_with_the_place(records):
     model = trained(conditional=True)
-    explorer = Explorer(model, NormalPrior(4, 1, CLASSES), TrainingShapes(model, records))
+    explorer = Explorer(model, TrainingShapes(model, records))
     generator = np.random.default_rng(0)
     np.testing.assert_array_equal(explorer.sample(generator, "table").shares, [0, 1])
     np.testing.assert_array_equal(explorer.training_shape(1).shares, [1, 0])
@@ -195,6 +196,6 @@ def test_it_opens_on_two_whole_shapes_of_one_class(shapes, name, expected):
 
 
 def test_a_prior_without_classes_opens_too():
-    explorer = Explorer(trained(), NormalPrior(4), refinements=0)
+    explorer = Explorer(trained(), refinements=0)
     name, pair = explorer.opening(np.random.default_rng(0))
     assert name == "" and len(pair) == 2

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.evaluation.test_metrics_table import METRICS
+from tests.evaluation.test_results import METRICS
 from vae_gan3d.training import run_report
 from vae_gan3d.training.monitor import ShapeMonitor
 from vae_gan3d.training.run_flags import write_flags

@@ -14,7 +14,7 @@ from tests.fakes import random_grids, write_records
 from tests.small_runs import WITHOUT_GAME, make_config, restored_weights
 from vae_gan3d.config import LossConfig, ModelConfig, ProgressiveConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation.trained_model import load_model
+from vae_gan3d.models.model import load_model
 from vae_gan3d.records.record_set import find_records
 from vae_gan3d.training import loop
 from vae_gan3d.training.gan_step import gan_step

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.evaluation.test_metrics_table import METRICS
+from tests.evaluation.test_results import METRICS
 from vae_gan3d.viewing.measures import measures
 
 

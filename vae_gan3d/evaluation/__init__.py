@@ -1,1 +1,1 @@
-"""What a trained checkpoint is used for: interpolation, samples, metrics."""
+"""Uses of a trained model: samples, interpolation, metrics, neighbours, latent tools."""

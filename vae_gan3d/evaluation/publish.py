@@ -39,8 +39,8 @@ def publish(checkpoint: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
         UserError: there is no such checkpoint, it or its prior is damaged or of another model, the folder holds
             checkpoints, or cannot be written to.
     """
-    from vae_gan3d.evaluation.prior_choice import stored_prior
-    from vae_gan3d.evaluation.trained_model import load_model
+    from vae_gan3d.models.model import load_model
+    from vae_gan3d.models.prior_choice import stored_prior
     from vae_gan3d.training.checkpoints import save_checkpoint
     from vae_gan3d.training.state import inference_checkpoint
 

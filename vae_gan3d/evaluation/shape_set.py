@@ -4,11 +4,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from vae_gan3d.models.model import Model
+from vae_gan3d.progress import progress_bar
 from vae_gan3d.records.packed import load_packed
 from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.records.record_sources import read_sources
 from vae_gan3d.voxels.grids import resize_grid, unpack_grid
 
 _BLOCK_BYTES = 8 * 2**20
+_ENCODED = 128  # shapes unpacked at a time
+_SECONDS_WITHOUT_A_BAR = 5
 
 
 class ShapeSet:
@@ -43,6 +48,36 @@ class ShapeSet:
     def class_names(self, numbers: Sequence[int] | np.ndarray) -> list[str]:
         """The class of each of some shapes."""
         return [self.records.classes[label] for label in self.labels[np.asarray(numbers, np.int64)]]
+
+    def sources(self, numbers: Sequence[int] | np.ndarray) -> list[str]:
+        """The file that each of some shapes came from, relative to the data folder; empty for legacy records.
+
+        Raises:
+            UserError: a record is damaged.
+        """
+        return read_sources(self.records, [int(number) for number in numbers])
+
+    def spread(self, count: int) -> np.ndarray:
+        """The numbers of `count` shapes, evenly spread; all if there are fewer. See `evenly_spread`."""
+        return evenly_spread(self.count, count)
+
+    def encode(self, model: Model, numbers: np.ndarray) -> np.ndarray:
+        """Encodes some shapes, with a progress bar if it takes long.
+
+        Args:
+            model: of the same resolution.
+            numbers: `[K]` integer in [0, count).
+
+        Returns:
+            `[K, L]` float32, the means.
+        """
+        latents = np.empty((len(numbers), model.latent_size), np.float32)
+        with progress_bar(total=len(numbers), desc="encoding", unit="shape", delay=_SECONDS_WITHOUT_A_BAR) as bar:
+            for start in range(0, len(numbers), _ENCODED):
+                chosen = numbers[start : start + _ENCODED]
+                latents[start : start + _ENCODED] = model.encode(self.grids(chosen), self.class_names(chosen))
+                bar.update(len(chosen))
+        return latents
 
     def grids(self, numbers: Sequence[int] | np.ndarray) -> np.ndarray:
         """Unpacks some shapes.

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Request, Response
 from vae_gan3d.config import ShapeFilesConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer.downloads import DOWNLOADS, mesh_file
-from vae_gan3d.explorer.explorer import PATHS, Explorer
+from vae_gan3d.explorer.explorer import Explorer
 from vae_gan3d.explorer.points import LatentPoint, read_numbers, read_point
 from vae_gan3d.explorer.slots import BusyError, Slots
 from vae_gan3d.explorer.uploads import read_upload
@@ -168,7 +168,7 @@ class ExplorerApp:
             "model": model.describe(),
             "classes": explorer.drawn_classes,
             "givenClasses": model.known_classes,
-            "canEncode": explorer.can_encode,
+            "canEncode": explorer.model.has_encoder,
             "records": explorer.training.count if explorer.training else 0,
             "directions": [] if self._directions is None else self._directions.shares.tolist(),
             "uploadMb": options.upload_mb,
@@ -242,7 +242,7 @@ class ExplorerApp:
         point, *others = (read_point(end, model.latent_size, len(model.known_classes)) for end in ends)
         if others:
             alpha = read_numbers([fields.get("alpha")], 1, "alpha")[0]
-            point = self._explorer.between(point, others[0], float(alpha), _text(fields, "path") or PATHS[0])
+            point = self._explorer.between(point, others[0], float(alpha), _text(fields, "path") or "linear")
         if self._directions is None or not fields.get("moves"):
             return point
         moves = read_numbers(fields["moves"], len(self._directions.steps), "the moves along the main directions")

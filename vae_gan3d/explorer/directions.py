@@ -4,8 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from vae_gan3d.evaluation.gaussian_mixture import GaussianMixture
-from vae_gan3d.evaluation.prior import MixturePrior
+from vae_gan3d.models.priors import GaussianMixture, MixturePrior
 
 # Of the variance along the first direction: what is below it is rounding.
 _LEAST_SHARE = 1e-6

@@ -8,18 +8,14 @@ import numpy as np
 import scipy.ndimage
 
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation.interpolation import interpolate, interpolate_on_sphere
-from vae_gan3d.evaluation.model_labels import model_labels
-from vae_gan3d.evaluation.prior import LatentPrior, MixturePrior
-from vae_gan3d.evaluation.refinement import refined_latents
-from vae_gan3d.evaluation.trained_model import TrainedModel
 from vae_gan3d.explorer.directions import MainDirections, directions_of_latents, directions_of_prior
 from vae_gan3d.explorer.points import LatentPoint
 from vae_gan3d.explorer.training_shapes import Neighbor, TrainingShapes
+from vae_gan3d.models.latents import PATHS, interpolate
+from vae_gan3d.models.model import Model
+from vae_gan3d.models.priors import MixturePrior
 
 MOST_DIRECTIONS = 6
-_MIXES = {"linear": interpolate, "slerp": interpolate_on_sphere}
-PATHS = tuple(_MIXES)
 # What is tried for the two shapes that the page opens on: some 20 ms a sample at 32^3.
 _CLASSES_TRIED = 3
 _SAMPLES_TRIED = 8
@@ -27,33 +23,27 @@ _SAMPLES_TRIED = 8
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Explorer:
-    """A model, what its latents are drawn from, and the shapes that it learned from where they are there.
+    """A model with its prior, and the shapes that it was trained on, if they are given.
 
     It holds nothing of those who use it: places in the latent space are given and returned.
 
     Attributes:
         model: the trained model.
-        prior: of its latents.
         training: the training shapes, or None.
-        refinements: passages of each drawn latent through generator and encoder; 0 for a plain GAN.
+        refinements: passages of each drawn latent through generator and encoder.
         threshold: voxels above this probability count as occupied.
     """
 
-    model: TrainedModel
-    prior: LatentPrior
+    model: Model
     training: TrainingShapes | None = None
     refinements: int = 1
     threshold: float = 0.5
 
     @property
-    def can_encode(self) -> bool:
-        """Whether shapes from outside have a latent: a plain GAN gives none."""
-        return self.model.config.kind != "gan"
-
-    @property
     def drawn_classes(self) -> tuple[str, ...]:
         """The classes that can be drawn of."""
-        return tuple(self.prior.fitted) if isinstance(self.prior, MixturePrior) else self.prior.classes
+        prior = self.model.prior
+        return tuple(prior.fitted) if isinstance(prior, MixturePrior) else prior.classes
 
     def sample(self, generator: np.random.Generator, class_name: str = "") -> LatentPoint:
         """Draws a place from the prior.
@@ -65,10 +55,8 @@ class Explorer:
         Raises:
             UserError: the prior does not know the class.
         """
-        latents, labels = self.prior.sample(1, generator, [class_name] if class_name else None)
-        known = model_labels(self.model.config, self.prior.classes, labels)
-        latents = refined_latents(self.model, latents, self.refinements, known)
-        return LatentPoint(latents[0], self._shares(None if known is None else int(known[0])))
+        drawn = self.model.draw(1, generator, class_name or None, refinements=self.refinements)
+        return self._point(drawn.latents[0], drawn.classes)
 
     def opening(self, generator: np.random.Generator) -> tuple[str, tuple[LatentPoint, LatentPoint]]:
         """Two samples of one class to begin with: whole ones, if possible with a whole one halfway.
@@ -102,12 +90,12 @@ class Explorer:
         return scipy.ndimage.label(self.generate(point) > self.threshold, np.ones((3, 3, 3)))[1] == 1
 
     def require_encoder(self) -> None:
-        """Refuses shapes from outside where they have no latent.
+        """Refuses shapes from outside if the model has no encoder.
 
         Raises:
-            UserError: the model has no encoder.
+            UserError: it has none.
         """
-        if not self.can_encode:
+        if not self.model.has_encoder:
             raise UserError("a plain GAN has no encoder: draw samples, or use a vae_gan or vae model")
 
     def encode(self, grid: np.ndarray, class_name: str = "") -> LatentPoint:
@@ -122,12 +110,9 @@ class Explorer:
         """
         self.require_encoder()
         known = self.model.config.known_classes
-        if not known:
-            return LatentPoint(self.model.encode(grid[np.newaxis])[0])
-        if class_name not in known:
+        if known and class_name not in known:
             raise UserError(f"the model is told the class of each shape: choose one of {', '.join(known)}")
-        label = known.index(class_name)
-        return LatentPoint(self.model.encode(grid[np.newaxis], np.array([label]))[0], self._shares(label))
+        return self._point(self.model.encode(grid[np.newaxis], [class_name])[0], [class_name])
 
     def training_shape(self, index: int) -> LatentPoint:
         """The encoder's mean of a training shape.
@@ -139,7 +124,7 @@ class Explorer:
             raise UserError("training shapes are not there: start the explorer with --records")
         if not 0 <= index < self.training.count:
             raise UserError(f"there is no record {index}: give a number from 0 to {self.training.count - 1}")
-        return LatentPoint(self.training.latents[index], self._shares(self.training.label(index)))
+        return self._point(self.training.latents[index], [self.training.class_name(index)])
 
     def between(self, first: LatentPoint, second: LatentPoint, alpha: float, path: str = "linear") -> LatentPoint:
         """v = α v0 + (1 - α) v1, or the same share along a great circle.
@@ -153,12 +138,12 @@ class Explorer:
         Raises:
             UserError: alpha or the path is another.
         """
-        if path not in _MIXES or not 0 <= alpha <= 1:
+        if path not in PATHS or not 0 <= alpha <= 1:
             raise UserError(f"a path {path!r} at alpha {alpha} is not possible: give {' or '.join(PATHS)}, from 0 to 1")
         shares = None
         if first.shares is not None and second.shares is not None:
             shares = interpolate(first.shares, second.shares, alpha)
-        return LatentPoint(_MIXES[path](first.latent, second.latent, alpha), shares)
+        return LatentPoint(PATHS[path](first.latent, second.latent, alpha), shares)
 
     def moved(self, point: LatentPoint, moves: Sequence[float] | np.ndarray, along: MainDirections) -> LatentPoint:
         """A place moved along the main directions.
@@ -178,14 +163,14 @@ class Explorer:
         """
         if self.training is not None and self.training.count > 1 and np.ptp(self.training.latents, axis=0).any():
             return directions_of_latents(self.training.latents, MOST_DIRECTIONS)
-        if isinstance(self.prior, MixturePrior):
-            return directions_of_prior(self.prior, MOST_DIRECTIONS)
+        if isinstance(self.model.prior, MixturePrior):
+            return directions_of_prior(self.model.prior, MOST_DIRECTIONS)
         return None
 
     def generate(self, point: LatentPoint) -> np.ndarray:
         """The shape at a place, `[R, R, R]` float32 probabilities."""
         shares = None if point.shares is None else point.shares[np.newaxis]
-        return self.model.generate(point.latent[np.newaxis], shares)[0]
+        return self.model.decode(point.latent[np.newaxis], shares)[0]
 
     def nearest(self, point: LatentPoint, count: int) -> list[Neighbor]:
         """The training shapes nearest to a place.
@@ -197,6 +182,7 @@ class Explorer:
             raise UserError("training shapes are not there: start the explorer with --records")
         return self.training.nearest(point.latent, self.generate(point) > self.threshold, count)
 
-    def _shares(self, label: int | None) -> np.ndarray | None:
-        """A class of a conditional model as shares of all its classes."""
-        return None if label is None else np.eye(len(self.model.config.known_classes), dtype=np.float32)[label]
+    def _point(self, latent: np.ndarray, classes: Sequence[str] | None) -> LatentPoint:
+        """A latent with its class, which only a conditional model needs."""
+        shares = self.model.class_shares(classes, 1)
+        return LatentPoint(latent, None if shares is None else shares[0])

@@ -4,14 +4,11 @@ import dataclasses
 
 import numpy as np
 
-from vae_gan3d.evaluation.latent_encoding import encode_shapes
-from vae_gan3d.evaluation.model_labels import model_labels
-from vae_gan3d.evaluation.shape_neighbors import cosine_distances, nearest
+from vae_gan3d.evaluation.metrics import voxel_distances
+from vae_gan3d.evaluation.neighbors import cosine_distances, nearest
 from vae_gan3d.evaluation.shape_set import ShapeSet
-from vae_gan3d.evaluation.trained_model import TrainedModel
-from vae_gan3d.evaluation.voxel_distances import voxel_distances
+from vae_gan3d.models.model import Model
 from vae_gan3d.records.record_set import RecordSet
-from vae_gan3d.records.record_sources import read_sources
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,7 +39,7 @@ class TrainingShapes:
         latents: `[count, L]` float32.
     """
 
-    def __init__(self, model: TrainedModel, records: RecordSet) -> None:
+    def __init__(self, model: Model, records: RecordSet) -> None:
         """Reads and encodes every record, with a bar where that takes some seconds.
 
         Args:
@@ -52,9 +49,8 @@ class TrainingShapes:
         Raises:
             UserError: a record is damaged, or the model's resolution cannot be reached from theirs.
         """
-        self._shapes = ShapeSet(records, model.config.resolution)
-        self.latents = encode_shapes(model, self._shapes, np.arange(self._shapes.count))
-        self._model_labels = model_labels(model.config, records.classes, self._shapes.labels)
+        self._shapes = ShapeSet(records, model.resolution)
+        self.latents = self._shapes.encode(model, np.arange(self._shapes.count))
 
     @property
     def count(self) -> int:
@@ -68,10 +64,6 @@ class TrainingShapes:
     def class_name(self, index: int) -> str:
         """The class of one shape."""
         return self._shapes.class_names([index])[0]
-
-    def label(self, index: int) -> int | None:
-        """The class of one shape as a conditional model counts them; None for other models."""
-        return None if self._model_labels is None else int(self._model_labels[index])
 
     def nearest(self, latent: np.ndarray, occupied: np.ndarray, count: int) -> list[Neighbor]:
         """The shapes whose latents lie nearest to one, by the angle between the two.
@@ -88,7 +80,7 @@ class TrainingShapes:
         numbers = nearest(distances, count)
         grids = self._shapes.grids(numbers)
         overlaps = 1 - voxel_distances(occupied[np.newaxis], grids)[0]
-        sources = read_sources(self._shapes.records, numbers.tolist())
+        sources = self._shapes.sources(numbers)
         names = self._shapes.class_names(numbers)
         return [
             Neighbor(int(number), name, source, float(1 - distances[number]), float(overlap), grid)

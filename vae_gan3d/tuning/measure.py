@@ -5,15 +5,13 @@ import tensorflow as tf
 
 from vae_gan3d.config import TrainingConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation.prior_choice import choose_prior
-from vae_gan3d.evaluation.reconstruction_quality import reconstruction_quality
-from vae_gan3d.evaluation.sample_draws import draw_shapes
-from vae_gan3d.evaluation.sample_measures import measure_samples
-from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
-from vae_gan3d.evaluation.trained_model import TrainedModel, load_model
+from vae_gan3d.evaluation.evaluate import reconstruction_quality
+from vae_gan3d.evaluation.set_comparison import measure_samples
+from vae_gan3d.evaluation.shape_set import ShapeSet
+from vae_gan3d.models.model import Model, load_model
+from vae_gan3d.models.prior_choice import choose_prior
 from vae_gan3d.networks.factory import Networks
 from vae_gan3d.records.record_set import RecordSet
-from vae_gan3d.training.precision import set_precision
 from vae_gan3d.training.run_folder import find_checkpoint
 
 _THRESHOLD = 0.5
@@ -21,7 +19,7 @@ _MOST_SAMPLES = 500
 _DIVERGED = "training diverged: a weight is no longer a finite number"
 
 
-def held_out_iou(model: TrainedModel, held_out: ShapeSet) -> float:
+def held_out_iou(model: Model, held_out: ShapeSet) -> float:
     """The mean IoU of held-out shapes and their reconstructions.
 
     Args:
@@ -65,23 +63,16 @@ def measure_run(config: TrainingConfig, records: RecordSet, held_out: ShapeSet, 
     Raises:
         UserError: the model has diverged, or every sample is empty.
     """
-    set_precision("float32")
     prefix = find_checkpoint(config.save_path)
     model = load_model(prefix, config.model)
     require_finite_weights(model.networks)
     if objective == "iou":
         return held_out_iou(model, held_out)
-    prior = choose_prior(None, prefix, model=config.model, records=records).load(prefix, model, seed=config.seed)
-    compared = evenly_spread(held_out.count, _MOST_SAMPLES)
-    samples = draw_shapes(
-        model,
-        prior,
-        len(compared),
-        np.random.default_rng(config.seed),
-        threshold=_THRESHOLD,
-        refinements=0 if config.model.kind == "gan" else 1,
-    )
-    entries = measure_samples(samples.grids, held_out.grids(compared), None, chamfer_shapes=0, seed=config.seed).entries
+    model.prior = choose_prior(None, prefix, model=config.model, records=records).load(prefix, model, seed=config.seed)
+    compared = held_out.spread(_MOST_SAMPLES)
+    drawn = model.draw(len(compared), np.random.default_rng(config.seed))
+    samples = model.decode(drawn.latents, drawn.classes, threshold=_THRESHOLD)
+    entries = measure_samples(samples, held_out.grids(compared), None, chamfer_shapes=0, seed=config.seed).entries
     found = entries[objective]
     value = found["voxel_iou"] if isinstance(found, dict) else found
     if value is None:

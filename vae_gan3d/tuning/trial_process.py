@@ -20,7 +20,7 @@ from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorfl
 
 if TYPE_CHECKING:
     from vae_gan3d.evaluation.shape_set import ShapeSet
-    from vae_gan3d.evaluation.trained_model import TrainedModel
+    from vae_gan3d.models.model import Model
     from vae_gan3d.training.state import TrainingState
 
 LOG_NAME = "trial.log"
@@ -127,7 +127,7 @@ class _Reporter:
 
     def __init__(self, connection: Connection, config: TrainingConfig, held_out: "ShapeSet") -> None:
         self._connection, self._config, self._held_out = connection, config, held_out
-        self._model: TrainedModel | None = None
+        self._model: Model | None = None
 
     def __call__(self, epoch: int, state: "TrainingState") -> None:
         """Reports, and waits for the answer.
@@ -139,11 +139,11 @@ class _Reporter:
         Raises:
             UserError: a weight is no longer a finite number.
         """
-        from vae_gan3d.evaluation.trained_model import TrainedModel
+        from vae_gan3d.models.model import Model
         from vae_gan3d.tuning.measure import held_out_iou, require_finite_weights
 
         require_finite_weights(state.average)
         if self._config.model.kind != "gan":
-            self._model = self._model or TrainedModel(self._config.model, state.average)
+            self._model = self._model or Model(self._config.model, state.average)
             self._connection.send(Report(epoch, held_out_iou(self._model, self._held_out)))
             self._connection.recv()
