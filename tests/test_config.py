@@ -4,8 +4,8 @@ import dataclasses
 import pathlib
 
 import pytest
-
 from vae_gan3d.checks import LARGEST_COUNT, LARGEST_SEED
+
 from vae_gan3d.config import (
     LossConfig,
     ModelConfig,

@@ -4,9 +4,9 @@ import dataclasses
 import pathlib
 
 import pytest
+from vae_gan3d.checks import LARGEST_SEED
 
 from tests.test_config import TEST
-from vae_gan3d.checks import LARGEST_SEED
 from vae_gan3d.config import ArithmeticConfig, MapConfig, NeighborsConfig
 from vae_gan3d.errors import UserError
 

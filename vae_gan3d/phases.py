@@ -13,11 +13,11 @@ from vae_gan3d.config import (
     EvaluateConfig,
     ExploreConfig,
     ExportConfig,
+    InterpolateConfig,
     ModelConfig,
     ProgressiveConfig,
     RecordsConfig,
     SampleConfig,
-    TestConfig,
     TrainingConfig,
     TuneConfig,
 )
@@ -155,7 +155,7 @@ def _describe_set(config: RecordsConfig, listing: ShapeListing, manifest: Manife
 def run(
     config: TrainingConfig
     | ProgressiveConfig
-    | TestConfig
+    | InterpolateConfig
     | SampleConfig
     | EvaluateConfig
     | ExportConfig
@@ -183,7 +183,7 @@ def run(
         from vae_gan3d.progressive_phase import train_progressively
 
         return train_progressively(config, verbose=verbose)
-    if isinstance(config, TestConfig):
+    if isinstance(config, InterpolateConfig):
         return _interpolate(config, verbose)
     if isinstance(config, EvaluateConfig):
         return _evaluate(config, verbose)
@@ -233,7 +233,7 @@ def _train_in_folder(config: TrainingConfig, records: RecordSet, cluster: Cluste
     return status
 
 
-def _interpolate(config: TestConfig, verbose: bool) -> int:
+def _interpolate(config: InterpolateConfig, verbose: bool) -> int:
     from vae_gan3d.evaluation.model_labels import shape_labels
     from vae_gan3d.evaluation.shape_files import require_writable
 
@@ -302,7 +302,7 @@ def _export(config: ExportConfig, verbose: bool) -> int:
 
 
 def _choose_shapes(
-    config: TestConfig | ExportConfig, shapes: Sequence[str], prefix: pathlib.Path, model: ModelConfig
+    config: InterpolateConfig | ExportConfig, shapes: Sequence[str], prefix: pathlib.Path, model: ModelConfig
 ) -> list[ShapeChoice]:
     """The shapes of a command line, all found and of classes that the model knows.
 

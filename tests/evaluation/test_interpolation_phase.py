@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import box_grid
-from vae_gan3d.config import ModelConfig, TestConfig
+from vae_gan3d.config import InterpolateConfig, ModelConfig
 from vae_gan3d.evaluation import interpolation_phase as module
 from vae_gan3d.evaluation.interpolation import interpolate_on_sphere
 from vae_gan3d.evaluation.interpolation_phase import interpolate_shapes
@@ -39,7 +39,7 @@ def make_config(folder, **changed):
         "threshold": 0.5,
         "seed": 0,
     }
-    return TestConfig(**{**values, **changed})
+    return InterpolateConfig(**{**values, **changed})
 
 
 def test_a_path_runs_from_the_second_reconstruction_to_the_first(model, tmp_path, capsys):

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from vae_gan3d.config import TestConfig
+from vae_gan3d.config import InterpolateConfig
 from vae_gan3d.evaluation.earlier_results import keep_earlier_results
 from vae_gan3d.evaluation.interpolation import Mix, interpolate, interpolate_on_sphere, path_alphas, path_through
 from vae_gan3d.evaluation.shape_choice import shape_name
@@ -24,7 +24,7 @@ _RESULTS = ("interpolation.*", "interpolation-*", "reconstructions.npy", "recons
 
 
 def interpolate_shapes(
-    config: TestConfig, model: TrainedModel, shapes: list[np.ndarray], labels: np.ndarray | None = None
+    config: InterpolateConfig, model: TrainedModel, shapes: list[np.ndarray], labels: np.ndarray | None = None
 ) -> None:
     """Encodes shapes, mixes their latents and writes what the generator makes of them.
 
@@ -75,19 +75,21 @@ def interpolate_shapes(
     print(f"wrote {counted(len(alphas), 'shape')} to {config.output_dir}")
 
 
-def _mix(config: TestConfig, points: np.ndarray, mix: Mix) -> np.ndarray:
+def _mix(config: InterpolateConfig, points: np.ndarray, mix: Mix) -> np.ndarray:
     """What lies at each α of the path through points `[N, L]`: `[K, L]` float32."""
     if config.steps:
         return path_through(points[_order(config)], config.steps, mix)
     return mix(points[0], points[1], np.array([config.alpha], np.float32))
 
 
-def _order(config: TestConfig) -> list[int]:
+def _order(config: InterpolateConfig) -> list[int]:
     """The numbers of the shapes in the order in which the path meets them."""
     return list(range(len(config.shapes))) or [1, 0]
 
 
-def _write_results(config: TestConfig, alphas: np.ndarray, results: np.ndarray, reconstructions: np.ndarray) -> None:
+def _write_results(
+    config: InterpolateConfig, alphas: np.ndarray, results: np.ndarray, reconstructions: np.ndarray
+) -> None:
     for name, grids in (("interpolation", results), ("reconstructions", reconstructions)):
         with atomic_path(config.output_dir / f"{name}.npy") as path:
             np.save(path, grids)
@@ -96,7 +98,7 @@ def _write_results(config: TestConfig, alphas: np.ndarray, results: np.ndarray, 
             write_text_slices(config.output_dir / f"interpolation-{alpha:.3f}.txt", grid > config.threshold)
 
 
-def _draw(config: TestConfig, results: np.ndarray, reconstructions: np.ndarray, voxels: np.ndarray) -> None:
+def _draw(config: InterpolateConfig, results: np.ndarray, reconstructions: np.ndarray, voxels: np.ndarray) -> None:
     """A row for each stretch: from one shape (α = 0) over what lies between to the next (α = 1)."""
     order = _order(config)
     names = [shape_name(shape) for shape in config.shapes] or ["shape 1", "shape 2"]
@@ -123,7 +125,7 @@ def _draw(config: TestConfig, results: np.ndarray, reconstructions: np.ndarray, 
     )
 
 
-def _draw_turning(config: TestConfig, alphas: np.ndarray, results: np.ndarray) -> None:
+def _draw_turning(config: InterpolateConfig, alphas: np.ndarray, results: np.ndarray) -> None:
     """The shapes of the path, turning; of many as many as turn in some seconds."""
     chosen = some_of(len(results))
     save_turning_sheet(
@@ -135,7 +137,9 @@ def _draw_turning(config: TestConfig, alphas: np.ndarray, results: np.ndarray) -
     )
 
 
-def _write_files(config: TestConfig, alphas: np.ndarray, results: np.ndarray, reconstructions: np.ndarray) -> None:
+def _write_files(
+    config: InterpolateConfig, alphas: np.ndarray, results: np.ndarray, reconstructions: np.ndarray
+) -> None:
     names = [f"interpolation-{alpha:.3f}" for alpha in alphas]
     names += [f"reconstruction-{name}" for name in file_names(config.chosen_shapes)]
     write_shape_files(config.output_dir, names, [*results, *reconstructions], config.files, threshold=config.threshold)
