@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import sys
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from absl import flags as absl_flags
@@ -77,19 +77,18 @@ def define_flags(flags: Sequence[Flag]) -> None:
         DEFINED[flag.name] = flag
         default = _absl_default(flag)
         serializer: absl_flags.ArgumentSerializer[Any] = absl_flags.ArgumentSerializer()
-        numbers = {"integer": absl_flags.IntegerParser, "number": absl_flags.FloatParser}
         if flag.kind == "switch":
             absl_flags.DEFINE_boolean(flag.name, default, flag.help, module_name=__name__)
         elif flag.kind in ("path", "paths"):
             parser = PathParser(is_list=flag.kind == "paths")
             absl_flags.DEFINE(parser, flag.name, default, flag.help, serializer=serializer, module_name=__name__)
         elif flag.replaces:
-            made = _ReplacingFlag(flag.replaces, numbers[flag.kind](), serializer, flag.name, default, flag.help)
+            made = _ReplacingFlag(flag.replaces, absl_flags.IntegerParser(), serializer, flag.name, default, flag.help)
             absl_flags.DEFINE_flag(made, module_name=__name__)
-        elif flag.kind in numbers:
-            absl_flags.DEFINE(
-                numbers[flag.kind](), flag.name, default, flag.help, serializer=serializer, module_name=__name__
-            )
+        elif flag.kind == "integer":
+            absl_flags.DEFINE_integer(flag.name, default, flag.help, module_name=__name__)
+        elif flag.kind == "number":
+            absl_flags.DEFINE_float(flag.name, default, flag.help, module_name=__name__)
         elif flag.kind == "text" and flag.choices:
             absl_flags.DEFINE_enum(flag.name, default, tuple(map(str, flag.choices)), flag.help, module_name=__name__)
         else:
@@ -108,7 +107,7 @@ def _absl_default(flag: Flag) -> Any:  # noqa: ANN401 (whatever the flag holds)
     return str(flag.default) if isinstance(flag.default, pathlib.Path) else flag.default
 
 
-def from_flags(config: type[ConfigT], **given: Any) -> ConfigT:  # noqa: ANN401 (values of its fields)
+def from_flags(config: Callable[..., ConfigT], **given: Any) -> ConfigT:  # noqa: ANN401 (values of its fields)
     """A configuration with the values of its flags.
 
     Args:
@@ -119,12 +118,13 @@ def from_flags(config: type[ConfigT], **given: Any) -> ConfigT:  # noqa: ANN401 
         UserError: a flag is missing or holds a bad value.
     """
     values = dict(given)
-    types = field_types(config)
-    for field in dataclasses.fields(config):  # type: ignore[arg-type] (of any dataclass)
+    config_class: Any = config
+    types = field_types(config_class)
+    for field in dataclasses.fields(config_class):
         if field.name in given:
             continue
         if dataclasses.is_dataclass(types[field.name]):
-            values[field.name] = from_flags(types[field.name])  # type: ignore[arg-type]
+            values[field.name] = from_flags(types[field.name])
             continue
         flags = field_flags(field)
         found = {key: _field_value(flag, types[field.name]) for key, flag in flags.items() if is_given(flag.name)}
@@ -142,7 +142,7 @@ def is_given(name: str) -> bool:
 
 def _field_value(flag: Flag, field_type: Any) -> Any:  # noqa: ANN401 (of any type)
     """The value of a flag as its field holds it."""
-    value = FLAGS[flag.name].value
+    value: Any = FLAGS[flag.name].value
     if flag.switch:
         return flag.switch[bool(value)]
     if field_type is pathlib.Path:

@@ -98,7 +98,14 @@ def document_text(prose: str, pages: dict[str, HelpPage]) -> str:
     lines = [prose.rstrip(), "", MARK]
     for group in every.parts():
         scripts = [f"{name}.py" for name, page in pages.items() if any(flag.name in page.shown for flag in group.flags)]
-        lines += ["", f"## {group.title}", "", f"Of {', '.join(scripts)}.", "", "| flag | default | meaning |"]
+        lines += [
+            "",
+            f"## {group.title}",
+            "",
+            f"Shown by `--help` of {', '.join(scripts)}.",
+            "",
+            "| flag | default | meaning |",
+        ]
         lines.append("| --- | --- | --- |")
         for flag in group.flags:
             names = f"`--{flag.name}`" + "".join(f", `--{alias}`" for alias in flag.aliases)

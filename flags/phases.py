@@ -162,7 +162,7 @@ def _tune_config() -> TuneConfig:
 def _with_checkpoint(config: Callable[..., Any], **given: Any) -> Any:  # noqa: ANN401 (a configuration of that class)
     """A configuration whose checkpoint is by default that of the run folder."""
     checkpoint = FLAGS.checkpoint if is_given("checkpoint") else FLAGS.save_path
-    return from_flags(config, checkpoint=pathlib.Path(checkpoint), **given)  # type: ignore[arg-type]
+    return from_flags(config, checkpoint=pathlib.Path(checkpoint), **given)
 
 
 def _export_config() -> ExportConfig | SampleConfig:
@@ -236,7 +236,9 @@ def _group(title: str, *sources: Any) -> Group:  # noqa: ANN401 (names of flags,
 # How the help pages divide the flags; one that several groups name stands in the first.
 _GROUPS = (
     _group("Phase", "phase", "seed"),
-    _group("Records and folders", "records", "split_name", "classes", "resolution", "save_path", "output_dir", "report"),
+    _group(
+        "Records and folders", "records", "split_name", "classes", "resolution", "save_path", "output_dir", "report"
+    ),
     _group("Reading meshes, .binvox and .vox files", ReadOptions),
     _group("Shapes as files", ShapeFilesConfig),
     _group("Writing records", RecordsConfig, "max_epoch"),

@@ -45,7 +45,7 @@ def run_script(script: str, main: Callable[[], int]) -> None:
         main: returns the exit status.
     """
     page = define_script_flags(script)
-    app.run(lambda _: _guarded(main), flags_parser=functools.partial(_parse, page))
+    app.run(lambda _: exit_status(main), flags_parser=functools.partial(_parse, page))
 
 
 def is_verbose() -> bool:
@@ -70,7 +70,15 @@ def in_users_words(message: str, arguments: Sequence[str]) -> str:
     return " ".join(message.split())
 
 
-def _guarded(main: Callable[[], int]) -> int:
+def exit_status(main: Callable[[], int]) -> int:
+    """Runs `main`; prints an error that the user can mend, and Ctrl-C, in one line.
+
+    Args:
+        main: returns an exit status.
+
+    Returns:
+        It, 1 after an error, 130 after Ctrl-C.
+    """
     if not is_verbose():
         logging.set_verbosity(logging.ERROR)
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -80,17 +80,16 @@ class Flag:
 
     def _check_number(self, value: float) -> None:
         require(math.isfinite(value), f"--{self.name}={value} is not a finite number: give one")
-        bounds = {"at_least": self.at_least, "at_most": self.at_most, "above": self.above, "below": self.below}
-        if [name for name, bound in bounds.items() if bound is not None] == ["at_least"]:
-            require(value >= bounds["at_least"], f"--{self.name}={value} is too small: give {self.range_text}")
         inside = (
             (self.at_least is None or value >= self.at_least)
             and (self.at_most is None or value <= self.at_most)
             and (self.above is None or value > self.above)
             and (self.below is None or value < self.below)
         )
-        require(inside, f"--{self.name}={value} is out of range: give a number {self.range_text}")
-        if self.at_most is None and self.below is None and self.range_text:
+        only_at_least = self.at_least is not None and self.at_most is None and self.below is None
+        fault = "is too small: give" if only_at_least else "is out of range: give a number"
+        require(inside, f"--{self.name}={value} {fault} {self.range_text}")
+        if only_at_least:
             require(value <= LARGEST_COUNT, f"--{self.name}={value} is too large: give {LARGEST_COUNT} or less")
 
 
