@@ -8,7 +8,7 @@ from vae_gan3d.config import ModelConfig
 class VoxelModel:
     """Encodes `[K, 16, 16, 16]` as its 4,096 voxels in a row, and generates them from it."""
 
-    config = ModelConfig(16, 4096, "default", 8, "group", "relu", ())
+    config = ModelConfig(16, 4096, "default", 8, "group", "relu", (), latent_layout="vector")
 
     def encode(self, voxels, labels=None, *, noise_seed=None):
         return voxels.reshape(len(voxels), -1).astype(np.float32)

@@ -26,7 +26,7 @@ def test_given_shapes_are_written_as_the_model_reconstructs_them(tmp_path, capsy
         output_dir=tmp_path,
         project=0,
         threshold=0.5,
-        files=ShapeFilesConfig(("stl", "glb")),
+        files=ShapeFilesConfig(("stl", "glb"), gif=False),
     )
     export_shapes(config, VoxelModel(), shapes)
     np.testing.assert_array_equal(np.load(tmp_path / "reconstructions.npy"), shapes)
