@@ -5,23 +5,33 @@ import pathlib
 
 import pytest
 
+from tests.configs import (
+    ARITHMETIC,
+    DEVICES,
+    EVALUATE,
+    EXPLORE,
+    EXPORT,
+    FILES,
+    INTERPOLATE,
+    LOSS,
+    MAP,
+    MODEL,
+    NEIGHBORS,
+    OPTIMIZER,
+    PATH,
+    PROGRESSIVE,
+    READING,
+    RECORDS,
+    RUN,
+    SAMPLE,
+    TRAINING,
+    TUNE,
+)
 from vae_gan3d.config import (
     FORMATS,
-    ArithmeticConfig,
-    DevicesConfig,
-    EvaluateConfig,
-    ExploreConfig,
     ExportConfig,
-    InterpolateConfig,
     LossConfig,
-    MapConfig,
     ModelConfig,
-    NeighborsConfig,
-    OptimizerConfig,
-    ProgressiveConfig,
-    ReadOptions,
-    RecordsConfig,
-    SampleConfig,
     ShapeFilesConfig,
     TrainingConfig,
     TuneConfig,
@@ -29,26 +39,6 @@ from vae_gan3d.config import (
 from vae_gan3d.config.fields import LARGEST_COUNT, LARGEST_SEED, field_flags
 from vae_gan3d.errors import UserError
 
-RUN = pathlib.Path("RUN")
-RECORDS = RecordsConfig(pathlib.Path("D"), pathlib.Path("O"), workers=1)
-MODEL = ModelConfig(32, 128, classes=("chair",), latent_layout="vector")
-LOSS = LossConfig()
-OPTIMIZER = OptimizerConfig()
-DEVICES = DevicesConfig()
-TRAINING = TrainingConfig(MODEL, LOSS, OPTIMIZER, "R", save_path=RUN)
-PROGRESSIVE = ProgressiveConfig(TRAINING, (16, 32))
-TUNE = TuneConfig(TRAINING)
-READING = ReadOptions()
-FILES = ShapeFilesConfig()
-INTERPOLATE = InterpolateConfig(RUN, "A.mat", "B.mat")
-PATH = InterpolateConfig(RUN, shapes=("a.mat", "3"))
-SAMPLE = SampleConfig(RUN)
-EVALUATE = EvaluateConfig(RUN, "R")
-EXPORT = ExportConfig(RUN, ("a.mat", "3"), ("", ""))
-ARITHMETIC = ArithmeticConfig(RUN, ("1",), ("2",), ("3",))
-NEIGHBORS = NeighborsConfig(RUN, "1", "R")
-MAP = MapConfig(RUN, "R")
-EXPLORE = ExploreConfig(RUN)
 ALL = [RECORDS, MODEL, LOSS, OPTIMIZER, DEVICES, TRAINING, PROGRESSIVE, TUNE, READING, FILES, INTERPOLATE, SAMPLE,
        EVALUATE, EXPORT, ARITHMETIC, NEIGHBORS, MAP, EXPLORE]  # fmt: skip
 

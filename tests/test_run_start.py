@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.configs import MODEL, TRAINING
 from tests.evaluation.test_prior import PRIOR
-from tests.test_config import MODEL, TRAINING
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.prior import PRIOR_FORMAT, PRIOR_SCHEMA
 from vae_gan3d.folder_lock import LOCK_NAME

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tests.test_config import TRAINING
+from tests.configs import TRAINING
 from vae_gan3d.training.game_entry import PLAYING_STEP_COST, entry_note, game_begins, step_costs
 
 WITHOUT_GAME = dataclasses.replace(TRAINING, loss=dataclasses.replace(TRAINING.loss, adversarial_weight=0.0))

@@ -77,6 +77,8 @@ class Flag:
                 require(item in self.choices, f"--{self.name}={item} is not known: {choices_text(str(item), choices)}")
             elif isinstance(item, int | float) and not isinstance(item, bool):
                 self._check_number(item)
+            elif item is not None and self.range_text:
+                raise UserError(f"--{self.name}={item} is not a number: give one")
 
     def _check_number(self, value: float) -> None:
         require(math.isfinite(value), f"--{self.name}={value} is not a finite number: give one")
