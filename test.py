@@ -3,15 +3,15 @@
 python test.py --checkpoint=RUN --shape1=A.mat --shape2=B.mat --alpha=0.3
 """
 
-import flags.phase
+import flags.phases
 import flags.script
 from vae_gan3d import phases
 
 
 def main() -> int:
     """Does what the flags ask for; returns the exit status."""
-    return phases.run(flags.phase.phase_config("test"), verbose=flags.script.is_verbose())
+    return phases.run(flags.phases.phase_config("test"), verbose=flags.script.is_verbose())
 
 
 if __name__ == "__main__":
-    flags.script.run_script(main, flags.phase.HELP_PAGES["test"])
+    flags.script.run_script("test", main)

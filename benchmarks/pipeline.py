@@ -44,7 +44,7 @@ def compare(records: RecordSet, resolution: int, batch_size: int) -> tuple[float
     batches = iter(training_batches(records, resolution=resolution, batch_size=batch_size, seed=0, stop_step=10**9))
     arguments = {"resolution": resolution, "architecture": "default", **ARCHITECTURE_DEFAULTS["default"]}
     state = TrainingState(arguments, learning_rate=1e-3, d_learning_rate=1e-3, beta1=0.5, seed=0)
-    loss = LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0)
+    loss = LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0, adversarial_latents="prior")
     hp = Hyperparameters(**vars(loss), seed=0, global_batch=batch_size, ema_decay=0.999)
     step = tf.function(lambda voxels: vae_gan_step(state, hp, voxels, adversarial=True), autograph=False)
     voxels, _ = next(batches)

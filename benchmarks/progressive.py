@@ -25,7 +25,7 @@ import numpy as np  # noqa: E402 (TensorFlow's messages are kept aside first)
 import tensorflow as tf  # noqa: E402
 from absl import flags as absl_flags  # noqa: E402
 
-from flags.phase import phase_config  # noqa: E402
+from flags.phases import define_script_flags, phase_config  # noqa: E402
 from vae_gan3d.config import ProgressiveConfig, TrainingConfig  # noqa: E402
 from vae_gan3d.evaluation.evaluate import reconstruction_quality  # noqa: E402
 from vae_gan3d.evaluation.metrics import set_metrics, voxel_distances  # noqa: E402
@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True, help="of each side")
     parser.add_argument("--clock", choices=sorted(_CLOCKS), default="processor")
     options, others = parser.parse_known_args()
+    define_script_flags("train")
     absl_flags.FLAGS(["benchmarks.progressive", f"--save_path={tempfile.mkdtemp()}", *others])
     config = phase_config("train")
     if not isinstance(config, ProgressiveConfig):

@@ -1,7 +1,47 @@
-"""Every absl flag, one file a group. Nothing outside this folder reads FLAGS: it gives frozen dataclasses."""
+"""The command line: absl flags made from the fields of the configurations in `vae_gan3d/config/`.
 
-from flags.installation import require_packages
-from flags.interrupts import leave_in_one_line
+Nothing outside this folder reads FLAGS: `flags.phases` gives frozen dataclasses. This file runs before any other
+package is imported, and imports nothing but Python's own library.
+"""
 
-leave_in_one_line()
-require_packages()
+import importlib.util
+import sys
+import types
+
+# As they are imported, and as pip calls them.
+PACKAGES = {
+    "absl": "absl-py",
+    "filelock": "filelock",
+    "matplotlib": "matplotlib",
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "tensorflow": "tensorflow",
+    "tqdm": "tqdm",
+}
+
+
+def _leave_in_one_line() -> None:
+    """Prints one line, and no traceback, for a Ctrl-C while a script is still importing."""
+    show = sys.excepthook
+
+    def show_or_say(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print("\nstopped", file=sys.stderr)
+        else:
+            show(kind, error, trace)
+
+    sys.excepthook = show_or_say
+
+
+def _require_packages() -> None:
+    """Exits with one line where a package is missing, as when the environment was not activated."""
+    missing = [name for module, name in PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        sys.exit(
+            f"error: {sys.executable} lacks {', '.join(missing)}: run `make install` once, then "
+            "`source .venv/bin/activate` in each terminal"
+        )
+
+
+_leave_in_one_line()
+_require_packages()

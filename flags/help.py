@@ -1,18 +1,18 @@
-"""What `--help` prints: the flags that a script has a use for, by group, with its aliases and its default."""
+"""What `--help` prints, and docs/FLAGS.md, which `python -m flags.help` writes."""
 
 import dataclasses
-import re
+import pathlib
 import sys
 import textwrap
-from collections.abc import Sequence
-from types import ModuleType
+from collections.abc import Iterator
 
-from absl import flags as absl_flags
+from vae_gan3d.config.fields import Flag
 
-FLAGS = absl_flags.FLAGS
 HELP_WORDS = frozenset(("--help", "-help", "-h", "--h", "-?", "--helpshort", "-helpshort"))
-_ALIAS_HELP = re.compile(r"Alias for --(\w+)\.")
+DOCUMENT = pathlib.Path(__file__).resolve().parents[1] / "docs" / "FLAGS.md"
+MARK = "<!-- Below this line the page is made from the configurations: python -m flags.help -->"
 _WIDTH = 110
+_WORDS = {"integer": "INTEGER", "number": "NUMBER", "path": "PATH", "paths": "PATHS", "list": "LIST", "text": "TEXT"}
 _ALWAYS = (
     "Always\n"
     "  --flagfile=FILE\n      Reads further flags from a file, one a line.\n"
@@ -22,70 +22,106 @@ _ALWAYS = (
 
 
 @dataclasses.dataclass(frozen=True)
+class Group:
+    """Flags under one heading."""
+
+    title: str
+    flags: tuple[Flag, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class HelpPage:
     """What `--help` of one script shows. Flags that are not shown are accepted all the same.
 
     Attributes:
-        groups: the modules whose flags are shown, each with a `TITLE`.
-        hidden: names of flags of these that the script has no use for.
+        groups: all headings with their flags; a flag stands under the first that has it.
+        shown: names of the flags that the script uses.
         closing: the last lines.
     """
 
-    groups: tuple[ModuleType, ...]
-    hidden: frozenset[str] = frozenset()
+    groups: tuple[Group, ...]
+    shown: frozenset[str]
     closing: str = ""
 
-
-def flag_aliases() -> dict[str, str]:
-    """The clear name that each alias stands for."""
-    matches = {name: _ALIAS_HELP.fullmatch(FLAGS[name].help or "") for name in FLAGS}
-    return {name: match.group(1) for name, match in matches.items() if match}
-
-
-def names_given(arguments: Sequence[str]) -> set[str]:
-    """The clear names of the flags that stand on a command line itself, not in a file of flags.
-
-    Args:
-        arguments: the command line without the script's name.
-    """
-    given = {argument.lstrip("-").split("=")[0] for argument in arguments if argument.startswith("-")}
-    aliases = flag_aliases()
-    return {aliases.get(name, name) for name in given}
+    def parts(self) -> Iterator[Group]:
+        """The headings that have shown flags, with these alone."""
+        rest = set(self.shown)
+        for group in self.groups:
+            flags = {flag.name: flag for flag in group.flags if flag.name in rest}
+            rest -= set(flags)
+            if flags:
+                yield Group(group.title, tuple(flags.values()))
 
 
 def help_text(page: HelpPage) -> str:
-    """The whole text of `--help`.
-
-    Args:
-        page: what is shown.
-
-    Returns:
-        Lines of at most 110 characters.
-    """
-    module_flags = FLAGS.flags_by_module_dict()
+    """The whole text of `--help`, in lines of at most 110 characters."""
     parts = [(sys.modules["__main__"].__doc__ or "").strip()]
-    for group in page.groups:
-        hidden = page.hidden.union(flag_aliases())
-        clear = [flag for flag in module_flags[group.__name__] if flag.name not in hidden]
-        parts.append("\n".join([group.TITLE, *(_describe(flag) for flag in clear)]))
+    parts += ["\n".join([group.title, *map(_describe, group.flags)]) for group in page.parts()]
     return "\n\n".join([*parts, _ALWAYS, *([page.closing] if page.closing else [])])
 
 
-def _describe(flag: absl_flags.Flag) -> str:
-    """One flag: its names, and what it means."""
-    names = [_spelling(flag), *(f"--{alias}" for alias, name in flag_aliases().items() if name == flag.name)]
-    meaning = (flag.help or "").split(">: ", 1)[-1] if isinstance(flag, absl_flags.EnumFlag) else flag.help or ""
-    if flag.default is not None and "[default" not in meaning:
-        default = str(flag.default).lower() if flag.boolean else flag.default
-        meaning = f"{meaning} [default: {default}]"
-    lines = textwrap.wrap(meaning, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
+def _describe(flag: Flag) -> str:
+    """One flag: its names, what it does, its range and its default."""
+    names = [_spelling(flag), *(f"--{alias}" for alias in flag.aliases)]
+    default = default_text(flag)
+    notes = [note for note in (flag.range_text, f"default: {default}" if default else "") if note]
+    text = f"{flag.help} [{'; '.join(notes)}]" if notes else flag.help
+    lines = textwrap.wrap(text, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False)
     return "\n".join(["  " + ", ".join(names), *lines])
 
 
-def _spelling(flag: absl_flags.Flag) -> str:
+def _spelling(flag: Flag) -> str:
     """How a flag is written, with what it takes."""
-    if flag.boolean:
+    if flag.kind == "switch":
         return f"--[no]{flag.name}"
-    if isinstance(flag.parser, absl_flags.EnumParser):
-        return f"--{flag.name}={{{','.join(flag.parser.enum_values)}}}"
-    return f"--{flag.name}=" + {"int": "INTEGER", "float": "NUMBER", "path": "PATH"}.get(flag.flag_type(), "TEXT")
+    one_of = flag.choices and flag.kind != "list"
+    return f"--{flag.name}=" + (f"{{{','.join(map(str, flag.choices))}}}" if one_of else _WORDS[flag.kind])
+
+
+def default_text(flag: Flag) -> str:
+    """The default in words; empty where there is none to tell."""
+    if flag.default_text or flag.default is None:
+        return flag.default_text
+    if flag.kind == "switch":
+        return str(flag.default == flag.switch[True] if flag.switch else flag.default).lower()
+    return ",".join(flag.default) if isinstance(flag.default, tuple) else str(flag.default)
+
+
+def document_text(prose: str, pages: dict[str, HelpPage]) -> str:
+    """The page docs/FLAGS.md.
+
+    Args:
+        prose: its hand-written beginning.
+        pages: of the scripts.
+    """
+    every = HelpPage(next(iter(pages.values())).groups, frozenset().union(*(page.shown for page in pages.values())))
+    lines = [prose.rstrip(), "", MARK]
+    for group in every.parts():
+        scripts = [f"{name}.py" for name, page in pages.items() if any(flag.name in page.shown for flag in group.flags)]
+        lines += [
+            "",
+            f"## {group.title}",
+            "",
+            f"Shown by `--help` of {', '.join(scripts)}.",
+            "",
+            "| flag | default | meaning |",
+        ]
+        lines.append("| --- | --- | --- |")
+        for flag in group.flags:
+            names = f"`--{flag.name}`" + "".join(f", `--{alias}`" for alias in flag.aliases)
+            values = f" One of {', '.join(map(str, flag.choices))}." if flag.choices and flag.kind != "list" else ""
+            bounds = f" {flag.range_text.capitalize()}." if flag.range_text else ""
+            lines.append(f"| {names} | {default_text(flag)} | {flag.help}{values}{bounds} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Writes docs/FLAGS.md anew: the prose above the mark stays."""
+    from flags.phases import HELP_PAGES  # which needs this module
+
+    prose = DOCUMENT.read_text(encoding="utf-8").partition(MARK)[0]
+    DOCUMENT.write_text(document_text(prose, HELP_PAGES), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,7 @@
-"""How every script starts: flags are parsed, and what a user can mend is told in one line."""
+"""How every script starts: it parses the flags, and prints an error that the user can mend in one line."""
 
 import contextlib
+import difflib
 import functools
 import io
 import os
@@ -12,27 +13,39 @@ from collections.abc import Callable, Iterator, Sequence
 from absl import app, logging
 from absl import flags as absl_flags
 
-from flags.flag_errors import describe_flag_error
-from flags.flag_files import absl_arguments
-from flags.help import HELP_WORDS, HelpPage, flag_aliases, help_text
+from flags.define import ALIASES, DEFINED, words_given
+from flags.files import absl_arguments
+from flags.help import HELP_WORDS, HelpPage, help_text
+from flags.phases import define_script_flags
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import require_utf8_names
-from vae_gan3d.wording import printable
+from vae_gan3d.wording import choices_text, printable
 
 FLAGS = absl_flags.FLAGS
 _HELP = "; --help lists the flags"
+_BAD_VALUE = re.compile(r"flag --(\w+)=(.*?): ", re.DOTALL)
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+# Of absl's own flags, those that a user of these scripts may mean.
+_ABSL_FLAGS = ("flagfile", "help", "verbosity")
+# Likeness as of difflib's ratio, 1 for equal words.
+_LEAST_LIKENESS = 0.65
+# By so much an alias must be nearer than every clear name to be suggested itself.
+_ALIAS_LEAD = 0.2
+# Names that are nearly as near as the nearest are suggested too.
+_TIE = 0.05
 
 
-def run_script(main: Callable[[], int], page: HelpPage) -> None:
-    """Parses the command line, runs `main` and leaves with its exit status.
+def run_script(script: str, main: Callable[[], int]) -> None:
+    """Parses the command line, runs `main` and exits with its status.
 
-    A `UserError`, a flag that is not known and Ctrl-C end in one line on the terminal and a non-zero status.
+    A `UserError`, an unknown flag and Ctrl-C end in one line on the terminal and a non-zero status.
 
     Args:
+        script: `create_tf_record`, `train` or `test`.
         main: returns the exit status.
-        page: what `--help` shows.
     """
-    app.run(lambda _: _guarded(main), flags_parser=functools.partial(_parse, page))
+    page = define_script_flags(script)
+    app.run(lambda _: exit_status(main), flags_parser=functools.partial(_parse, page))
 
 
 def is_verbose() -> bool:
@@ -50,14 +63,22 @@ def in_users_words(message: str, arguments: Sequence[str]) -> str:
     Returns:
         The message, on one line.
     """
-    given = {argument.lstrip("-").split("=")[0] for argument in arguments if argument.startswith("-")}
-    for alias, name in flag_aliases().items():
+    given = set(words_given(arguments))
+    for alias, name in ALIASES.items():
         if alias in given and name not in given:
             message = re.sub(rf"--{name}\b", f"--{alias}", message)
     return " ".join(message.split())
 
 
-def _guarded(main: Callable[[], int]) -> int:
+def exit_status(main: Callable[[], int]) -> int:
+    """Runs `main`; prints an error that the user can mend, and Ctrl-C, in one line.
+
+    Args:
+        main: returns an exit status.
+
+    Returns:
+        It, 1 after an error, 130 after Ctrl-C.
+    """
     if not is_verbose():
         logging.set_verbosity(logging.ERROR)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -109,3 +130,38 @@ def _closed_pipe_passed_over() -> Iterator[None]:
 def _fail(message: str) -> int:
     print(f"error: {printable(' '.join(message.split()))}", file=sys.stderr)
     return 1
+
+
+def describe_flag_error(error: absl_flags.Error) -> str:
+    """What is wrong with a command line that absl refuses, in one sentence with the remedy."""
+    if isinstance(error, absl_flags.UnrecognizedFlagError):
+        close = " or ".join(f"--{name}" for name in near_flags(error.flagname))
+        return f"there is no flag --{error.flagname}" + (f": did you mean {close}?" if close else "")
+    match = _BAD_VALUE.match(str(error))
+    if match and match.group(1) in FLAGS:
+        name, value = match.groups()
+        flag = FLAGS[name]
+        if isinstance(flag.parser, absl_flags.EnumParser):
+            return f"--{name}={value} is not known: {choices_text(value, flag.parser.enum_values)}"
+        if flag.flag_type() in _KINDS:
+            return f"--{name}={value} is not possible: give {_KINDS[flag.flag_type()]}"
+        if flag.flag_type() == "path":
+            return f"--{name}={value}: {str(error)[match.end() :]}"
+    return str(error).removeprefix("ERROR:: ")
+
+
+def near_flags(word: str) -> list[str]:
+    """The flags that a mistyped one may mean, nearest first.
+
+    Args:
+        word: what was typed, without dashes at its beginning.
+
+    Returns:
+        Clear names; aliases where one is much nearer than every clear name; nothing where no flag is near.
+    """
+    likeness = {name: difflib.SequenceMatcher(None, word, name).ratio() for name in {*DEFINED, *ALIASES, *_ABSL_FLAGS}}
+    nearest = max(likeness.values())
+    clear = {name: value for name, value in likeness.items() if name not in ALIASES and value >= nearest - _ALIAS_LEAD}
+    chosen = clear or likeness
+    least = max(_LEAST_LIKENESS, max(chosen.values()) - _TIE)
+    return sorted((name for name, value in chosen.items() if value >= least), key=lambda name: (-chosen[name], name))

@@ -7,10 +7,11 @@ import types
 import pytest
 from absl import flags as absl_flags
 
-from flags.phase import phase_config
+from flags.phases import define_script_flags, phase_config
 from vae_gan3d import phases
 
 FLAGS = absl_flags.FLAGS
+define_script_flags("train")
 
 
 def run_script(script, *words):

@@ -135,7 +135,7 @@ def weights_after_a_change_of_devices(folder, first, second):
     """The weights of a run of five steps on some devices, and three further ones on others."""
     write_records(folder / "records", random_grids(10, 16))
     records = find_records(str(folder / "records"))
-    optimizer = OptimizerConfig(1e-4, 1e-4, 0.5, kind="sgd")
+    optimizer = OptimizerConfig(1e-4, 1e-4, 0.5, learning_rate_decay="none", learning_rate_warmup=0, kind="sgd")
     config = make_config(
         folder, loss=WITHOUT_GAME, optimizer=optimizer, epochs=2, report=False, image_every=100, log_every=5
     )

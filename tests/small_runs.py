@@ -12,7 +12,7 @@ from vae_gan3d.training import loop
 
 GAN = ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), kind="gan", latent_deviation=0.5)
 # Of a VAE, whose step is traced in a fraction of the time that the game takes.
-WITHOUT_GAME = LossConfig(1.0, "bce", 0.0, 0, 0.0, 1.0)
+WITHOUT_GAME = LossConfig(1.0, "bce", 0.0, 0, 0.0, 1.0, adversarial_latents="prior")
 
 
 def small_records(folder):
@@ -26,7 +26,17 @@ def make_config(folder, **changed):
     values = {
         "model": ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), spectral_normalization=True),
         "loss": LossConfig(
-            1.0, "bce", 0.3, 3, 0.0, 1.0, r1_weight=1.0, r1_every=2, adversarial_loss="hinge", kl_warmup=6
+            1.0,
+            "bce",
+            0.3,
+            3,
+            0.0,
+            1.0,
+            r1_weight=1.0,
+            r1_every=2,
+            adversarial_loss="hinge",
+            adversarial_latents="prior",
+            kl_warmup=6,
         ),
         "optimizer": OptimizerConfig(1e-3, 1e-3, 0.5, learning_rate_decay="cosine", learning_rate_warmup=2),
         "mirror": ("x", "z"),
@@ -50,8 +60,8 @@ def make_config(folder, **changed):
 
 def make_gan_config(folder, **changed):
     """A small run of a plain GAN, with several turns a step."""
-    optimizer = OptimizerConfig(1e-3, 1e-3, 0.5, learning_rate_decay="cosine", d_steps=2)
-    loss = LossConfig(1.0, "bce", 0.3, 3, 0.0, 1.0, r1_weight=1.0, r1_every=3)
+    optimizer = OptimizerConfig(1e-3, 1e-3, 0.5, learning_rate_decay="cosine", learning_rate_warmup=0, d_steps=2)
+    loss = LossConfig(1.0, "bce", 0.3, 3, 0.0, 1.0, r1_weight=1.0, r1_every=3, adversarial_latents="prior")
     return make_config(folder, **{"model": GAN, "loss": loss, "optimizer": optimizer, **changed})
 
 

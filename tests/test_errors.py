@@ -37,7 +37,7 @@ CASES = [
     (f"{TRAIN} --batchsize=4", ("there is no flag --batchsize", "did you mean --batch_size?")),
     (f"{TRAIN} --batch=3 --batch_sise=4", ("there is no flag --batch_sise", "did you mean --batch_size?")),
     (f"{TRAIN} --flagfile=quik32", ("no file of flags quik32", "presets/quick32.flags", "modelnet10, paper3dgan")),
-    (f"{TRAIN} --flagfile={{w}}/packed.flags", ("packed.flags is no text in UTF-8", "give another")),
+    (f"{TRAIN} --flagfile={{w}}/packed.flags", ("packed.flags is not UTF-8 text", "give another")),
     (f"{TRAIN} four", ("'four' is not a flag", "--name=value")),
     (f"{TRAIN} --resolution=20", ("--resolution=20", "16, 32, 64, 128")),
     (f"{TRAIN} --len_x=20", ("--len_x=20", "16, 32, 64, 128")),

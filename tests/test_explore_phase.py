@@ -7,9 +7,9 @@ import socket
 import pytest
 
 from tests.box_explorer import Visitor
+from tests.configs import EXPLORE
 from tests.fakes import random_grids, write_records
 from tests.small_models import untrained_model
-from tests.test_explore_config import EXPLORE
 from vae_gan3d import explore_phase, phases
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError

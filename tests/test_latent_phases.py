@@ -5,9 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.configs import ARITHMETIC, MAP, MODEL, NEIGHBORS
 from tests.fakes import random_grids, write_records
-from tests.test_config import MODEL
-from tests.test_latent_config import ARITHMETIC, MAP, NEIGHBORS
 from vae_gan3d import latent_phases, phases
 from vae_gan3d.errors import UserError
 from vae_gan3d.training import run_folder

@@ -6,13 +6,10 @@ import types
 
 import pytest
 
+from tests.configs import ARITHMETIC, EXPLORE, EXPORT, INTERPOLATE, MAP, MODEL, NEIGHBORS, RUN, SAMPLE, TRAINING
 from tests.fakes import random_grids, write_mat, write_records
 from tests.models.test_priors import PRIOR
 from tests.solid_shapes import box_mesh, write_off
-from tests.test_config import MODEL, RUN, SAMPLE, TEST, TRAINING
-from tests.test_explore_config import EXPLORE
-from tests.test_export_config import EXPORT
-from tests.test_latent_config import ARITHMETIC, MAP, NEIGHBORS
 from vae_gan3d import phases
 from vae_gan3d.config import EvaluateConfig, ExportConfig, ShapeFilesConfig
 from vae_gan3d.errors import UserError
@@ -112,8 +109,8 @@ def test_a_checkpoint_under_the_configuration_of_another_run_is_named_and_not_it
     config = {
         "sample": SAMPLE,
         "evaluate": EvaluateConfig(RUN, "R", "test", "", "train", RUN, 8, 4, None, 1, 0.5, 0),
-        "test": TEST,
-        "export": ExportConfig(**EXPORT),
+        "test": INTERPOLATE,
+        "export": EXPORT,
         "arithmetic": ARITHMETIC,
         "neighbors": NEIGHBORS,
         "map": MAP,
@@ -196,7 +193,7 @@ def test_restart_in_an_empty_folder_asks_nothing(training, tmp_path):
 def test_an_alpha_outside_the_ends_warns_and_runs_on(training, tmp_path, capsys, alpha):
     write_mat(tmp_path / "a.mat", random_grids(1, 16)[0])
     config = dataclasses.replace(
-        TEST,
+        INTERPOLATE,
         checkpoint=training.save_path,
         shape1=str(tmp_path / "a.mat"),
         shape2="2",
@@ -243,7 +240,7 @@ def gan(training):
 
 
 def test_a_plain_gan_cannot_interpolate(gan, tmp_path):
-    config = dataclasses.replace(TEST, checkpoint=gan.save_path, output_dir=tmp_path / "results")
+    config = dataclasses.replace(INTERPOLATE, checkpoint=gan.save_path, output_dir=tmp_path / "results")
     message = r"model\.ckpt-1 is of a plain GAN, which has no encoder .*--phase=sample, or give a checkpoint"
     with pytest.raises(UserError, match=message):
         phases.run(config)
@@ -321,7 +318,7 @@ def test_how_a_mesh_is_turned_is_said_once(training, tmp_path, capsys):
     mesh = str(write_off(tmp_path / "box.off", box_mesh()))
     changed = {"checkpoint": training.save_path, "output_dir": tmp_path / "results", "shape1": mesh, "shape2": mesh}
     for config, axis in (
-        (dataclasses.replace(TEST, **changed), "z"),
+        (dataclasses.replace(INTERPOLATE, **changed), "z"),
         (export(training, shapes=(mesh, "0"), reading=ReadOptions(up_axis="x")), "x"),
     ):
         with pytest.raises(Started):
@@ -341,7 +338,7 @@ def test_meshes_without_their_packages_are_refused_at_once(training, monkeypatch
     for config in (
         export(training, files=files),
         dataclasses.replace(SAMPLE, **given),
-        dataclasses.replace(TEST, **given, shape1="0", shape2="1"),
+        dataclasses.replace(INTERPOLATE, **given, shape1="0", shape2="1"),
         dataclasses.replace(ARITHMETIC, **given),
     ):
         with pytest.raises(UserError, match=r"--formats=stl needs trimesh and scikit-image: pip install"):

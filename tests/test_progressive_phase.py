@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
+from tests.configs import MODEL, TRAINING
 from tests.fakes import random_grids, write_records
-from tests.test_config import MODEL, TRAINING
 from vae_gan3d import phases, progressive_phase
 from vae_gan3d.config import ProgressiveConfig
 from vae_gan3d.errors import UserError

@@ -6,9 +6,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from tests.configs import RECORDS
 from tests.fakes import random_grids, write_mat, write_records, write_shape_tree
 from tests.solid_shapes import box_mesh, write_off
-from tests.test_config import RECORDS
 from vae_gan3d import phases
 from vae_gan3d.errors import UserError
 from vae_gan3d.folder_lock import folder_lock

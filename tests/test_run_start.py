@@ -6,8 +6,8 @@ import types
 import numpy as np
 import pytest
 
+from tests.configs import MODEL, TRAINING
 from tests.models.test_priors import PRIOR
-from tests.test_config import MODEL, TRAINING
 from vae_gan3d.errors import UserError
 from vae_gan3d.folder_lock import LOCK_NAME
 from vae_gan3d.models.priors import PRIOR_FORMAT, PRIOR_SCHEMA

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from tests.test_config import TRAINING
+from tests.configs import TRAINING
 from vae_gan3d.config import TuneConfig
 from vae_gan3d.tuning.objective import Objective
 from vae_gan3d.tuning.study import open_study

@@ -12,11 +12,11 @@ from vae_gan3d.config import (
     EvaluateConfig,
     ExploreConfig,
     ExportConfig,
+    InterpolateConfig,
     ModelConfig,
     ProgressiveConfig,
     RecordsConfig,
     SampleConfig,
-    TestConfig,
     TrainingConfig,
     TuneConfig,
 )
@@ -160,7 +160,7 @@ def _describe_set(config: RecordsConfig, listing: ShapeListing, manifest: Manife
 def run(
     config: TrainingConfig
     | ProgressiveConfig
-    | TestConfig
+    | InterpolateConfig
     | SampleConfig
     | EvaluateConfig
     | ExportConfig
@@ -188,7 +188,7 @@ def run(
         from vae_gan3d.progressive_phase import train_progressively
 
         return train_progressively(config, verbose=verbose)
-    if isinstance(config, TestConfig):
+    if isinstance(config, InterpolateConfig):
         return _interpolate(config, verbose)
     if isinstance(config, EvaluateConfig):
         return _evaluate(config, verbose)
@@ -238,7 +238,7 @@ def _train_in_folder(config: TrainingConfig, records: RecordSet, cluster: Cluste
     return status
 
 
-def _interpolate(config: TestConfig, verbose: bool) -> int:
+def _interpolate(config: InterpolateConfig, verbose: bool) -> int:
     require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
@@ -298,7 +298,7 @@ def _export(config: ExportConfig, verbose: bool) -> int:
 
 
 def _choose_shapes(
-    config: TestConfig | ExportConfig, shapes: Sequence[str], prefix: pathlib.Path, model: ModelConfig
+    config: InterpolateConfig | ExportConfig, shapes: Sequence[str], prefix: pathlib.Path, model: ModelConfig
 ) -> list[ShapeChoice]:
     """The shapes of a command line, all found and of classes that the model knows.
 

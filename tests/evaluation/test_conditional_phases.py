@@ -12,11 +12,11 @@ from vae_gan3d import latent_phases, phases
 from vae_gan3d.config import (
     ArithmeticConfig,
     EvaluateConfig,
+    InterpolateConfig,
     MapConfig,
     ModelConfig,
     NeighborsConfig,
     SampleConfig,
-    TestConfig,
 )
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.evaluate import reconstruction_quality
@@ -90,7 +90,7 @@ def make_config(folder, **changed):
         "threshold": 0.5,
         "seed": 0,
     }
-    return TestConfig(**{**values, **changed})
+    return InterpolateConfig(**{**values, **changed})
 
 
 @pytest.mark.parametrize(("labels", "share"), [([3, 3], [0, 0, 0, 1]), ([0, 3], [0.25, 0, 0, 0.75])])

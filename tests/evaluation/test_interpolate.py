@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import box_grid
-from vae_gan3d.config import TestConfig
+from vae_gan3d.config import InterpolateConfig
 from vae_gan3d.evaluation import interpolate as module
 from vae_gan3d.evaluation.interpolate import interpolate_shapes
 from vae_gan3d.models.latents import project_latents, slerp
@@ -35,7 +35,7 @@ def make_config(folder, **changed):
         "threshold": 0.5,
         "seed": 0,
     }
-    return TestConfig(**{**values, **changed})
+    return InterpolateConfig(**{**values, **changed})
 
 
 def test_a_path_runs_from_the_second_reconstruction_to_the_first(model, tmp_path, capsys):

@@ -3,9 +3,12 @@
 import pytest
 from absl import flags as absl_flags
 
-from flags.flag_files import absl_arguments
+from flags.files import absl_arguments
+from flags.phases import define_script_flags, phase_config, records_config
 
 FLAGS = absl_flags.FLAGS
+for script in ("train", "create_tf_record"):
+    define_script_flags(script)
 
 
 @pytest.fixture
@@ -18,3 +21,15 @@ def parse():
 
     yield parse_words
     FLAGS.unparse_flags()
+
+
+@pytest.fixture
+def config_of(parse, monkeypatch):
+    """A function that gives the configuration of a phase, or of `records`, for the words of a command line."""
+
+    def config(phase, *words):
+        monkeypatch.setattr("sys.argv", ["script.py", *words])
+        parse(*words)
+        return records_config() if phase == "records" else phase_config(phase)
+
+    return config

@@ -8,15 +8,14 @@ import sys
 import pytest
 from absl import flags as absl_flags
 
-from flags import phase, records
-from flags.flag_errors import describe_flag_error
-from flags.flag_files import PathParser, absl_arguments
-from flags.help import flag_aliases
+from flags.define import ALIASES, DEFINED
+from flags.files import absl_arguments
+from flags.script import describe_flag_error
 from vae_gan3d.errors import UserError
 
-GROUPS = (phase, records)  # imported so that their flags are known
 FLAGS = absl_flags.FLAGS
-# Every flag that takes free text which is no path. A new flag of text belongs here, or is made by `define_path`.
+# Every flag that takes free text that is not a path. A new one belongs here, or is a field of type Path, or has
+# `kind="path"` or `kind="paths"`.
 TEXTS = {
     "beam_options",
     "class1",
@@ -32,18 +31,12 @@ TEXTS = {
     "stage_epochs",
     "train_split_name",
 }
+# All flags that take a path, and their aliases.
+PATHS = sorted(
+    name for flag in DEFINED.values() if flag.kind in ("path", "paths") for name in (flag.name, *flag.aliases)
+)
+SWITCHES = sorted(flag.name for flag in DEFINED.values() if flag.kind == "switch")
 PRESETS = "the presets there are chair64, demo, gan32, modelnet10, paper3dgan, pretrained, quick32"
-
-
-def flags_of_project():
-    by_module = FLAGS.flags_by_module_dict()
-    return [flag for module in by_module if module.startswith("flags.") for flag in by_module[module]]
-
-
-def path_flags():
-    """The names of every flag that takes a path, and of their aliases."""
-    names = [flag.name for flag in flags_of_project() if isinstance(flag.parser, PathParser)]
-    return sorted(names)
 
 
 @pytest.fixture
@@ -64,18 +57,14 @@ def flag_file(folder, contents):
 
 def test_every_flag_of_text_is_a_path_or_known_not_to_be():
     texts = {
-        flag.name
-        for flag in flags_of_project()
-        if flag.flag_type() == "string"
-        and not isinstance(flag.parser, absl_flags.EnumParser)
-        and flag.name not in flag_aliases()
+        flag.name for flag in DEFINED.values() if flag.kind == "list" or (flag.kind == "text" and not flag.choices)
     }
     assert texts == TEXTS
 
 
-@pytest.mark.parametrize("name", path_flags())
+@pytest.mark.parametrize("name", PATHS)
 def test_every_path_flag_expands_on_the_command_line_and_in_a_file_of_flags(name, parse, home, tmp_path):
-    clear = flag_aliases().get(name, name)
+    clear = ALIASES.get(name, name)
     cases = {"~/a/*.mat": f"{home}/a/*.mat", "$HOME/a": f"{home}/a", "${DATA}/b/": f"{tmp_path}/my data/b/"}
     for given, expected in cases.items():
         parse(f"--{name}={given}")
@@ -90,7 +79,7 @@ def test_each_path_of_a_list_expands(name, parse, home):
     assert FLAGS[name].value == f"{home}/a.mat,{home}/b.npy:3,class:chair,7"
 
 
-@pytest.mark.parametrize("name", path_flags())
+@pytest.mark.parametrize("name", PATHS)
 @pytest.mark.parametrize(
     ("value", "cause"),
     [("$ABSENT/a", "variable $ABSENT"), ("a/${ABSENT}", "${ABSENT}"), ("~no-such-user/a", "no user no-such-user")],
@@ -99,7 +88,7 @@ def test_what_cannot_be_expanded_is_told_with_the_flag(name, parse, home, value,
     with pytest.raises(absl_flags.Error) as caught:
         parse(f"--{name}={value}")
     text = describe_flag_error(caught.value)
-    clear = flag_aliases().get(name, name)  # in whose place flags.script puts the alias
+    clear = ALIASES.get(name, name)  # in whose place flags.script puts the alias
     assert text.startswith(f"--{clear}={value}: ") and cause in text and "write the path in full" in text
 
 
@@ -111,14 +100,15 @@ def test_a_file_with_a_dollar_in_its_name_is_meant_as_it_stands(parse, home, tmp
         assert FLAGS.output_dir == value
 
 
-def test_options_of_beam_expand_and_leave_what_only_the_runner_knows(parse, home, tmp_path):
-    parse(
+def test_options_of_beam_expand_and_leave_what_only_the_runner_knows(config_of, home, tmp_path):
+    config = config_of(
+        "records",
         "--data_dir=D",
         "--output_dir=O",
         "--runner=beam",
         '--beam_options=--temp_location=~/tmp --name="$ABSENT a" --direct',
     )
-    assert records.records_config().beam_options == (f"--temp_location={home}/tmp", "--name=$ABSENT a", "--direct")
+    assert config.beam_options == (f"--temp_location={home}/tmp", "--name=$ABSENT a", "--direct")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -186,11 +176,7 @@ def test_a_file_of_flags_whose_path_cannot_be_expanded_is_told_with_the_flag(par
     assert str(caught.value).startswith(f"--flagfile={value}: ")
 
 
-def booleans():
-    return sorted(flag.name for flag in flags_of_project() if flag.boolean)
-
-
-@pytest.mark.parametrize("name", booleans())
+@pytest.mark.parametrize("name", SWITCHES)
 def test_every_boolean_flag_takes_a_value_after_its_negation(name, parse, tmp_path):
     for word, expected in {"true": False, "True": False, "1": False, "false": True, "FALSE": True, "0": True}.items():
         parse(f"--no{name}={word}")

@@ -1,4 +1,4 @@
-"""The text of --help."""
+"""The text of --help, docs/FLAGS.md, and what a script prints where packages are missing."""
 
 import contextlib
 import os
@@ -9,64 +9,46 @@ import sys
 import pytest
 from absl import flags as absl_flags
 
-from flags import help, phase, records
+from flags import PACKAGES, phases
+from flags.define import ALIASES, DEFINED
+from flags.help import DOCUMENT, MARK, document_text, help_text
 from vae_gan3d.errors import UserError
 
-GROUPS = tuple(dict.fromkeys((*(group for page in phase.HELP_PAGES.values() for group in page.groups), records)))
-ALL = help.HelpPage(GROUPS)
-TRAINING_PHASES = {"train", "tune"}
-OWN_PHASES = {"train": TRAINING_PHASES, "test": set(phase._CONFIGURATIONS) - TRAINING_PHASES}
-# Shown for what they do to a command line; looked at by every phase, or by a script, before it is known which.
-OF_THE_SCRIPT = {"phase"}
+ROOT = pathlib.Path(__file__).parents[2]
+# The phases that the help of a script is about.
+PHASES = {"train": ("train", "tune"), "create_tf_record": ("records",)}
+PHASES["test"] = ("test", "sample", "evaluate", "export", "explore", "arithmetic", "neighbors", "map")
+# Read before it is known which phase runs.
+OF_THE_SCRIPT = {"train": {"phase"}, "test": {"phase"}, "create_tf_record": set()}
 
 
-def lines_under(heading):
+def lines_under(script, heading):
     """The lines of one flag's entry, without their indent."""
-    entries = help.help_text(ALL).split("\n  --")
+    entries = help_text(phases.HELP_PAGES[script]).split("\n  --")
     found = [entry for entry in entries if entry.split("\n")[0] == heading]
     assert len(found) == 1
     return [line.strip() for line in found[0].split("\n\n")[0].splitlines()[1:]]
 
 
-def test_a_flag_stands_with_its_aliases_and_its_default():
-    assert lines_under("epochs=INTEGER, --epoch") == ["The epoch to train up to. [default: 100]"]
-    assert lines_under("alpha=NUMBER, --scale")[0].endswith("[default: 0.5]")
-    assert lines_under("[no]if_train")[0].endswith("[default: true]")
-    assert lines_under("precision={auto,float32,bfloat16}") == [
-        "auto: bfloat16 on a GPU and on a CPU that multiplies it, else float32. [default: auto]"
-    ]
+@pytest.mark.parametrize(
+    ("script", "heading", "end"),
+    [
+        ("train", "epochs=INTEGER, --epoch", "[1 or more; default: 100]"),
+        ("test", "alpha=NUMBER, --scale", "[default: 0.5]"),
+        ("test", "threshold=NUMBER", "[above 0 and below 1; default: 0.5]"),
+        ("create_tf_record", "[no]if_train", "[default: true]"),
+        ("train", "precision={auto,float32,bfloat16}", "[default: auto]"),
+        ("train", "search=LIST", "[default: learning_rate,batch_size,activation,base_width]"),
+        ("train", "logdir=PATH", "[default: SAVE_PATH]"),
+    ],
+)
+def test_a_flag_stands_with_its_aliases_its_range_and_its_default(script, heading, end):
+    assert " ".join(lines_under(script, heading)).endswith(end)
 
 
-def test_a_default_in_words_is_not_doubled():
-    assert lines_under("latent_size=INTEGER, --len_vector") == [
-        "Dimensions of the latent vector [default: 256; 3dgan: 200]."
-    ]
-
-
-def test_every_flag_is_there_and_no_line_is_long():
-    text = help.help_text(ALL)
-    for group in GROUPS:
-        assert f"\n{group.TITLE}\n" in text
-        for flag in help.FLAGS.flags_by_module_dict()[group.__name__]:
-            assert any(f"--{mark}{flag.name}" in text for mark in ("", "[no]"))
-    assert max(map(len, text.splitlines())) <= 110
-
-
-def test_aliases_name_the_clear_flag():
-    aliases = help.flag_aliases()
-    assert aliases["len_x"] == aliases["cube_len"] == "resolution"
-    assert "epochs" not in aliases
-
-
-def shown_flags(script):
-    """The flags that a script's --help shows, without aliases."""
-    page = phase.HELP_PAGES[script]
-    text = help.help_text(page)
-    named = {flag.name for group in page.groups for flag in help.FLAGS.flags_by_module_dict()[group.__name__]}
-    clear = named.difference(help.flag_aliases())
-    return {
-        name for name in clear if any(f"\n  --{mark}{name}{end}" in text for mark in ("", "[no]") for end in "=,\n")
-    }
+@pytest.mark.parametrize("script", list(PHASES))
+def test_no_line_is_long(script):
+    assert max(map(len, help_text(phases.HELP_PAGES[script]).splitlines())) <= 110
 
 
 class Recorder:
@@ -85,34 +67,70 @@ class Recorder:
         return absl_flags.FLAGS[name]
 
 
-@pytest.mark.parametrize("script", list(OWN_PHASES))
-def test_a_scripts_help_shows_what_its_phases_read_and_nothing_else(parse, monkeypatch, script):
+@pytest.mark.parametrize("script", list(PHASES))
+def test_the_help_of_a_script_shows_what_its_phases_read_and_nothing_else(config_of, monkeypatch, script):
     recorder = Recorder()
-    for name, module in list(sys.modules.items()):
-        if name.startswith("flags.") and hasattr(module, "TITLE") and hasattr(module, "FLAGS"):
-            monkeypatch.setattr(module, "FLAGS", recorder)
-    parse("--records=R")
-    for name in OWN_PHASES[script]:
+    for module in ("flags.define", "flags.phases"):
+        monkeypatch.setattr(sys.modules[module], "FLAGS", recorder)
+    for phase in PHASES[script]:
         # A configuration refuses what is missing once it is given all its flags.
         with contextlib.suppress(UserError):
-            phase._CONFIGURATIONS[name]()
-    assert shown_flags(script) == recorder.read | OF_THE_SCRIPT
+            config_of(phase, "--records=R", "--data_dir=D", "--output_dir=O")
+    text = help_text(phases.HELP_PAGES[script])
+    shown = {
+        name for name in DEFINED if any(f"\n  --{mark}{name}{end}" in text for mark in ("", "[no]") for end in "=,\n")
+    }
+    # Defaults and the checks of a phase read flags of the page of training too.
+    assert shown == (recorder.read & phases.HELP_PAGES[script].shown) | OF_THE_SCRIPT[script]
+    assert recorder.read <= shown | {"progressive"}
+
+
+def test_aliases_name_the_clear_flag():
+    assert ALIASES["len_x"] == ALIASES["cube_len"] == "resolution"
+    assert "epochs" not in ALIASES
 
 
 def test_each_script_accepts_what_the_other_shows_and_says_where_that_is_listed(parse):
-    only_there = shown_flags("train") - shown_flags("test")
-    assert {"epochs", "resolution", "adversarial_loss", "trials"} <= only_there
-    assert {"alpha", "prior", "chamfer_shapes", "classes"} <= shown_flags("test") - shown_flags("train")
-    assert help.help_text(phase.HELP_PAGES["test"]).count("python train.py --help") == 1
-    assert help.help_text(phase.HELP_PAGES["train"]).count("python test.py --help") == 1
+    pages = phases.HELP_PAGES
+    assert {"epochs", "resolution", "adversarial_loss", "trials"} <= pages["train"].shown - pages["test"].shown
+    assert {"alpha", "prior", "chamfer_shapes", "classes"} <= pages["test"].shown - pages["train"].shown
+    assert help_text(pages["test"]).count("python train.py --help") == 1
+    assert help_text(pages["train"]).count("python test.py --help") == 1
     parse(*(f"--{name}={absl_flags.FLAGS[name].default}" for name in ("epochs", "trials", "alpha", "chamfer_shapes")))
+
+
+def test_the_page_of_flags_is_what_the_fields_say():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    prose = text.partition(MARK)[0]
+    assert text == document_text(prose, phases.HELP_PAGES), "run python -m flags.help"
+    assert all(f"`--{name}`" in text for name in (*DEFINED, *ALIASES))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of a shell")
 def test_a_reader_of_the_help_may_end_early():
     # The text is longer than a pipe holds, and the reader closes it at once.
-    script = pathlib.Path(__file__).resolve().parents[2] / "train.py"
-    with subprocess.Popen([sys.executable, script, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as shown:
+    with subprocess.Popen(
+        [sys.executable, ROOT / "train.py", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as shown:
         shown.stdout.close()
         assert shown.stderr.read() == b""
     assert shown.returncode == 0
+
+
+@pytest.mark.parametrize("script", ["create_tf_record.py", "train.py", "test.py"])
+def test_missing_packages_are_one_line(script):
+    # -S leaves out the folder of installed packages, -I what the environment adds to it.
+    code = f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); runpy.run_path({script!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-S", "-I", "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert all(name in done.stderr for name in PACKAGES.values()) and "make install" in done.stderr
+
+
+def test_scripts_parse_their_flags_without_tensorflow():
+    code = (
+        "import sys, flags.phases as phases; phases.define_script_flags('train'); from absl import flags; "
+        "flags.FLAGS(['train.py', '--records=R']); phases.phase_config('train'); "
+        "assert not {'tensorflow', 'keras', 'scipy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -12,7 +12,7 @@ from vae_gan3d.records.record_set import FIRST_ORDER, NEWEST_ORDER
 from vae_gan3d.training import run_folder
 from vae_gan3d.training.checkpoint_digest import Progress, write_digest
 
-MODEL = ModelConfig(32, 128, "default", 16, "group", "relu", ("chair", "table"))
+MODEL = ModelConfig(32, 128, "default", 16, "group", "relu", ("chair", "table"), latent_layout="vector")
 HEADER = {"format": run_folder.CONFIG_FORMAT, "schema": run_folder.CONFIG_SCHEMA}
 
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.test_config import MODEL, TRAINING
+from tests.configs import MODEL, TRAINING
 from vae_gan3d.training import run_folder
 from vae_gan3d.training.checkpoint_digest import Progress, write_digest
 from vae_gan3d.training.schedule import Schedule, plan_schedule

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from tests.test_config import MODEL, TRAINING
+from tests.configs import MODEL, TRAINING
 from vae_gan3d.config import ProgressiveConfig
 from vae_gan3d.training import run_folder
 from vae_gan3d.training.checkpoint_digest import Progress, write_digest

@@ -5,7 +5,7 @@ import dataclasses
 import optuna
 import pytest
 
-from tests.test_config import TRAINING
+from tests.configs import TRAINING
 from vae_gan3d.config import OPTIMIZERS, SEARCHABLE
 from vae_gan3d.tuning.search_space import draw_parameters, parameter_flags, with_parameters
 

@@ -9,7 +9,7 @@ import types
 import numpy as np
 import pytest
 
-from tests.test_config import TRAINING
+from tests.configs import TRAINING
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.networks.factory import build_networks

@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from tests import tuning_studies
-from tests.test_config import TRAINING
+from tests.configs import TRAINING
 from vae_gan3d.tuning import trial_runner
 from vae_gan3d.tuning.trial_process import TrialTask
 from vae_gan3d.tuning.trial_runner import TrialFailed, TrialStopped, run_trial

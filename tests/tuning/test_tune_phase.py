@@ -9,7 +9,7 @@ import time
 import pytest
 from absl import flags as absl_flags
 
-from flags.phase import phase_config
+from flags.phases import define_script_flags, phase_config
 from tests.fakes import random_grids, write_records
 from tests.no_network import cut_network
 from tests.test_end_to_end import last_step, start
@@ -20,6 +20,7 @@ from vae_gan3d.tuning import tune_phase
 from vae_gan3d.tuning.tune_phase import tune
 
 FLAGS = absl_flags.FLAGS
+define_script_flags("train")
 SECONDS = 300  # three processes one after the other, each of which starts another with TensorFlow
 SMALL = ("--resolution=16", "--base_width=8", "--latent_size=64", "--log_every=1", "--batch_size=2", "--model=vae")
 STUDY = ("--search=learning_rate,activation", "--trial_epochs=4", "--trial_minutes=5")

@@ -1,10 +1,5 @@
 """What each phase needs, as frozen dataclasses that refuse bad values when they are built."""
 
-from vae_gan3d.config.checkpoint_phases import INTERPOLATIONS, PRIORS, EvaluateConfig, SampleConfig, TestConfig
-from vae_gan3d.config.devices import STRATEGIES, DevicesConfig
-from vae_gan3d.config.explore import ExploreConfig
-from vae_gan3d.config.export import COMPONENTS, FORMATS, GRID_FORMATS, MESH_FORMATS, ExportConfig, ShapeFilesConfig
-from vae_gan3d.config.latent_tools import MAPS, ArithmeticConfig, MapConfig, NeighborsConfig
 from vae_gan3d.config.model import (
     ACTIVATIONS,
     ARCHITECTURE_DEFAULTS,
@@ -13,23 +8,50 @@ from vae_gan3d.config.model import (
     MODELS,
     NORMALIZATIONS,
     ModelConfig,
-    require_resolution,
 )
-from vae_gan3d.config.progressive import ProgressiveConfig
-from vae_gan3d.config.records import RUNNERS, RecordsConfig
+from vae_gan3d.config.phases import (
+    INTERPOLATIONS,
+    MAPS,
+    PRIORS,
+    ArithmeticConfig,
+    EvaluateConfig,
+    ExploreConfig,
+    ExportConfig,
+    InterpolateConfig,
+    MapConfig,
+    NeighborsConfig,
+    SampleConfig,
+    results_folder,
+)
+from vae_gan3d.config.shapes import (
+    COMPONENTS,
+    EXPORTED_FILES,
+    FORMATS,
+    GRID_FORMATS,
+    MESH_FORMATS,
+    RUNNERS,
+    ReadOptions,
+    RecordsConfig,
+    ShapeFilesConfig,
+)
 from vae_gan3d.config.training import (
     ADVERSARIAL_LATENTS,
     ADVERSARIAL_LOSSES,
     LEARNING_RATE_DECAYS,
     MIRROR_AXES,
+    OBJECTIVES,
     OPTIMIZERS,
     PRECISIONS,
     RECONSTRUCTION_LOSSES,
+    SEARCHABLE,
+    STRATEGIES,
+    DevicesConfig,
     LossConfig,
     OptimizerConfig,
+    ProgressiveConfig,
     TrainingConfig,
+    TuneConfig,
 )
-from vae_gan3d.config.tuning import OBJECTIVES, SEARCHABLE, TuneConfig
 
 __all__ = [
     "ACTIVATIONS",
@@ -38,6 +60,7 @@ __all__ = [
     "ARCHITECTURES",
     "ARCHITECTURE_DEFAULTS",
     "COMPONENTS",
+    "EXPORTED_FILES",
     "FORMATS",
     "GRID_FORMATS",
     "INTERPOLATIONS",
@@ -61,17 +84,18 @@ __all__ = [
     "EvaluateConfig",
     "ExploreConfig",
     "ExportConfig",
+    "InterpolateConfig",
     "LossConfig",
     "MapConfig",
     "ModelConfig",
     "NeighborsConfig",
     "OptimizerConfig",
     "ProgressiveConfig",
+    "ReadOptions",
     "RecordsConfig",
     "SampleConfig",
     "ShapeFilesConfig",
-    "TestConfig",
     "TrainingConfig",
     "TuneConfig",
-    "require_resolution",
+    "results_folder",
 ]

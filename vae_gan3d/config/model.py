@@ -1,11 +1,10 @@
-"""The shape of the networks, and what of it is a choice."""
+"""The shape of the networks: what a checkpoint needs to be rebuilt."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from vae_gan3d.checks import require, require_at_least, require_between, require_choice, require_finite
-from vae_gan3d.voxels.grids import RESOLUTIONS
+from vae_gan3d.config.fields import RESOLUTION, check_fields, flag, require, set_default, shared_flag
 
 MODELS = ("vae_gan", "gan", "vae")
 ARCHITECTURES = ("default", "3dgan")
@@ -13,9 +12,9 @@ NORMALIZATIONS = ("group", "batch", "none")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "tanh")
 LATENT_LAYOUTS = ("vector", "grid")
 _LEAKY_SLOPE = 0.2
-_MOST_BLOCKS = 32
+_DEFAULT_RESOLUTION = {"default": 32, "3dgan": 64}
 
-# What a flag left alone means, by architecture: the published numbers for the published network.
+# What a flag that is not given means, by architecture: the published numbers for the published network.
 ARCHITECTURE_DEFAULTS: dict[str, dict[str, Any]] = {
     "default": {
         "latent_size": 256,
@@ -32,86 +31,116 @@ ARCHITECTURE_DEFAULTS: dict[str, dict[str, Any]] = {
         "activation": "relu",
     },
 }
-
-
-def require_resolution(resolution: int) -> None:
-    """Refuses a resolution that no network here is built for.
-
-    Raises:
-        UserError: it is not one of 16, 32, 64, 128.
-    """
-    sizes = ", ".join(str(size) for size in RESOLUTIONS)
-    require(resolution in RESOLUTIONS, f"--resolution={resolution} is not offered: give one of {sizes}")
+# What config.json of older versions leaves out.
+_OLDER_MODELS = {
+    "spectral_normalization": False,
+    "latent_layout": "vector",
+    "kind": "vae_gan",
+    "latent_deviation": 1.0,
+    "leaky_slope": 0.2,
+    "conditional": False,
+    "depth": 0,
+    "fade_samples": 0,
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """The shape of the networks: what a checkpoint needs to be rebuilt.
+    """The shape of the networks. Values that are not given are those of the architecture.
 
     Attributes:
-        resolution: voxels a side, one of 16, 32, 64, 128.
-        latent_size: dimensions of the latent vector.
-        architecture: `default` or `3dgan` (Wu et al. 2016).
-        base_width: channels of the stage nearest to the voxels; every stage inward doubles them.
-        normalization: `group`, `batch` or `none`.
-        activation: the generator's.
         classes: names of the classes trained on, in label order; empty where the records do not say.
         spectral_normalization: divides every kernel of the discriminator by its spectral norm.
-        latent_layout: `vector`, or `grid`, 4^3 cells with `latent_size / 64` dimensions each.
-        kind: of `MODELS`: `vae_gan`; `gan`, without an encoder; or `vae`, whose discriminator is not trained.
-        latent_deviation: the standard deviation of the normal prior that a GAN's latents are drawn from; 1 for others.
-        leaky_slope: of the encoder's and the discriminator's LeakyReLU below 0.
-        conditional: whether every network is given the class of each shape.
-        depth: residual blocks after each stage of encoder and generator.
-        fade_samples: above 0 the networks also hold the ends of those of half the resolution that they grew out of,
-            and fade from these to their own over so many samples.
+        fade_samples: above 0, the networks also hold the last layers of the networks of half the resolution that they
+            grew out of, and fade from these to their own over so many samples.
+
+    Raises:
+        UserError: a value is not possible.
     """
 
-    resolution: int
-    latent_size: int
-    architecture: str
-    base_width: int
-    normalization: str
-    activation: str
+    resolution: int = shared_flag(RESOLUTION)
+    latent_size: int = flag(
+        None,
+        "Dimensions of the latent vector; of a latent grid, a multiple of 64.",
+        aliases=("len_vector",),
+        at_least=1,
+        default_text="256, for 3dgan 200",
+    )
+    architecture: str = flag(
+        "default", "3dgan is the published network (Wu et al. 2016): 64^3, BatchNorm.", choices=ARCHITECTURES
+    )
+    base_width: int = flag(
+        None,
+        "Channels of the stage nearest to the voxels; each stage inwards has twice as many. With group normalization, "
+        "a multiple of 8.",
+        at_least=1,
+        default_text="16, for 3dgan 64",
+    )
+    normalization: str = flag(
+        None, "Normalization in all networks.", choices=NORMALIZATIONS, default_text="group, for 3dgan batch"
+    )
+    activation: str = flag(None, "Activation function of the generator.", choices=ACTIVATIONS, default_text="relu")
     classes: tuple[str, ...] = ()
-    spectral_normalization: bool = False  # config.json did not always hold this one and those that follow
-    latent_layout: str = "vector"
-    kind: str = "vae_gan"
-    latent_deviation: float = 1.0
-    leaky_slope: float = _LEAKY_SLOPE
-    conditional: bool = False
-    depth: int = 0
+    spectral_normalization: bool = False
+    latent_layout: str = flag(
+        None,
+        "grid: 4^3 cells, each of which codes its own part of the shape; vector: each dimension codes the whole shape.",
+        choices=LATENT_LAYOUTS,
+        default_text="grid where latent_size is a multiple of 64; for 3dgan and --model=gan vector",
+    )
+    kind: str = flag(
+        "vae_gan",
+        "vae_gan: encoder, generator and discriminator; vae: the discriminator is not trained, as with "
+        "--adversarial_weight=0; gan: no encoder (docs/MODELS.md).",
+        name="model",
+        choices=MODELS,
+    )
+    latent_deviation: float = flag(
+        1.0, "With --model=gan: standard deviation of the normal prior that latents are drawn from.", above=0
+    )
+    leaky_slope: float = flag(
+        _LEAKY_SLOPE, "Slope below 0 of the LeakyReLU of encoder and discriminator.", at_least=0, at_most=1
+    )
+    conditional: bool = flag(False, "Gives all networks the class of each shape. The records need two classes or more.")
+    depth: int = flag(
+        0,
+        "Additional residual blocks of two 3^3 convolutions after each stage of encoder and generator.",
+        at_least=0,
+        at_most=32,
+    )
     fade_samples: int = 0
 
     def __post_init__(self) -> None:
-        whole = ("resolution", "latent_size", "base_width", "depth", "fade_samples")
-        for flag in whole:  # config.json can hold anything
-            require(type(getattr(self, flag)) is int, f"--{flag}={getattr(self, flag)} is not a whole number: give one")
-        spectral = self.spectral_normalization
-        require(type(spectral) is bool, f"spectral_normalization={spectral} is neither true nor false: give one")
-        require(type(self.conditional) is bool, f"conditional={self.conditional} is neither true nor false: give one")
+        require(self.architecture in ARCHITECTURES, f"--architecture={self.architecture} is not known: give one of "
+                f"{', '.join(ARCHITECTURES)}")  # fmt: skip
+        set_default(self, "resolution", _DEFAULT_RESOLUTION[self.architecture])
+        defaults = ARCHITECTURE_DEFAULTS[self.architecture]
+        set_default(self, "latent_size", defaults["latent_size"])
+        whole_numbers = ("resolution", "latent_size", "base_width", "depth", "fade_samples")
+        for name in whole_numbers[:2]:
+            value = getattr(self, name)
+            require(type(value) is int, f"--{name}={value} is not a whole number: give one")
+        if self.latent_size % 64 or self.kind == "gan":  # so that the published --len_vector=200 runs as it stands
+            set_default(self, "latent_layout", "vector")
+        for name, value in defaults.items():
+            set_default(self, name, value)
+        for name in whole_numbers:  # config.json can hold anything
+            value = getattr(self, name)
+            require(type(value) is int, f"--{name}={value} is not a whole number: give one")
+        for name in ("spectral_normalization", "conditional"):
+            value = getattr(self, name)
+            require(type(value) is bool, f"{name}={value} is neither true nor false: give one")
+        check_fields(self)
+        require(self.fade_samples >= 0, f"--fade_samples={self.fade_samples} is too small: give 0 or more")
         require(
             not self.conditional or len(self.classes) != 1,
-            f"--conditional tells classes apart, and the records know only one ({', '.join(self.classes)}): give "
+            f"--conditional tells classes apart, and the records have only one ({', '.join(self.classes)}): give "
             "records of two classes or more, or leave it out",
         )
-        require_resolution(self.resolution)
-        require_choice("model", self.kind, MODELS)
-        require_choice("architecture", self.architecture, ARCHITECTURES)
-        require_choice("normalization", self.normalization, NORMALIZATIONS)
-        require_choice("latent_layout", self.latent_layout, LATENT_LAYOUTS)
-        require_choice("activation", self.activation, ACTIVATIONS)
-        require_at_least("latent_size", self.latent_size, 1)
-        require_at_least("base_width", self.base_width, 1)
-        require_between("depth", self.depth, 0, _MOST_BLOCKS)
-        require_at_least("fade_samples", self.fade_samples, 0)
-        require_between("leaky_slope", self.leaky_slope, 0, 1)
-        require_finite("latent_deviation", self.latent_deviation)
-        require(self.latent_deviation > 0, f"--latent_deviation={self.latent_deviation} must be above 0")
         require(
             self.kind == "gan" or self.latent_deviation == 1,
-            f"--latent_deviation={self.latent_deviation} is of a GAN's prior, and the KL term of --model={self.kind} "
-            "pulls to N(0, I): leave it out, or give --model=gan",
+            f"--latent_deviation={self.latent_deviation} is for the prior of a GAN, and the KL term of "
+            f"--model={self.kind} pulls to N(0, I): leave it out, or give --model=gan",
         )
         require(
             self.latent_layout == "vector" or self.latent_size % 64 == 0,
@@ -121,21 +150,24 @@ class ModelConfig:
         require(
             self.normalization != "group" or self.base_width % 8 == 0,
             f"--base_width={self.base_width} cannot be split into the 8 groups of --normalization=group: "
-            "give a multiple of 8 or another normalization",
+            "give a multiple of 8, or another normalization",
         )
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "ModelConfig":
-        """The configuration of what `dataclasses.asdict` gave and JSON held.
+        """A configuration from what `dataclasses.asdict` gave and `config.json` holds, also that of older versions.
 
         Raises:
-            KeyError, TypeError, ValueError: a field is missing, superfluous or wrong.
+            KeyError, TypeError, ValueError: a field is missing, unknown or wrong.
         """
-        return cls(**{**values, "classes": tuple(values["classes"])})
+        known = {**_OLDER_MODELS, **values, "classes": tuple(values["classes"])}
+        for field in dataclasses.fields(cls):
+            require(known[field.name] is not None, f"{field.name} has no value: give one")
+        return cls(**known)
 
     @property
     def known_classes(self) -> tuple[str, ...]:
-        """The classes that labels tell apart for the networks, in label order; none where they are not conditional."""
+        """The classes that labels tell the networks, in label order; none where the model is not conditional."""
         return self.classes if self.conditional else ()
 
     def network_arguments(self) -> dict[str, Any]:

@@ -1,11 +1,26 @@
-"""A training run: its losses, its optimizers, its data and its files."""
+"""A training run: its losses, optimizers, devices, data and files; progressive growing, and the search of tuning."""
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Mapping
+from typing import Literal
 
-from vae_gan3d.checks import LARGEST_SEED, require, require_at_least, require_between, require_choice, require_finite
-from vae_gan3d.config.devices import DevicesConfig
+from vae_gan3d.config.fields import (
+    OUTPUT_DIR,
+    RECORDS,
+    REPORT,
+    RESOLUTIONS,
+    SEED,
+    SPLIT_NAME,
+    Flag,
+    check_fields,
+    flag,
+    flags_by_key,
+    require,
+    set_default,
+    shared_flag,
+)
 from vae_gan3d.config.model import ModelConfig
 
 RECONSTRUCTION_LOSSES = ("bce", "mse")
@@ -15,65 +30,120 @@ LEARNING_RATE_DECAYS = ("none", "cosine", "linear")
 MIRROR_AXES = ("x", "y", "z")  # the grid's axes 0, 1, 2
 PRECISIONS = ("auto", "float32", "bfloat16")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adadelta")
+STRATEGIES = ("auto", "single", "mirrored", "multi_worker")
+# An optimizer is drawn before the learning rates, whose range depends on it.
+SEARCHABLE = (
+    "optimizer",
+    "learning_rate",
+    "d_learning_rate",
+    "batch_size",
+    "epochs",
+    "activation",
+    "base_width",
+    "depth",
+    "kl_weight",
+    "adversarial_weight",
+)
+# What a study makes small or large.
+Direction = Literal["maximize", "minimize"]
+OBJECTIVES: dict[str, Direction] = {
+    "iou": "maximize",
+    "coverage": "maximize",
+    "mmd": "minimize",
+    "one_nna": "minimize",
+    "jsd": "minimize",
+}
+_R1_WEIGHTS = {"bce": 1.0, "relativistic": 10.0}
+_NOT_SEARCHABLE = {"gan": ("kl_weight", "adversarial_weight"), "vae": ("d_learning_rate", "adversarial_weight")}
 
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
     """The weights and forms of the losses.
 
-    Attributes:
-        kl_weight: β of the KL term, 0 or more.
-        reconstruction_loss: `bce` or `mse`, summed over voxels.
-        adversarial_weight: the adversarial gradient's norm as a share of the reconstruction gradient's, at the
-            generator's last layer; 0 trains a plain VAE.
-        adversarial_warmup: steps of reconstruction alone before the adversarial term enters.
-        label_smoothing: one-sided: real targets are `1 - label_smoothing`.
-        d_accuracy_threshold: the discriminator rests while its accuracy is above this; 1 never rests it.
-        r1_weight: γ of the R1 penalty (Mescheder et al. 2018), and with `relativistic` of R2; 0 leaves it out. It has
-            no place beside wgan-gp's own.
-        r1_every: steps between gradient penalties, R1 or that of wgan-gp, each weighted by that number.
-        adversarial_loss: `bce`, `relativistic`, `hinge` or `wgan-gp`, see `training.losses`.
-        adversarial_latents: where the generated shapes beside the reconstructions come from: `prior`, N(0, I), or
-            `interpolation`, between the latents of a batch.
-        gradient_penalty_weight: λ of the penalty of `wgan-gp` (Gulrajani et al. 2017); 0 leaves it out.
-        dice_weight: of one minus the soft Dice coefficient, added to the reconstruction loss; 0 leaves it out.
-        kl_warmup: steps over which the KL term's weight rises from 0 to `kl_weight`; 0 for none.
+    Raises:
+        UserError: a value is not possible.
     """
 
-    kl_weight: float
-    reconstruction_loss: str
-    adversarial_weight: float
-    adversarial_warmup: int
-    label_smoothing: float
-    d_accuracy_threshold: float
-    r1_weight: float = 1.0
-    r1_every: int = 8
-    adversarial_loss: str = "bce"
-    adversarial_latents: str = "prior"
-    gradient_penalty_weight: float = 10.0
-    dice_weight: float = 0.0
-    kl_warmup: int = 0
+    kl_weight: float = flag(1.0, "Weight of the KL term (β).", at_least=0)
+    reconstruction_loss: str = flag(
+        "bce",
+        "Reconstruction loss, summed over voxels: binary cross-entropy or squared error.",
+        choices=RECONSTRUCTION_LOSSES,
+    )
+    adversarial_weight: float = flag(
+        0.3,
+        "Norm of the adversarial gradient at the generator's last layer, as a share of the norm of the reconstruction "
+        "gradient; 0 trains a VAE.",
+        at_least=0,
+    )
+    adversarial_warmup: int = flag(
+        2000,
+        "Steps of reconstruction alone before the adversarial term begins. After it a step takes two to three times as "
+        "long.",
+        at_least=0,
+    )
+    label_smoothing: float = flag(
+        0.0,
+        "One-sided label smoothing: the discriminator's target for real shapes is 1 minus this.",
+        at_least=0,
+        at_most=0.5,
+    )
+    d_accuracy_threshold: float = flag(
+        1.0,
+        "The discriminator is not trained while its accuracy is above this; 0.8 in the 3D-GAN paper, 1 always trains "
+        "it. Of little use with wgan-gp, whose logits have no threshold.",
+        at_least=0,
+        at_most=1,
+    )
+    r1_weight: float = flag(
+        None,
+        "Weight γ of the R1 gradient penalty (Mescheder et al. 2018), with --adversarial_loss=relativistic of R2 too; "
+        "0 for none.",
+        at_least=0,
+        default_text="1 with bce, 10 with relativistic, else 0",
+    )
+    r1_every: int = flag(
+        8,
+        "Steps from one gradient penalty of the discriminator to the next; each is multiplied by this number.",
+        at_least=1,
+    )
+    adversarial_loss: str = flag(
+        "bce",
+        "bce: non-saturating, with the R1 penalty (--r1_weight); relativistic: on pairs of a real and a generated "
+        "shape, with R1 and R2, for --model=gan; hinge: with a spectrally normalized discriminator; wgan-gp: with its "
+        "own gradient penalty (--gradient_penalty_weight).",
+        choices=ADVERSARIAL_LOSSES,
+    )
+    adversarial_latents: str = flag(
+        "interpolation",
+        "Latents of the generated shapes that the discriminator sees beside the reconstructions: interpolated between "
+        "the latents of a batch, or drawn from the prior.",
+        choices=ADVERSARIAL_LATENTS,
+    )
+    gradient_penalty_weight: float = flag(
+        10.0, "Weight λ of the gradient penalty of wgan-gp (Gulrajani et al. 2017); 0 for none.", at_least=0
+    )
+    dice_weight: float = flag(
+        0.0,
+        "Adds this times one minus the soft Dice coefficient to the reconstruction loss, which is a sum over voxels: "
+        "give some hundreds.",
+        at_least=0,
+    )
+    kl_warmup: int = flag(0, "Steps over which the weight of the KL term rises from 0.", at_least=0)
 
     def __post_init__(self) -> None:
-        require_choice("reconstruction_loss", self.reconstruction_loss, RECONSTRUCTION_LOSSES)
-        require_choice("adversarial_loss", self.adversarial_loss, ADVERSARIAL_LOSSES)
-        require_choice("adversarial_latents", self.adversarial_latents, ADVERSARIAL_LATENTS)
-        for flag in ("kl_weight", "adversarial_weight", "adversarial_warmup", "r1_weight"):
-            require_at_least(flag, getattr(self, flag), 0)
-        for flag in ("gradient_penalty_weight", "dice_weight", "kl_warmup"):
-            require_at_least(flag, getattr(self, flag), 0)
-        require_between("label_smoothing", self.label_smoothing, 0, 0.5)
-        require_between("d_accuracy_threshold", self.d_accuracy_threshold, 0, 1)
-        require_at_least("r1_every", self.r1_every, 1)
+        set_default(self, "r1_weight", _R1_WEIGHTS.get(self.adversarial_loss, 0.0))
+        check_fields(self)
         require(
             self.label_smoothing == 0 or self.adversarial_loss == "bce",
-            f"--label_smoothing={self.label_smoothing} needs labels, which --adversarial_loss={self.adversarial_loss} "
-            "has not: give 0, or --adversarial_loss=bce",
+            f"--label_smoothing={self.label_smoothing} needs labels, and --adversarial_loss={self.adversarial_loss} "
+            "has none: give 0, or --adversarial_loss=bce",
         )
         require(
             self.r1_weight == 0 or self.adversarial_loss != "wgan-gp",
-            f"--r1_weight={self.r1_weight} pulls the gradient to 0, and the penalty of --adversarial_loss=wgan-gp to "
-            "1: give --r1_weight=0, and --gradient_penalty_weight for the other",
+            f"--r1_weight={self.r1_weight} pulls the gradient to 0, and the penalty of --adversarial_loss=wgan-gp "
+            "pulls it to 1: give --r1_weight=0, and --gradient_penalty_weight for the other",
         )
 
 
@@ -81,38 +151,84 @@ class LossConfig:
 class OptimizerConfig:
     """The optimizers of the encoder and generator, and of the discriminator.
 
-    Attributes:
-        learning_rate: of encoder and generator, above 0.
-        d_learning_rate: of the discriminator, above 0.
-        beta1: the first decay of Adam and AdamW, in [0, 1).
-        ema_decay: decay of the averaged copy that the test phases use, in [0, 1).
-        learning_rate_decay: `none`, `cosine` or `linear`: how both learning rates fall to 0 at the end of the run.
-        learning_rate_warmup: steps over which both rise from 0; 0 for none.
-        d_steps, g_steps: how often a plain GAN's discriminator and generator are trained by each batch.
-        kind: of `OPTIMIZERS`, of both.
+    Raises:
+        UserError: a value is not possible.
     """
 
-    learning_rate: float
-    d_learning_rate: float
-    beta1: float
-    ema_decay: float = 0.999
-    learning_rate_decay: str = "none"
-    learning_rate_warmup: int = 0
-    d_steps: int = 1
-    g_steps: int = 1
-    kind: str = "adam"
+    learning_rate: float = flag(1e-3, "Learning rate of encoder and generator.", above=0)
+    d_learning_rate: float = flag(1e-3, "Learning rate of the discriminator.", above=0)
+    beta1: float = flag(0.5, "First decay rate (β1) of adam and adamw.", at_least=0, below=1)
+    ema_decay: float = flag(
+        0.999,
+        "Decay of the averaged weights of encoder and generator, which the test phases use; 0: the weights of the "
+        "last step.",
+        at_least=0,
+        below=1,
+    )
+    learning_rate_decay: str = flag(
+        "cosine",
+        "How both learning rates fall to 0 at the last step. A run that goes on for longer takes the curve of the "
+        "longer run, so they rise again.",
+        choices=LEARNING_RATE_DECAYS,
+    )
+    learning_rate_warmup: int = flag(
+        100,
+        "Steps over which each learning rate rises from 0; the discriminator's, from its first step.",
+        at_least=0,
+    )
+    d_steps: int = flag(1, "With --model=gan: how often each batch trains the discriminator.", at_least=1)
+    g_steps: int = flag(1, "With --model=gan: how often each batch trains the generator.", at_least=1)
+    kind: str = flag(
+        "adam",
+        "Optimizer of all networks. adamw: weight decay 0.01; sgd: momentum 0.9, needs a --learning_rate near 1e-5; "
+        "adadelta: needs one near 1.",
+        name="optimizer",
+        choices=OPTIMIZERS,
+    )
 
     def __post_init__(self) -> None:
-        for flag in ("learning_rate", "d_learning_rate"):
-            require_finite(flag, getattr(self, flag))
-            require(getattr(self, flag) > 0, f"--{flag}={getattr(self, flag)} must be above 0")
-        for flag in ("beta1", "ema_decay"):
-            require(0 <= getattr(self, flag) < 1, f"--{flag}={getattr(self, flag)} must be in [0, 1)")
-        require_choice("learning_rate_decay", self.learning_rate_decay, LEARNING_RATE_DECAYS)
-        require_choice("optimizer", self.kind, OPTIMIZERS)
-        require_at_least("learning_rate_warmup", self.learning_rate_warmup, 0)
-        for flag in ("d_steps", "g_steps"):
-            require_at_least(flag, getattr(self, flag), 1)
+        check_fields(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class DevicesConfig:
+    """The devices of a run.
+
+    Raises:
+        UserError: a value is not possible.
+    """
+
+    strategy: str = flag(
+        "auto",
+        "single: one device; mirrored: all GPUs of this machine; multi_worker: all GPUs, or processors, of the "
+        "machines that the environment variable TF_CONFIG names; auto: multi_worker where that is set, mirrored where "
+        "there are several GPUs, else single. Each takes an equal part of a batch, and together they train as one "
+        "device would (docs/SCALING.md).",
+        choices=STRATEGIES,
+    )
+    accumulate: int = flag(
+        1,
+        "Equal parts of a batch that each device goes through one after the other, with one update at the end: for "
+        "batches that do not fit in memory.",
+        at_least=1,
+    )
+    listen: bool = flag(
+        False,
+        "Allows multi_worker to open the port that TF_CONFIG names, on every network interface. Whoever reaches it can "
+        "run code on this machine.",
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+def _weights_flag(network: str) -> Flag:
+    return Flag(
+        None,
+        f"A file {network}.weights.h5 of another run; the {network} of a new run starts from it.",
+        name=f"{network}_weights",
+        kind="path",
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,67 +236,91 @@ class TrainingConfig:
     """One training run.
 
     Attributes:
-        model, loss, optimizer: see there.
-        records: a file, a folder or a pattern.
-        split_name: which set of a folder of records is read.
-        save_path: the run folder.
-        logdir: where TensorBoard's logs go.
-        epochs: the epoch to train up to, where `train_steps` is None.
-        batch_size: samples a step.
-        checkpoint_every: epochs between checkpoints; None for a tenth of the run.
-        keep_checkpoints: how many of the newest checkpoints are kept.
-        image_every, log_every: steps between pictures and between log rows.
-        seed: of the order of samples, the first weights and the noise.
-        precision: `float32`, `bfloat16` or `auto`.
-        restart: begins anew, in an empty folder or after a yes.
-        assume_yes: takes that yes as given.
-        expected_count: the count of samples that the command line states, or None.
-        mirror: axes of `MIRROR_AXES` along which each training sample is flipped with probability one half.
-        weights: files of weights that a new run begins with, by the names of the networks.
-        report: renews the page of the run at each checkpoint.
-        devices: what it trains on.
-        deterministic: makes equal runs equal bit for bit.
-        max_bad_steps: skipped in a row, after which a run goes back to its newest checkpoint.
-        train_steps: the step to train up to; None where `epochs` says how far.
+        weights: files of weights that a new run starts from, by the names of the networks.
+
+    Raises:
+        UserError: a value is not possible, or `records` is missing.
     """
 
-    model: ModelConfig
-    loss: LossConfig
-    optimizer: OptimizerConfig
-    records: str
-    split_name: str
-    save_path: pathlib.Path
-    logdir: pathlib.Path
-    epochs: int
-    batch_size: int
-    checkpoint_every: int | None
-    keep_checkpoints: int
-    image_every: int
-    log_every: int
-    seed: int
-    precision: str
-    restart: bool
-    assume_yes: bool
-    expected_count: int | None = None
-    mirror: tuple[str, ...] = ()
-    weights: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
-    report: bool = True
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    records: str = shared_flag(RECORDS, "")
+    split_name: str = shared_flag(SPLIT_NAME, "train")
+    save_path: pathlib.Path = flag(
+        pathlib.Path("runs/vae_gan3d"), "Run folder: checkpoints, metrics.csv, pictures and the page of the run."
+    )
+    logdir: pathlib.Path = flag(None, "Folder of TensorBoard's logs.", default_text="SAVE_PATH")
+    epochs: int = flag(
+        100,
+        "The epoch to train up to, counted from the start of the run. The same command with more epochs goes on.",
+        aliases=("epoch",),
+        replaces="train_steps",
+        at_least=1,
+    )
+    batch_size: int = flag(32, "Shapes a step.", aliases=("batch",), at_least=1)
+    checkpoint_every: int | None = flag(
+        None,
+        "Epochs between checkpoints model.ckpt-N.",
+        aliases=("save_iner",),
+        at_least=1,
+        default_text="a tenth of the run",
+    )
+    keep_checkpoints: int = flag(15, "How many of the newest checkpoints are kept.", at_least=1)
+    image_every: int = flag(500, "Steps between pictures.", aliases=("save_im_inter",), at_least=1)
+    log_every: int = flag(50, "Steps between rows of metrics.csv.", aliases=("print_log_inter",), at_least=1)
+    seed: int = shared_flag(SEED)
+    precision: str = flag(
+        "auto",
+        "auto: bfloat16 on a GPU and on processors that multiply it, else float32.",
+        choices=PRECISIONS,
+    )
+    restart: bool = flag(False, "Starts anew instead of going on: asks before it removes a run from the folder.")
+    assume_yes: bool = flag(False, "Answers yes where --restart asks.", name="yes")
+    expected_count: int | None = flag(
+        None,
+        "Number of shapes, as older command lines give it. It is ignored, with a note where the records hold another "
+        "number.",
+        name="len_data",
+    )
+    mirror: tuple[str, ...] = flag(
+        (),
+        "A comma list of axes out of x, y and z (up). Each training shape is flipped along each of them with "
+        "probability 0.5.",
+        choices=MIRROR_AXES,
+        default_text="none",
+    )
+    weights: Mapping[str, pathlib.Path] = flags_by_key(
+        generator=_weights_flag("generator"),
+        discriminator=_weights_flag("discriminator"),
+        encoder=_weights_flag("encoder"),
+    )
+    report: bool = shared_flag(REPORT)
     devices: DevicesConfig = dataclasses.field(default_factory=DevicesConfig)
-    deterministic: bool = False
-    max_bad_steps: int = 20
-    train_steps: int | None = None
+    deterministic: bool = flag(
+        False,
+        "Makes equal runs equal bit for bit, also where one was stopped in between, on the same machine with as many "
+        "threads. A step may take longer.",
+    )
+    max_bad_steps: int = flag(
+        20,
+        "Steps in a row whose loss or gradient has a NaN or an infinity, all of which are skipped. After so many the "
+        "run goes back to its newest checkpoint; it ends where there is none, or the second time.",
+        at_least=1,
+    )
+    train_steps: int | None = flag(
+        None,
+        "The step to train up to, instead of --epochs. Of the two the later one on the command line counts, so either "
+        "overrides a preset. With --progressive: of each stage.",
+        replaces="epochs",
+        at_least=1,
+        default_text="none",
+    )
 
     def __post_init__(self) -> None:
-        require_choice("precision", self.precision, PRECISIONS)
-        for flag in ("epochs", "batch_size", "keep_checkpoints", "image_every", "log_every"):
-            require_at_least(flag, getattr(self, flag), 1)
-        for flag in ("checkpoint_every", "train_steps"):
-            if getattr(self, flag) is not None:
-                require_at_least(flag, getattr(self, flag), 1)
-        require_at_least("max_bad_steps", self.max_bad_steps, 1)
-        require_between("seed", self.seed, 0, LARGEST_SEED)
-        for axis in self.mirror:
-            require_choice("mirror", axis, MIRROR_AXES)
+        require(bool(self.records), "--records is missing: give the file or folder that create_tf_record.py wrote")
+        set_default(self, "logdir", self.save_path)
+        check_fields(self)
         self._check_model()
         self._check_accumulation()
 
@@ -189,26 +329,26 @@ class TrainingConfig:
         parts = self.devices.accumulate
         require(
             self.batch_size % parts == 0,
-            f"--batch_size={self.batch_size} has no {parts} equal parts: give a multiple of --accumulate={parts}",
+            f"--batch_size={self.batch_size} cannot be split into {parts} equal parts: give a multiple of "
+            f"--accumulate={parts}",
         )
         require(
             parts == 1 or self.model.normalization != "batch",
-            f"--accumulate={parts}: the statistics of BatchNorm would be those of a part of the batch: give "
-            "--normalization=group or none",
+            f"--accumulate={parts}: BatchNorm would see a part of the batch only: give --normalization=group or none",
         )
 
     def _check_model(self) -> None:
-        """Refuses what the chosen model has no use for, where leaving it aside would hide a mistake."""
-        for flag in ("d_steps", "g_steps"):
+        """Refuses what the chosen model has no use for, where ignoring it would hide a mistake."""
+        for name in ("d_steps", "g_steps"):
             require(
-                self.model.kind == "gan" or getattr(self.optimizer, flag) == 1,
-                f"--{flag}={getattr(self.optimizer, flag)} is for --model=gan: one backward pass trains encoder, "
+                self.model.kind == "gan" or getattr(self.optimizer, name) == 1,
+                f"--{name}={getattr(self.optimizer, name)} is for --model=gan: one backward pass trains encoder, "
                 "generator and discriminator together; leave it out, or change --d_learning_rate",
             )
         require(
             self.model.kind == "gan" or self.loss.adversarial_loss != "relativistic",
             f"--adversarial_loss=relativistic pairs generated shapes with real ones, which --model={self.model.kind} "
-            "has not: give bce, or --model=gan",
+            "does not have: give bce, or --model=gan",
         )
         require(
             self.model.kind != "gan" or "encoder" not in self.weights,
@@ -227,6 +367,121 @@ class TrainingConfig:
             self.loss.adversarial_loss != "wgan-gp"
             or self.model.architecture == "default"
             or self.model.normalization != "batch",
-            "--adversarial_loss=wgan-gp judges each shape by itself, and BatchNorm in the discriminator of "
-            "--architecture=3dgan does not: give --normalization=group or none",
+            "--adversarial_loss=wgan-gp needs a discriminator that judges each shape alone, and --architecture=3dgan "
+            "has BatchNorm in it: give --normalization=group or none",
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class ProgressiveConfig:
+    """Progressive growing: training at one resolution after the other.
+
+    Attributes:
+        training: the last stage, except for its folders: `save_path` and `logdir` belong to all stages together.
+
+    Raises:
+        UserError: a value is not possible.
+    """
+
+    training: TrainingConfig
+    resolutions: tuple[int, ...] = flag(
+        (),
+        "A comma list of resolutions, each twice the one before, such as 16,32,64. Trains at each in turn, and each "
+        "stage starts from the inner layers of the one before. --base_width is that of the last stage "
+        "(docs/PROGRESSIVE.md).",
+        name="progressive",
+        choices=RESOLUTIONS,
+        default_text="none",
+    )
+    epochs: tuple[int, ...] = flag(
+        (),
+        "A comma list: the epoch to train up to in each stage.",
+        name="stage_epochs",
+        at_least=1,
+        default_text="--epochs or --train_steps for every stage",
+    )
+    fade_samples: int | None = flag(
+        None,
+        "Samples over which each stage after the first fades in; 0: at once.",
+        at_least=0,
+        default_text="half of the stage's samples",
+    )
+
+    def __post_init__(self) -> None:
+        if not self.epochs:
+            object.__setattr__(self, "epochs", (self.training.epochs,) * len(self.resolutions))
+        named = ",".join(map(str, self.resolutions))
+        require(len(self.resolutions) >= 2, f"--progressive={named} does not grow: give two resolutions or more")
+        check_fields(self)
+        for smaller, larger in itertools.pairwise(self.resolutions):
+            require(
+                larger == 2 * smaller,
+                f"--progressive={named}: {larger} is not twice {smaller}: give resolutions that double each time",
+            )
+        require(
+            self.training.model.resolution == self.resolutions[-1],
+            f"--resolution={self.training.model.resolution} is not the last of --progressive={named}: leave it out",
+        )
+        epochs = ",".join(map(str, self.epochs))
+        require(
+            len(self.epochs) == len(self.resolutions),
+            f"--stage_epochs={epochs}: --progressive={named} has {len(self.resolutions)} stages: give as many",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class TuneConfig:
+    """A study: what all of its trials have in common, and what is searched.
+
+    Attributes:
+        training: the run that trials vary; each trial has its own folders and last epoch.
+        base_flags: the flags, such as `--resolution=16`, that make `training` of a command line without any.
+
+    Raises:
+        UserError: a value is not possible.
+    """
+
+    training: TrainingConfig
+    base_flags: tuple[str, ...] = ()
+    output_dir: pathlib.Path = shared_flag(OUTPUT_DIR)
+    held_out_records: str = flag(
+        "", "Records of the shapes that trials are measured on.", kind="path", default_text="those beside --records"
+    )
+    held_out_split_name: str = flag("test", "Which set of a folder of --held_out_records is read.")
+    search: tuple[str, ...] = flag(
+        ("learning_rate", "batch_size", "activation", "base_width"),
+        f"A comma list of what is searched: {', '.join(SEARCHABLE)}.",
+        choices=SEARCHABLE,
+        empty=f"give some of {', '.join(SEARCHABLE)}",
+    )
+    objective: str = flag(
+        "iou",
+        "How trials are compared, on held-out shapes: iou of reconstructions; coverage, mmd, one_nna or jsd of "
+        "samples.",
+        choices=tuple(OBJECTIVES),
+    )
+    trials: int = flag(20, "How many more trials are made.", at_least=1)
+    trial_epochs: int = flag(20, "The epoch that a trial trains up to.", at_least=1)
+    trial_minutes: float = flag(0.0, "The most minutes that a trial trains; 0 for any number.", at_least=0)
+
+    def __post_init__(self) -> None:
+        set_default(self, "output_dir", self.training.save_path / "tuning")
+        check_fields(self)
+        kind = self.training.model.kind
+        for name in _NOT_SEARCHABLE.get(kind, ()):
+            require(name not in self.search, f"--search={name} has no effect with --model={kind}: leave it out")
+        require(
+            kind != "gan" or self.objective != "iou",
+            "--objective=iou needs reconstructions, which --model=gan does not make: give one of "
+            f"{', '.join(name for name in OBJECTIVES if name != 'iou')}",
+        )
+
+    @property
+    def direction(self) -> Direction:
+        """What a study does with the objective."""
+        return OBJECTIVES[self.objective]
+
+    @property
+    def report_every(self) -> int:
+        """Epochs between two measurements of a trial: about ten in all."""
+        return max(1, self.trial_epochs // 10)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vae_gan3d.config import TestConfig
+from vae_gan3d.config import InterpolateConfig
 from vae_gan3d.evaluation.results import back_up_results, file_names, save_array, write_shape_files
 from vae_gan3d.evaluation.shapes import find_latents, shape_name
 from vae_gan3d.models.latents import PATHS, interpolate, path_alphas
@@ -22,7 +22,7 @@ _RESULTS = ("interpolation.*", "interpolation-*", "reconstructions.npy", "recons
 
 
 def interpolate_shapes(
-    config: TestConfig, model: Model, shapes: Sequence[np.ndarray], labels: Sequence[str] | None = None
+    config: InterpolateConfig, model: Model, shapes: Sequence[np.ndarray], labels: Sequence[str] | None = None
 ) -> None:
     """Encodes shapes, mixes their latents, decodes them and writes the results.
 
@@ -89,12 +89,12 @@ def interpolate_shapes(
     print(f"wrote {counted(len(alphas), 'shape')} to {config.output_dir}")
 
 
-def _order(config: TestConfig) -> list[int]:
+def _order(config: InterpolateConfig) -> list[int]:
     """The numbers of the shapes in the order of the path."""
     return list(range(len(config.shapes))) or [1, 0]
 
 
-def _draw(config: TestConfig, results: np.ndarray, reconstructions: np.ndarray, voxels: np.ndarray) -> None:
+def _draw(config: InterpolateConfig, results: np.ndarray, reconstructions: np.ndarray, voxels: np.ndarray) -> None:
     """A row for each stretch: from one shape (α = 0) over what lies between to the next (α = 1)."""
     order = _order(config)
     names = [shape_name(shape) for shape in config.shapes] or ["shape 1", "shape 2"]

@@ -10,12 +10,12 @@ from vae_gan3d.config import TrainingConfig
 from vae_gan3d.evaluation.results import write_metrics
 from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
 from vae_gan3d.models.model import Model
+from vae_gan3d.records.pipeline import spread_shapes
 from vae_gan3d.records.record_set import RecordSet
 from vae_gan3d.training.monitor import make_monitor
 from vae_gan3d.training.run_flags import read_flags
 from vae_gan3d.training.run_folder import EVALUATED_NAME, METRICS_NAME, REPORT_NAME
 from vae_gan3d.training.run_log import read_metrics
-from vae_gan3d.training.run_parts import spread_shapes
 from vae_gan3d.training.run_report import (
     PATH_STEPS,
     PATH_TITLE,

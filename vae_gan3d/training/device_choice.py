@@ -4,8 +4,8 @@ import sys
 
 import tensorflow as tf
 
-from vae_gan3d.checks import require
 from vae_gan3d.config import TrainingConfig
+from vae_gan3d.config.fields import require
 from vae_gan3d.training.cluster import Cluster
 from vae_gan3d.training.distribution import ONE_DEVICE, Distribution, SeveralReplicas
 

@@ -2,8 +2,9 @@
 
 import dataclasses
 
-COMPONENTS = ("largest", "all")
-SIZES_MM = (0.001, 1e6)
+from vae_gan3d.config.shapes import COMPONENTS, SIZES_MM
+
+__all__ = ["COMPONENTS", "DEFAULT_MESH", "MeshOptions"]
 
 
 @dataclasses.dataclass(frozen=True)

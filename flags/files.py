@@ -1,11 +1,10 @@
-"""Flags that name files, and files of flags: both as a shell reads them, `~` and `$HOME` included."""
+"""Files of flags (`--flagfile=FILE`, presets), read as a shell reads a command line, and `--noNAME=VALUE`."""
 
 import codecs
 import difflib
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from absl import flags as absl_flags
 
@@ -13,7 +12,6 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.files import expand_path
 
 FLAGS = absl_flags.FLAGS
-absl_flags.disclaim_key_flags()  # so that a flag belongs to the module that calls `define_path`
 _PRESETS = pathlib.Path(__file__).resolve().parent / "presets"
 _FLAG_FILE = re.compile(r"--?flagfile(?:=(.*))?", re.DOTALL)
 _NEGATION = re.compile(r"--?no(\w+)=(.*)", re.DOTALL)
@@ -31,46 +29,14 @@ _ENCODINGS = {
 }
 
 
-class PathParser(absl_flags.ArgumentParser):
-    """Takes a path, a pattern, or a comma list of them, with `~` and `$HOME` as a shell expands them."""
-
-    def __init__(self, *, is_list: bool = False) -> None:
-        """Args: is_list: every item of a comma list can begin with `~`, not the first alone."""
-        self._is_list = is_list
-
-    def parse(self, argument: Any) -> str:  # noqa: ANN401 (absl's own)
-        """The expanded text.
-
-        Raises:
-            UserError: it names a user or a variable that does not exist.
-        """
-        return ",".join(map(expand_path, argument.split(",") if self._is_list else [argument]))
-
-    def flag_type(self) -> str:
-        """What `--help` and messages call it."""
-        return "path"
-
-
-def define_path(name: str, default: str | None, meaning: str, *, is_list: bool = False) -> None:
-    """Defines a flag that takes a path; every such flag is defined here, so that none forgets `~`.
-
-    Args:
-        name: of the flag.
-        default: its value where it is not given.
-        meaning: its line in `--help`.
-        is_list: it takes a comma list of paths.
-    """
-    absl_flags.DEFINE(PathParser(is_list=is_list), name, default, meaning, serializer=absl_flags.ArgumentSerializer())
-
-
 def absl_arguments(arguments: Sequence[str]) -> list[str]:
-    """A command line without files of flags, whose flags stand in their place, and without `--noNAME=VALUE`.
+    """A command line with the flags of a file in the place of `--flagfile`, and without `--noNAME=VALUE`.
 
     Args:
         arguments: the words after the script's name.
 
     Returns:
-        Words that absl takes as they are meant.
+        Words for absl.
 
     Raises:
         UserError: a file of flags cannot be read, or the value of a negated flag is neither true nor false.
@@ -84,7 +50,7 @@ def _without_flag_files(words: list[str], folder: pathlib.Path, opened: tuple[pa
     Args:
         words: of a command line or a file.
         folder: of that file.
-        opened: the files that led here.
+        opened: the files whose `--flagfile` led here.
     """
     while words:
         word = words.pop(0)
@@ -97,7 +63,7 @@ def _without_flag_files(words: list[str], folder: pathlib.Path, opened: tuple[pa
             continue
         name = match.group(1)
         if name is None and not words:
-            raise UserError("--flagfile is without a file: write --flagfile=FILE")
+            raise UserError("--flagfile has no file: write --flagfile=FILE")
         path = _find(words.pop(0) if name is None else name, folder)
         if path.resolve() in opened:
             raise UserError(f"the file of flags {path} reads itself through --flagfile: remove that line")
@@ -118,7 +84,7 @@ def _read(path: pathlib.Path) -> list[str]:
     """The flags in a file, one a line, without blank lines, comments and the quotation marks of a shell.
 
     Raises:
-        UserError: it cannot be read, or is no text.
+        UserError: it cannot be read, or is not text.
     """
     try:
         contents = path.read_bytes()
@@ -130,9 +96,9 @@ def _read(path: pathlib.Path) -> list[str]:
     try:
         text = contents.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise UserError(f"the file of flags {path} is no text in UTF-8: save it as UTF-8, or give another") from error
+        raise UserError(f"the file of flags {path} is not UTF-8 text: save it as UTF-8, or give another") from error
     if "\0" in text:
-        raise UserError(f"the file of flags {path} is no text in UTF-8: save it as UTF-8, or give another")
+        raise UserError(f"the file of flags {path} is not UTF-8 text: save it as UTF-8, or give another")
     lines = (line.strip() for line in re.split("\r\n|\r|\n", text))
     return [_flag_of_line(line) for line in lines if line and not line.startswith(("#", "//"))]
 
