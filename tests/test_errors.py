@@ -73,7 +73,7 @@ CASES = [
     ("train.py --records={w}/records --save_path={w}/file", ("cannot make the folder", "another place")),
     (f"{TRAIN} --logdir={{w}}/file", ("cannot make the folder", "another place")),
     ("train.py --records={w}/records --save_path={w}/run --base_width=8", ("width 16", "width 8", "--save_path")),
-    (f"{TRAIN} --conditional", ("--conditional tells classes apart", "know only one (chair)", "two classes or more")),
+    (f"{TRAIN} --conditional", ("--conditional tells classes apart", "only one (chair)", "two classes or more")),
     ("train.py --records={w}/records --save_path={w}/run --restart", ("would remove the run", "add --yes")),
     (f"test.py --checkpoint={{w}}/empty {SHAPES}", ("holds no checkpoint", "give a run folder", "/run\n")),
     (f"test.py --checkpoint={{w}}/run/model.ckpt-7 {SHAPES}", ("no checkpoint", "/run holds model.ckpt-1; give")),

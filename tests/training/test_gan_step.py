@@ -24,7 +24,7 @@ from vae_gan3d.training.vae_gan_step import STEP_METRICS
 
 KINDS = ("bce", "relativistic", "hinge", "wgan-gp")
 HP = Hyperparameters(
-    **vars(LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0, r1_weight=1.0, r1_every=2)),
+    **vars(LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0, r1_weight=1.0, r1_every=2, adversarial_latents="prior")),
     seed=7,
     global_batch=4,
     ema_decay=0.999,

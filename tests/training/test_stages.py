@@ -25,7 +25,9 @@ from vae_gan3d.training.state import Hyperparameters, TrainingState
 from vae_gan3d.training.vae_gan_step import STEP_METRICS, vae_gan_step
 
 COUNT = 8
-HP = Hyperparameters(**vars(LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0)), seed=0, global_batch=4, ema_decay=0.9)
+HP = Hyperparameters(
+    **vars(LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0, adversarial_latents="prior")), seed=0, global_batch=4, ema_decay=0.9
+)
 MODEL = ModelConfig(32, 64, "default", 2, "none", "relu", ("chair",), latent_layout="grid")
 
 

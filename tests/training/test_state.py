@@ -12,7 +12,12 @@ from vae_gan3d.replicas import Replica, acting_as
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
 from vae_gan3d.training.state import Hyperparameters, TrainingState, inference_checkpoint
 
-HP = Hyperparameters(**vars(LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0)), seed=0, global_batch=4, ema_decay=0.999)
+HP = Hyperparameters(
+    **vars(LossConfig(1.0, "bce", 0.3, 0, 0.0, 1.0, adversarial_latents="prior")),
+    seed=0,
+    global_batch=4,
+    ema_decay=0.999,
+)
 
 
 def make_state(architecture, normalization, seed, spectral=False, with_encoder=True):

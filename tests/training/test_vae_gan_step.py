@@ -44,7 +44,7 @@ NETWORKS = {
     "architecture": "default",
 }
 HP = Hyperparameters(
-    **vars(LossConfig(0.5, "bce", 0.3, 0, 0.0, 1.0, r1_weight=1.0, r1_every=2)),
+    **vars(LossConfig(0.5, "bce", 0.3, 0, 0.0, 1.0, r1_weight=1.0, r1_every=2, adversarial_latents="prior")),
     seed=7,
     global_batch=4,
     ema_decay=0.999,
