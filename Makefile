@@ -26,7 +26,7 @@ endif
 	@touch $@
 
 demo: install
-	$(RUN) -m vae_gan3d.voxels.demo_shapes --output_dir=$(DEMO) --classes=chair --count=1500
+	$(RUN) -m vae_gan3d.demo_shapes --output_dir=$(DEMO) --classes=chair --count=1500
 	$(RUN) create_tf_record.py --data_dir=$(DEMO)/volumetric_data --output_dir=$(DEMO)/records
 	$(RUN) train.py --flagfile=flags/presets/demo.flags --records=$(DEMO)/records --save_path=$(DEMO)/run
 	$(RUN) test.py --checkpoint=$(DEMO)/run --steps=7 --output_dir=$(DEMO)/interpolation \
@@ -48,7 +48,7 @@ test: install
 	@touch $@
 
 test-beam: .venv-beam/installed
-	$(BEAM) -m pytest tests/records/test_beam_writer.py
+	$(BEAM) -m pytest tests/data/test_beam.py
 
 lint: install
 	$(RUN) -m ruff check .

@@ -17,8 +17,8 @@ start_tensorflow(verbose=False)
 import tensorflow as tf  # noqa: E402 (its messages are kept aside first)
 
 from vae_gan3d.config import ARCHITECTURE_DEFAULTS, LossConfig  # noqa: E402
-from vae_gan3d.records.pipeline import training_batches  # noqa: E402
-from vae_gan3d.records.record_set import RecordSet, find_records  # noqa: E402
+from vae_gan3d.data.pipeline import training_batches  # noqa: E402
+from vae_gan3d.data.record_set import RecordSet, find_records  # noqa: E402
 from vae_gan3d.training.state import Hyperparameters, TrainingState  # noqa: E402
 from vae_gan3d.training.vae_gan_step import vae_gan_step  # noqa: E402
 

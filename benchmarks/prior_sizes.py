@@ -8,8 +8,8 @@ import pathlib
 
 import numpy as np
 
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.progress import progress_bar
-from vae_gan3d.records.record_set import find_records
 from vae_gan3d.tensorflow_start import start_tensorflow
 from vae_gan3d.training.run_folder import find_checkpoint, read_checkpoint_model
 

@@ -27,18 +27,17 @@ from absl import flags as absl_flags  # noqa: E402
 
 from flags.phases import define_script_flags, phase_config  # noqa: E402
 from vae_gan3d.config import ProgressiveConfig, TrainingConfig  # noqa: E402
+from vae_gan3d.data.record_set import RecordSet, find_records  # noqa: E402
 from vae_gan3d.evaluation.evaluate import reconstruction_quality  # noqa: E402
 from vae_gan3d.evaluation.metrics import set_metrics, voxel_distances  # noqa: E402
 from vae_gan3d.evaluation.shape_set import ShapeSet  # noqa: E402
 from vae_gan3d.models.model import load_model  # noqa: E402
 from vae_gan3d.models.prior_fitting import fit_and_store_prior  # noqa: E402
-from vae_gan3d.records.record_set import RecordSet, find_records  # noqa: E402
 from vae_gan3d.training.loop import AfterSave, train  # noqa: E402
 from vae_gan3d.training.precision import set_precision  # noqa: E402
+from vae_gan3d.training.progressive import train_stage  # noqa: E402
 from vae_gan3d.training.run_folder import find_checkpoint  # noqa: E402
-from vae_gan3d.training.schedule import Schedule  # noqa: E402
-from vae_gan3d.training.stage_plan import plan_stages  # noqa: E402
-from vae_gan3d.training.stages import train_stage  # noqa: E402
+from vae_gan3d.training.schedule import Schedule, plan_stages  # noqa: E402
 from vae_gan3d.training.state import Hyperparameters, build_state  # noqa: E402
 from vae_gan3d.training.vae_gan_step import vae_gan_step  # noqa: E402
 

@@ -20,8 +20,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 
-from vae_gan3d.voxels.demo_shapes import DEMO_CLASSES, write_demo_shapes
-from vae_gan3d.voxels.shape_folders import find_shapes
+from vae_gan3d.data.shape_folders import find_shapes
+from vae_gan3d.demo_shapes import DEMO_CLASSES, write_demo_shapes
 
 _SCRIPT = pathlib.Path(__file__).resolve().parents[1] / "create_tf_record.py"
 _WORKERS = (1, 2)

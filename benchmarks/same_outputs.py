@@ -31,7 +31,7 @@ TRAINING = (
 )
 
 INPUTS = {
-    "shapes": "-m vae_gan3d.voxels.demo_shapes --output_dir=../inputs/shapes --count=60",
+    "shapes": "-m vae_gan3d.demo_shapes --output_dir=../inputs/shapes --count=60",
     "records": "create_tf_record.py --data_dir=../inputs/shapes/volumetric_data --output_dir=../inputs/records",
     "test_records": (
         "create_tf_record.py --data_dir=../inputs/shapes/volumetric_data --output_dir=../inputs/records "
@@ -99,7 +99,7 @@ SECONDS = re.compile(r"\d+(\.\d+)? ?(s\b|seconds|min\b)|\d+(\.\d+)? (steps|sampl
 
 def run(clone: pathlib.Path, folder: pathlib.Path, name: str, command: str) -> bool:
     """Runs one command line of a clone in a folder and keeps what it prints in `NAME.log`."""
-    words = [word.replace("vae_gan3d.voxels.demo_shapes", demo_module(clone)) for word in command.split()]
+    words = [word.replace("vae_gan3d.demo_shapes", demo_module(clone)) for word in command.split()]
     if not command.startswith("-m"):
         words[0] = str(clone / words[0])
         if words[0].endswith("test.py") or ("create" in words[0] and "--output_dir" not in command):

@@ -24,9 +24,9 @@ from vae_gan3d.tensorflow_start import start_tensorflow
 start_tensorflow(verbose=False)
 
 from benchmarks.models import compiled_step, seconds_of  # noqa: E402 (TensorFlow's messages are kept aside first)
-from vae_gan3d.records.packed import load_packed  # noqa: E402
-from vae_gan3d.records.pipeline import training_batches  # noqa: E402
-from vae_gan3d.records.record_set import find_records  # noqa: E402
+from vae_gan3d.data.pipeline import training_batches  # noqa: E402
+from vae_gan3d.data.record_reader import load_packed  # noqa: E402
+from vae_gan3d.data.record_set import find_records  # noqa: E402
 from vae_gan3d.training.precision import set_precision  # noqa: E402
 
 _STEPS_A_ROUND = 8  # of which one carries the R1 penalty
@@ -50,7 +50,7 @@ def training_steps(name: str) -> dict[int, Callable[[], float]]:
 def write_demo_records(folder: pathlib.Path, count: int) -> pathlib.Path:
     """Writes so many demo shapes as records, by the commands that a user would give."""
     made, records = folder / f"shapes-{count}", folder / f"records-{count}"
-    shapes = ["-m", "vae_gan3d.voxels.demo_shapes", f"--output_dir={made}", f"--count={count}"]
+    shapes = ["-m", "vae_gan3d.demo_shapes", f"--output_dir={made}", f"--count={count}"]
     writing = ["create_tf_record.py", f"--data_dir={made}/volumetric_data", f"--output_dir={records}", "--classes=all"]
     for words in (shapes, writing):
         subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -13,8 +13,8 @@ import time
 
 import numpy as np
 
-from vae_gan3d.voxels.grids import RESOLUTIONS
-from vae_gan3d.voxels.voxelize import voxelize
+from vae_gan3d.data.grids import RESOLUTIONS
+from vae_gan3d.data.voxelize import voxelize
 
 _AROUND, _ACROSS = 100, 50
 _MISSING = 0.1

@@ -19,7 +19,7 @@ from flags.help import HELP_WORDS, HelpPage, help_text
 from flags.phases import define_script_flags
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import require_utf8_names
-from vae_gan3d.wording import choices_text, printable
+from vae_gan3d.text import choices_text, printable
 
 FLAGS = absl_flags.FLAGS
 _HELP = "; --help lists the flags"

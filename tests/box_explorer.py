@@ -10,10 +10,10 @@ from werkzeug.test import Client
 from tests.fakes import box_grid
 from tests.small_models import VoxelModel
 from vae_gan3d.config import ShapeFilesConfig
+from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer.app import AppOptions, ExplorerApp
-from vae_gan3d.explorer.explorer import Explorer
-from vae_gan3d.voxels.read_options import ReadOptions
+from vae_gan3d.explorer.session import Explorer
 
 SMALL, LARGE = box_grid(16, 6, 10), box_grid(16, 2, 14)
 OPTIONS = AppOptions("a model", (), ReadOptions(16), 1, ShapeFilesConfig(), 0, ())

@@ -12,7 +12,7 @@ from tests.no_network import refuse_outside, sought_outside
 from vae_gan3d.tensorflow_start import KERAS_ENVIRONMENT
 
 # What else the tests under a path need, and are skipped without.
-OPTIONAL_TESTS = {"tests/browser/": "browser tests", "tests/records/test_beam_writer": "tests of Apache Beam"}
+OPTIONAL_TESTS = {"tests/browser/": "browser tests", "tests/data/test_beam": "tests of Apache Beam"}
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 if "PYTEST_XDIST_WORKER" in os.environ:

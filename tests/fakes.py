@@ -8,10 +8,10 @@ import scipy.io
 import tensorflow as tf
 
 import vae_gan3d
-from vae_gan3d.records.manifest import Manifest, Shard, shard_names, write_manifest
-from vae_gan3d.records.record_set import file_sha256
-from vae_gan3d.records.schema import encode_example
-from vae_gan3d.voxels.grids import pack_grid
+from vae_gan3d.data.grids import pack_grid
+from vae_gan3d.data.manifest import Manifest, Shard, shard_names, write_manifest
+from vae_gan3d.data.record_reader import encode_example
+from vae_gan3d.data.record_set import file_sha256
 
 
 def box_grid(side: int, low: int, high: int) -> np.ndarray:

@@ -11,7 +11,7 @@ def main():
     start_tensorflow(verbose=False)
     from tests.fakes import random_grids, write_records
     from tests.small_runs import WITHOUT_GAME, make_config, restored_weights
-    from vae_gan3d.records.record_set import find_records
+    from vae_gan3d.data.record_set import find_records
     from vae_gan3d.training import loop
 
     with tempfile.TemporaryDirectory() as name:

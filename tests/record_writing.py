@@ -1,6 +1,6 @@
 """Writing a set of records as most tests of the writer do."""
 
-from vae_gan3d.records.writer import create_records
+from vae_gan3d.data.record_writer import create_records
 
 
 def write(listing, folder, **options):

@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from vae_gan3d.demo_shapes import DEMO_CLASSES, demo_shape
 from vae_gan3d.viewing.measures import Measure
-from vae_gan3d.viewing.report import ReportData, ShownPairs, ShownPath, ShownSamples
-from vae_gan3d.voxels.demo_shapes import DEMO_CLASSES, demo_shape
+from vae_gan3d.viewing.page import ReportData, ShownPairs, ShownPath, ShownSamples
 
 MEASURE = Measure("IoU", "0.8123", "1.000", "higher", "voxels in both over voxels in either")
 NEW_RUN = ReportData("a run", "VAE at 16³", {}, None, None, None, (), "not measured yet: python test.py", {})

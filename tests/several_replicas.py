@@ -14,7 +14,7 @@ import tensorflow as tf
 from tests.fakes import random_grids, write_records
 from tests.small_runs import WITHOUT_GAME, make_config, restored_weights
 from vae_gan3d.config import LossConfig, OptimizerConfig
-from vae_gan3d.records.record_set import find_records
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.training import loop
 from vae_gan3d.training.distribution import ONE_DEVICE, SeveralReplicas
 from vae_gan3d.training.gan_step import gan_step

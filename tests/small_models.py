@@ -4,7 +4,7 @@ import numpy as np
 
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.models.model import Model
-from vae_gan3d.networks.factory import build_networks
+from vae_gan3d.networks.build import build_networks
 
 SMALL = ModelConfig(16, 4, "default", 8, "group", "relu")
 # The probabilities of an untrained generator lie around sigmoid(-3): about half of the voxels above this.

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes import random_grids, write_records
 from vae_gan3d.config import LossConfig, ModelConfig, OptimizerConfig, TrainingConfig
-from vae_gan3d.records.record_set import find_records
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.training import loop
 
 GAN = ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), kind="gan", latent_deviation=0.5)

@@ -7,11 +7,11 @@ import shlex
 import numpy as np
 import pytest
 
+from vae_gan3d import convert, demo_shapes
 from vae_gan3d.command_line import OneLineParser, command_text, path_argument, print_next
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation import publish
 from vae_gan3d.viewing import draw
-from vae_gan3d.voxels import convert, demo_shapes
 
 README = pathlib.Path(__file__).parents[1] / "README.md"
 PRETRAINED = README.parent / "pretrained"

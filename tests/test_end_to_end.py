@@ -18,7 +18,7 @@ import pytest
 
 from tests.command_lines import CREATE, TEST, TRAIN, words
 from tests.no_network import cut_network
-from vae_gan3d.voxels.demo_shapes import write_demo_shapes
+from vae_gan3d.demo_shapes import write_demo_shapes
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CHATTER = ("oneDNN", "cuda", "WARNING: All log messages", "I0000", "E0000", "rebuild TensorFlow")

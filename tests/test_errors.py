@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes import legacy_example, random_grids, write_mat, write_records, write_shape_tree, write_tfrecords
 from vae_gan3d.config import ModelConfig
-from vae_gan3d.records.manifest import write_manifest
+from vae_gan3d.data.manifest import write_manifest
 from vae_gan3d.training import run_folder
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -25,7 +25,7 @@ CREATE = "create_tf_record.py --data_dir={w}/data --output_dir={w}/new"
 HOW_TO_GET_SHAPES = (
     "expected DATA_DIR/CLASS/30/{train,test}/*.mat",
     "https://3dshapenets.cs.princeton.edu",
-    "python -m vae_gan3d.voxels.demo_shapes --output_dir=",
+    "python -m vae_gan3d.demo_shapes --output_dir=",
 )
 
 CASES = [

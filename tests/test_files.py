@@ -1,25 +1,88 @@
-"""Files are written whole or not at all, and what killed processes leave is cleared up."""
+"""Which files are read, by the format and schema that stand in them."""
 
+import contextlib
 import errno
+import fcntl
+import hashlib
+import json
 import os
+import pathlib
+import signal
+import socket
 import subprocess
 import sys
+import threading
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from vae_gan3d import files
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import (
+    LOCK_NAME,
     append_text,
     atomic_path,
+    folder_lock,
     make_folder,
+    read_json,
     remove_leftovers,
+    require_checksum,
+    require_known_version,
     scratch_folder,
     temporary_path,
+    with_checksum,
     write_refused,
     write_text,
 )
+
+PATH = pathlib.Path("RUN/config.json")
+
+
+def fields(**changed):
+    return {"format": "vae_gan3d.model", "schema": 2, "version": "0.9.0", **changed}
+
+
+@pytest.mark.parametrize("schema", [1, 2, np.array(2)])
+def test_this_schema_and_older_ones_are_read(schema):
+    require_known_version(PATH, fields(schema=schema), "vae_gan3d.model", 2)
+
+
+@pytest.mark.parametrize("version", ["0.9.0", np.array("0.9.0")])
+def test_a_newer_one_says_to_update(version):
+    with pytest.raises(UserError) as caught:
+        require_known_version(PATH, fields(version=version), "vae_gan3d.model", 1)
+    assert str(caught.value) == (
+        "RUN/config.json was written by a newer version 0.9.0 of vae_gan3d (schema 2, and this program reads up to 1): "
+        "update this program"
+    )
+
+
+@pytest.mark.parametrize("version", [None, 9, ["0.9.0"], {"a": 1}])
+def test_a_version_that_is_no_text_is_left_out(version):
+    with pytest.raises(UserError, match=r"by a newer version of vae_gan3d \(schema 2"):
+        require_known_version(PATH, fields(version=version), "vae_gan3d.model", 1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind"),
+    [
+        ({"format": "other"}, ValueError),
+        ({"schema": 0}, ValueError),
+        ({"schema": "2"}, ValueError),
+        ({"schema": True}, ValueError),
+        ({"schema": None}, TypeError),
+    ],
+)
+def test_what_is_no_version_is_damage(changed, kind):
+    with pytest.raises(kind) as caught:
+        require_known_version(PATH, fields(**changed), "vae_gan3d.model", 2)
+    assert not isinstance(caught.value, UserError)
+
+
+def test_a_missing_field_is_named():
+    with pytest.raises(KeyError, match="schema"):
+        require_known_version(PATH, {"format": "vae_gan3d.model"}, "vae_gan3d.model", 2)
 
 
 def test_a_file_appears_when_the_block_ends_and_keeps_its_suffix(tmp_path):
@@ -177,3 +240,133 @@ def test_nothing_is_added_to_a_file_that_was_removed(tmp_path):
 )
 def test_a_refused_write_says_what_why_and_what_to_do(error, line):
     assert str(write_refused("a", error)) == line
+
+
+def test_the_digest_is_of_sorted_keys_without_blanks():
+    expected = hashlib.sha256(b'{"a":[1.5,"\\u00e9"],"b":null}').hexdigest()
+    assert with_checksum({"b": None, "a": [1.5, "é"]}) == {"b": None, "a": [1.5, "é"], "digest": expected}
+
+
+def test_what_was_written_is_unchanged_however_it_is_laid_out():
+    fields = with_checksum({"number": 0.1, "names": ("x", "y"), "none": None})
+    for indent in (None, 2):
+        require_checksum(json.loads(json.dumps(fields, indent=indent)))
+
+
+@pytest.mark.parametrize("change", [{"number": 2}, {"more": 1}, {"digest": "0" * 64}, {"digest": None}])
+def test_a_change_is_refused(change):
+    with pytest.raises(ValueError, match="was changed after it was written"):
+        require_checksum({**with_checksum({"number": 1}), **change})
+
+
+def test_an_older_file_without_a_digest_is_not_looked_at():
+    require_checksum({"number": 1})
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(b"{", "Expecting"), (b"\xff{}", "utf-8"), (b"[" * 200_000, "nested too deeply"), (None, "more than 64 MiB")],
+)
+def test_what_is_no_json_or_too_much_is_a_value_error(tmp_path, data, reason):
+    path = tmp_path / "a.json"
+    path.write_bytes(data or b"")
+    if data is None:
+        os.truncate(path, 64 << 30)  # which takes no room on the disk
+    with pytest.raises(ValueError, match=reason):
+        read_json(path)
+
+
+# Holds a lock, and has a child that lives on.
+HOLDER = """
+import pathlib, subprocess, sys, time
+from vae_gan3d.folder_lock import folder_lock
+with folder_lock(pathlib.Path(sys.argv[1]), "--save_path"):
+    print(subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL).pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def refusal(folder):
+    with pytest.raises(UserError) as caught, folder_lock(folder, "--save_path"):
+        pass
+    return str(caught.value)
+
+
+def test_a_second_one_is_told_who_holds_the_folder_and_what_to_do(tmp_path):
+    with folder_lock(tmp_path, "--save_path"):
+        holder = f"process {os.getpid()} on {socket.gethostname()}"
+        expected = f"{tmp_path} is in use by {holder}: wait until it has ended, stop it, or give another --save_path"
+        assert refusal(tmp_path) == refusal(tmp_path) == expected
+        with folder_lock(tmp_path, "--output_dir", ".train.lock"):  # another lock in the same folder
+            pass
+    with folder_lock(tmp_path, "--save_path"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dead_process_holds_nothing_though_its_child_lives(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
+        child = int(holder.stdout.readline())
+        try:
+            assert f"is in use by process {holder.pid} on " in refusal(tmp_path)
+            holder.kill()
+            holder.wait()
+            assert (tmp_path / LOCK_NAME).exists()
+            with folder_lock(tmp_path, "--save_path"):
+                os.kill(child, 0)  # it is still there
+        finally:
+            holder.kill()
+            os.kill(child, signal.SIGKILL)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP])
+def test_where_there_are_no_locks_a_note_says_so(tmp_path, monkeypatch, capsys, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with folder_lock(tmp_path, "--save_path"), folder_lock(tmp_path, "--save_path"):
+        pass
+    assert capsys.readouterr().err.count(f"note: {tmp_path} cannot be locked") == 2
+
+
+def test_what_a_link_in_the_place_of_the_lock_points_to_is_not_touched(tmp_path):
+    thesis = tmp_path / "thesis.tex"
+    thesis.write_text("years of work")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / LOCK_NAME).symlink_to(thesis)
+    assert refusal(run).startswith(f"cannot write {run / LOCK_NAME}: ")
+    assert thesis.read_text() == "years of work"
+
+
+def test_a_lock_without_a_note_is_another_process(tmp_path):
+    with folder_lock(tmp_path, "--save_path"):
+        (tmp_path / LOCK_NAME).write_text("\x1b[2J")
+        assert "is in use by another process: " in refusal(tmp_path)
+
+
+def test_a_run_that_ends_makes_room_for_one_that_waits_for_its_folder(tmp_path):
+    """Threads take turns: at most one is inside, and whoever is refused because a holder ended may come again."""
+    inside, entered = [], []
+
+    def enter():
+        for _ in range(20):
+            with contextlib.suppress(UserError), folder_lock(tmp_path, "--save_path"):
+                inside.append(1)
+                entered.append(len(inside))
+                inside.pop()
+
+    threads = [threading.Thread(target=enter) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(entered) >= 20
+    assert set(entered) == {1}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path):
+    assert refusal(tmp_path / "gone").startswith(f"cannot write {tmp_path / 'gone' / LOCK_NAME}: ")

@@ -25,7 +25,7 @@ def dangers(source):
 
 
 def test_nothing_that_is_read_is_run():
-    assert len(FILES) > 150
+    assert len(FILES) > 100
     found = {str(path.relative_to(ROOT)): list(dangers(path.read_text(encoding="utf-8"))) for path in FILES}
     assert {path: lines for path, lines in found.items() if lines} == {}
 

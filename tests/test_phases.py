@@ -12,12 +12,12 @@ from tests.models.test_priors import PRIOR
 from tests.solid_shapes import box_mesh, write_off
 from vae_gan3d import phases
 from vae_gan3d.config import EvaluateConfig, ExportConfig, ShapeFilesConfig
+from vae_gan3d.data.formats import meshes
+from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.errors import UserError
-from vae_gan3d.folder_lock import folder_lock
+from vae_gan3d.files import folder_lock
 from vae_gan3d.training import run_folder
-from vae_gan3d.training.checkpoint_digest import Progress, write_digest
-from vae_gan3d.voxels import mesh_packages
-from vae_gan3d.voxels.read_options import ReadOptions
+from vae_gan3d.training.checkpoint_files import Progress, write_digest
 
 
 class Started(Exception):
@@ -332,7 +332,7 @@ def test_an_export_of_a_plain_gan_has_samples_alone(gan):
 
 
 def test_meshes_without_their_packages_are_refused_at_once(training, monkeypatch):
-    monkeypatch.setattr(mesh_packages.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(meshes.importlib.util, "find_spec", lambda name: None)
     files = ShapeFilesConfig(("stl",))
     given = {"checkpoint": training.save_path, "records": training.records, "files": files}
     for config in (

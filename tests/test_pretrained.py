@@ -12,9 +12,9 @@ import scipy.ndimage
 
 import vae_gan3d
 from tests.script_runs import run_script
-from vae_gan3d.explorer.explorer import Explorer
-from vae_gan3d.voxels.grids import pad_grid
-from vae_gan3d.voxels.readers import read_grid
+from vae_gan3d.data.formats.registry import read_grid
+from vae_gan3d.data.grids import pad_grid
+from vae_gan3d.explorer.session import Explorer
 
 PRETRAINED = pathlib.Path(__file__).parents[1] / "pretrained"
 METRICS = json.loads((PRETRAINED / "metrics.json").read_text())

@@ -10,14 +10,14 @@ from tests.configs import RECORDS
 from tests.fakes import random_grids, write_mat, write_records, write_shape_tree
 from tests.solid_shapes import box_mesh, write_off
 from vae_gan3d import phases
+from vae_gan3d.data.formats.registry import read_grid
+from vae_gan3d.data.grids import pad_grid
+from vae_gan3d.data.pipeline import read_labeled_record
+from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.data.record_reader import read_sources
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
-from vae_gan3d.folder_lock import folder_lock
-from vae_gan3d.records.pipeline import read_labeled_record
-from vae_gan3d.records.record_set import find_records
-from vae_gan3d.records.record_sources import read_sources
-from vae_gan3d.voxels.grids import pad_grid
-from vae_gan3d.voxels.read_options import ReadOptions
-from vae_gan3d.voxels.readers import read_grid
+from vae_gan3d.files import folder_lock
 
 
 class Started(Exception):
@@ -39,7 +39,7 @@ def no_tensorflow(monkeypatch):
 def test_written_records_are_followed_by_what_to_do_with_them(tmp_path, monkeypatch, capsys, split, command):
     manifest = write_records(tmp_path / "out", random_grids(3, 16), split=split)
     monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
-    monkeypatch.setattr("vae_gan3d.records.writer.create_record_sets", lambda *_, **__: {split: manifest})
+    monkeypatch.setattr("vae_gan3d.data.record_writer.create_record_sets", lambda *_, **__: {split: manifest})
     data = write_shape_tree(tmp_path / "data")
     config = dataclasses.replace(
         RECORDS, data_dir=data, output_dir=tmp_path / "out", folder_split=split, split_name=split
@@ -75,7 +75,7 @@ def test_the_picture_shows_the_records(tmp_path, monkeypatch):
     write_mat(data / "chair/30/train/chair_000000001_2.mat", np.zeros((30, 30, 30)))
     drawn = []
     monkeypatch.setattr(
-        "vae_gan3d.records.preview.save_sheet", lambda path, grids, **words: drawn.append((grids, words))
+        "vae_gan3d.data.record_writer.save_sheet", lambda path, grids, **words: drawn.append((grids, words))
     )
     write(data, out, monkeypatch, shards=3)
     ((grids, words),) = drawn
@@ -91,7 +91,7 @@ def test_a_picture_that_fails_loses_no_records(tmp_path, monkeypatch, capsys):
     def fail(*words, **names):
         raise MemoryError
 
-    monkeypatch.setattr("vae_gan3d.records.preview.save_sheet", fail)
+    monkeypatch.setattr("vae_gan3d.data.record_writer.save_sheet", fail)
     write(write_shape_tree(tmp_path / "data"), tmp_path / "out", monkeypatch)
     said = capsys.readouterr()
     assert "warning: no picture of the first shapes was drawn (MemoryError)" in said.err

@@ -10,21 +10,19 @@ import tensorflow as tf
 
 from tests.fakes import write_shape_tree
 from tests.record_writing import names, write
+from tests.robustness.disks import fill, make_read_only, small_disk, why_no_disks
 from tests.small_runs import WITHOUT_GAME, make_config, restored_weights, small_records
-from trials.small_disks import fill, make_read_only, small_disk, why_no_disks
+from vae_gan3d.data.pipeline import training_batches
+from vae_gan3d.data.record_reader import RowReader
+from vae_gan3d.data.record_set import find_records
+from vae_gan3d.data.shape_folders import ALL_CLASSES, find_shapes
 from vae_gan3d.errors import FileRefusedError, UserError
 from vae_gan3d.files import append_text, write_text
-from vae_gan3d.records.packed import RowReader
-from vae_gan3d.records.pipeline import training_batches
-from vae_gan3d.records.record_set import find_records
 from vae_gan3d.training import loop
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
-from vae_gan3d.training.metrics_window import read_window
 from vae_gan3d.training.run_folder import checkpoint_epochs
-from vae_gan3d.training.run_log import RunLog, read_metrics
-from vae_gan3d.training.tensorboard_log import TensorBoardLog
+from vae_gan3d.training.run_log import RunLog, TensorBoardLog, read_metrics, read_window
 from vae_gan3d.training.vae_gan_step import STEP_METRICS
-from vae_gan3d.voxels.shape_folders import ALL_CLASSES, find_shapes
 
 FULL = r"No space left on device; free some space or choose another place"
 REASON = why_no_disks()

@@ -7,10 +7,9 @@ import time
 
 from tests.configs import TRAINING
 from vae_gan3d.config import TuneConfig
-from vae_gan3d.tuning.objective import Objective
+from vae_gan3d.tuning.search import Objective
 from vae_gan3d.tuning.study import open_study
-from vae_gan3d.tuning.trial_process import Failed, Measured, Report, Started, Trained
-from vae_gan3d.tuning.trial_runner import TrialFailed, TrialStopped
+from vae_gan3d.tuning.worker import Failed, Measured, Report, Started, Trained, TrialFailed, TrialStopped
 
 FLAGS = ("--records=R", "--kl_weight=3.0", "--depth=1")
 

@@ -1,20 +1,72 @@
-"""Writing files so that a target is either absent, as it was, or complete, and clearing up after killed processes."""
+"""Files that are whole or absent: atomic writes, checked JSON, format versions and locks on folders."""
 
 import contextlib
 import errno
 import functools
 import hashlib
+import json
 import os
 import pathlib
 import platform
 import re
 import shutil
+import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+import filelock
+import numpy as np
+
+import vae_gan3d
 from vae_gan3d.errors import FileRefusedError, UserError
+
+# What stands in files of formats of others, where they have room for who wrote them.
+PROGRAM = f"vae_gan3d {vae_gan3d.__version__}"
+
+
+def file_version(file_format: str, schema: int) -> dict[str, str | int]:
+    """What a JSON file of this project's own making begins with: `format`, `schema` and `version`."""
+    return {"format": file_format, "schema": schema, "version": vae_gan3d.__version__}
+
+
+def require_known_version(path: pathlib.Path, fields: Mapping[str, Any], file_format: str, schema: int) -> None:
+    """Refuses a file of another format, and one that a newer version of this program wrote.
+
+    Args:
+        path: the file.
+        fields: what it holds, with `format`, `schema` and, where it stands there, `version`.
+        file_format: that it has to be of.
+        schema: the newest that is read.
+
+    Raises:
+        UserError: the schema is newer; the line says what to do.
+        KeyError: `format` or `schema` is missing.
+        ValueError: the format is another, or the schema is no number from 1 on.
+    """
+    found_format, found_schema = str(fields["format"]), fields["schema"]
+    if found_format != file_format:
+        raise ValueError(f"it is of format {found_format}, not {file_format}")
+    if isinstance(found_schema, bool | float | str) or not int(found_schema) >= 1:
+        raise ValueError(f"its schema is {found_schema!r}, not a number from 1 to {schema}")
+    if int(found_schema) > schema:
+        raise newer_version(path, fields, f"schema {int(found_schema)}, and this program reads up to {schema}")
+
+
+def newer_version(path: pathlib.Path, fields: Mapping[str, Any], what: str) -> UserError:
+    """The line for a file that a newer version of this program wrote.
+
+    Args:
+        path: the file.
+        fields: what it holds.
+        what: is not known.
+    """
+    found = np.asarray(fields.get("version"))  # of an archive it is an array
+    version = f" {found}" if found.dtype.kind == "U" and not found.ndim else ""
+    return UserError(f"{path} was written by a newer version{version} of vae_gan3d ({what}): update this program")
+
 
 # Process, machine (which older versions left out), and the name of what is written.
 _TEMPORARY_NAME = re.compile(r"\.(\d{1,10})(?:-([0-9a-f]{8}))?\.tmp\..+", re.DOTALL)
@@ -267,3 +319,120 @@ def _remove(path: pathlib.Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+DIGEST = "digest"
+# Three hundred thousand files that were left out, with their reasons, fill it.
+_MOST_BYTES = 64 << 20
+
+
+def read_json(path: pathlib.Path) -> Any:  # noqa: ANN401 (whatever JSON can hold)
+    """What a JSON file holds, of a size and depth that can be held in memory.
+
+    Args:
+        path: the file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is larger than 64 MiB, no JSON, or nested too deeply.
+    """
+    with open(path, "rb") as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise ValueError(f"it has more than {_MOST_BYTES >> 20} MiB")
+    try:
+        return json.loads(data.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def with_checksum(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Adds the digest.
+
+    Args:
+        fields: what JSON can hold.
+
+    Returns:
+        The fields, and last `digest`: the sha256, hexadecimal, of all others as JSON with sorted keys and no blanks.
+    """
+    return {**fields, DIGEST: _digest(fields)}
+
+
+def require_checksum(fields: Mapping[str, Any]) -> None:
+    """Refuses fields of another digest than their own. Those without one, as of older files, are not looked at.
+
+    Args:
+        fields: as parsed.
+
+    Raises:
+        ValueError: the digest differs.
+    """
+    if DIGEST in fields and fields[DIGEST] != _digest({key: fields[key] for key in fields if key != DIGEST}):
+        raise ValueError(f"it was changed after it was written, by its {DIGEST!r}")
+
+
+def _digest(fields: Mapping[str, Any]) -> str:
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+LOCK_NAME = ".lock"
+# The errors of file systems that have no locks, such as some network drives.
+_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+_LONGEST_NOTE = 200
+# A holder that ends at this moment removes the file that we have just opened: filelock then needs a second attempt.
+_RETRY_SECONDS = 0.2
+
+
+@contextlib.contextmanager
+def folder_lock(folder: pathlib.Path, flag: str, name: str = LOCK_NAME) -> Iterator[None]:
+    """Locks a folder within the block.
+
+    The kernel frees the lock when the process ends, also after SIGKILL: the file that is left then has no meaning, and
+    the next process takes it over. Child processes do not hold the lock. Where the file system has no locks, a note
+    says so, and nobody is refused.
+
+    Args:
+        folder: an existing folder.
+        flag: the flag with which the user named the folder, such as `--save_path`.
+        name: the name of the lock file; a folder can have several locks.
+
+    Raises:
+        UserError: another process holds the lock, or the folder is not writable.
+    """
+    path = folder / name
+    lock = filelock.FileLock(
+        path, timeout=_RETRY_SECONDS, mode=0o644, fallback_to_soft=False, on_acquired=_write_holder
+    )
+    try:
+        folder.stat()  # filelock would make a folder that has been removed
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise UserError(
+            f"{folder} is in use by {_read_holder(path)}: wait until it has ended, stop it, or give another {flag}"
+        ) from error
+    except OSError as error:
+        if error.errno not in _WITHOUT_LOCKS:
+            raise write_refused(path, error) from error
+        print(f"note: {folder} cannot be locked here: see to it that no other run writes it", file=sys.stderr)
+    try:
+        yield
+    finally:
+        if lock.is_locked:
+            with contextlib.suppress(OSError):
+                path.unlink()  # before the release: filelock does not lock a file that has been removed
+            lock.release()
+
+
+def _write_holder(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+
+
+def _read_holder(path: pathlib.Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            note = file.read(_LONGEST_NOTE).decode("utf-8", errors="replace").strip()
+    except OSError:  # just removed; on Windows also a locked file
+        note = ""
+    return note if note.startswith("process ") and note.isprintable() else "another process"

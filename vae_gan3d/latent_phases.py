@@ -3,12 +3,12 @@
 import pathlib
 
 from vae_gan3d.config import ArithmeticConfig, MapConfig, ModelConfig, NeighborsConfig
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.evaluation.latent_tools import combine_shapes, map_shapes, require_scikit_learn
 from vae_gan3d.evaluation.results import require_writable
 from vae_gan3d.evaluation.shapes import choose_shape, choose_term, require_known_shapes, say_which_axis_is_up
 from vae_gan3d.files import make_folder
 from vae_gan3d.models.prior_choice import require_known_classes
-from vae_gan3d.records.record_set import find_records
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
 

@@ -20,7 +20,13 @@ from vae_gan3d.config import (
     TrainingConfig,
     TuneConfig,
 )
-from vae_gan3d.device_start import start_devices
+from vae_gan3d.data.beam_package import require_beam
+from vae_gan3d.data.formats.meshes import READING, is_mesh, require_mesh_packages
+from vae_gan3d.data.manifest import Manifest, check_names
+from vae_gan3d.data.orientation import has_up_axis, usual_up_axis
+from vae_gan3d.data.read_options import UP_AXES
+from vae_gan3d.data.record_set import RecordSet, find_records
+from vae_gan3d.data.shape_folders import ShapeListing, find_shapes, hold_out
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.results import require_writable
 from vae_gan3d.evaluation.shapes import (
@@ -31,30 +37,22 @@ from vae_gan3d.evaluation.shapes import (
     say_which_axis_is_up,
     shape_classes,
 )
-from vae_gan3d.files import make_folder
-from vae_gan3d.folder_lock import LOCK_NAME, folder_lock
+from vae_gan3d.files import LOCK_NAME, folder_lock, make_folder
 from vae_gan3d.latent_phases import LatentConfig, run_latent_phase
 from vae_gan3d.models.prior_choice import choose_prior, require_known_classes
-from vae_gan3d.records.beam_package import require_beam
-from vae_gan3d.records.manifest import Manifest, check_names
-from vae_gan3d.records.record_set import RecordSet, find_records
-from vae_gan3d.run_start import (
+from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
+from vae_gan3d.text import counted, printable
+from vae_gan3d.training import run_folder
+from vae_gan3d.training.cluster import Cluster, choose_cluster, is_chief
+from vae_gan3d.training.train_phase import (
     clear_after_a_yes,
     fit_prior_once,
     note_other_count,
     require_same_run,
     run_folders_held,
+    start_devices,
     warn_of_few_steps,
 )
-from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
-from vae_gan3d.training import run_folder
-from vae_gan3d.training.cluster import Cluster, choose_cluster, is_chief
-from vae_gan3d.voxels.mesh_packages import READING, require_mesh_packages
-from vae_gan3d.voxels.mesh_reader import is_mesh
-from vae_gan3d.voxels.orientation import has_up_axis, usual_up_axis
-from vae_gan3d.voxels.read_options import UP_AXES
-from vae_gan3d.voxels.shape_folders import ShapeListing, find_shapes, hold_out
-from vae_gan3d.wording import counted, printable
 
 
 def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
@@ -107,7 +105,7 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
 
 def _write_sets(config: RecordsConfig, listings: Mapping[str, ShapeListing]) -> None:
     """Writes sets of records with their pictures, and says what is in them."""
-    from vae_gan3d.records.writer import create_record_sets
+    from vae_gan3d.data.record_writer import create_record_sets
 
     manifests = create_record_sets(
         listings,
@@ -125,7 +123,7 @@ def _write_sets(config: RecordsConfig, listings: Mapping[str, ShapeListing]) -> 
 
 def _describe_set(config: RecordsConfig, listing: ShapeListing, manifest: Manifest) -> None:
     """Says what is in a set that was written, and draws its first shapes."""
-    from vae_gan3d.records.preview import count_classes, draw_preview
+    from vae_gan3d.data.record_writer import count_classes, draw_preview
 
     size = sum(shard.bytes for shard in manifest.shards)
     skipped = f", {counted(len(manifest.skipped), 'file')} left out" if manifest.skipped else ""
@@ -185,7 +183,7 @@ def run(
     if isinstance(config, TrainingConfig):
         return _train(config, verbose)
     if isinstance(config, ProgressiveConfig):
-        from vae_gan3d.progressive_phase import train_progressively
+        from vae_gan3d.training.train_phase import train_progressively
 
         return train_progressively(config, verbose=verbose)
     if isinstance(config, InterpolateConfig):
@@ -197,11 +195,11 @@ def run(
     if isinstance(config, SampleConfig):
         return _sample(config, verbose)
     if isinstance(config, TuneConfig):
-        from vae_gan3d.tuning.tune_phase import tune
+        from vae_gan3d.tuning.search import tune
 
         return tune(config)
     if isinstance(config, ExploreConfig):
-        from vae_gan3d.explore_phase import explore
+        from vae_gan3d.explorer.explore_phase import explore
 
         return explore(config, verbose=verbose)
     return run_latent_phase(config, verbose=verbose)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser.pixels import changed_share, drawn_share, picture
 from tests.report_pages import NEW_RUN, full_page
-from vae_gan3d.viewing.report import ShownSamples, save_report
+from vae_gan3d.viewing.page import ShownSamples, save_report
 
 pytestmark = pytest.mark.browser
 # The canvases that a selector finds are in sight, and what they are to show is drawn.

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tests.fakes import box_grid, random_grids, write_records
 from vae_gan3d.config import ModelConfig
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation import classifier as module
 from vae_gan3d.evaluation.classifier import (
@@ -24,9 +25,8 @@ from vae_gan3d.evaluation.classifier import (
 )
 from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.models.model import Model
-from vae_gan3d.networks.factory import build_networks
-from vae_gan3d.networks.trunk import Trunk
-from vae_gan3d.records.record_set import find_records
+from vae_gan3d.networks.build import build_networks
+from vae_gan3d.networks.layers import Trunk
 
 CONFIG = ModelConfig(16, 4, "default", 8, "none", "relu")
 SMALL, LARGE = [box_grid(16, low, low + 3) for low in range(6)], [box_grid(16, low, low + 10) for low in range(6)]

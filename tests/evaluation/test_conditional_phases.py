@@ -18,6 +18,7 @@ from vae_gan3d.config import (
     NeighborsConfig,
     SampleConfig,
 )
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.evaluate import reconstruction_quality
 from vae_gan3d.evaluation.interpolate import interpolate_shapes
@@ -26,8 +27,7 @@ from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.models.model import Model
 from vae_gan3d.models.prior_fitting import encode_records
 from vae_gan3d.models.priors import NormalPrior
-from vae_gan3d.networks.factory import build_networks
-from vae_gan3d.records.record_set import find_records
+from vae_gan3d.networks.build import build_networks
 from vae_gan3d.training.checkpoints import save_checkpoint
 from vae_gan3d.training.run_folder import write_run_config
 from vae_gan3d.training.state import TrainingState

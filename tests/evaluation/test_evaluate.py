@@ -12,13 +12,13 @@ from tests.fakes import box_grid, write_records
 from tests.small_models import VoxelModel
 from vae_gan3d import phases
 from vae_gan3d.config import EvaluateConfig, ModelConfig
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.evaluation import classifier, shape_set
 from vae_gan3d.evaluation import evaluate as module
 from vae_gan3d.evaluation.evaluate import draw_neighbors, draw_pairs, evaluate_model, reconstruction_quality
 from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.models.model import Model
-from vae_gan3d.networks.factory import build_networks
-from vae_gan3d.records.record_set import find_records
+from vae_gan3d.networks.build import build_networks
 from vae_gan3d.training.checkpoints import save_checkpoint
 from vae_gan3d.training.run_folder import prior_file, write_run_config
 from vae_gan3d.training.state import TrainingState

@@ -9,12 +9,12 @@ import pytest
 from tests.fakes import box_grid, write_records
 from tests.small_models import VoxelModel
 from vae_gan3d.config import ArithmeticConfig, MapConfig
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation import latent_tools as module
 from vae_gan3d.evaluation.latent_tools import combine_shapes, map_shapes, pca_map, tsne_map
 from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.evaluation.shapes import choose_term
-from vae_gan3d.records.record_set import find_records
 
 BOXES = np.stack([box_grid(16, 0, 8), box_grid(16, 0, 4), box_grid(16, 8, 12), box_grid(16, 8, 10)])
 

@@ -9,12 +9,12 @@ import pytest
 from tests.fakes import box_grid, write_records
 from tests.small_models import VoxelModel
 from vae_gan3d.config import NeighborsConfig
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation import neighbors as module
 from vae_gan3d.evaluation.neighbors import cosine_distances, distances_to, find_neighbors, nearest
 from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.evaluation.shapes import ShapeChoice, choose_shape
-from vae_gan3d.records.record_set import find_records
 
 # The third is nearer to the first by IoU (8^3 of 9^3), the fourth, in which it lies, is next.
 BOXES = np.stack([box_grid(16, 0, 8), box_grid(16, 12, 16), box_grid(16, 0, 9), box_grid(16, 0, 12)])

@@ -10,7 +10,7 @@ from vae_gan3d.config import ModelConfig
 from vae_gan3d.evaluation.publish import main
 from vae_gan3d.models.model import load_model
 from vae_gan3d.models.priors import load_prior
-from vae_gan3d.training.checkpoint_digest import index_sha256
+from vae_gan3d.training.checkpoint_files import index_sha256
 from vae_gan3d.training.checkpoints import save_checkpoint
 from vae_gan3d.training.run_folder import find_checkpoint, prior_file, read_model_config, write_run_config
 from vae_gan3d.training.state import TrainingState

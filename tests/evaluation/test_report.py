@@ -9,6 +9,7 @@ from tests.evaluation.test_results import METRICS
 from tests.fakes import box_grid, write_records
 from tests.small_models import VoxelModel, untrained_model
 from tests.small_runs import make_config
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.evaluation.report import (
     middling_shapes,
     prior_samples,
@@ -17,9 +18,8 @@ from vae_gan3d.evaluation.report import (
     write_fitted_report,
 )
 from vae_gan3d.evaluation.shape_set import ShapeSet
-from vae_gan3d.records.record_set import find_records
-from vae_gan3d.training import run_report
-from vae_gan3d.training.run_report import known_measures
+from vae_gan3d.training import run_recorder
+from vae_gan3d.training.run_recorder import known_measures
 
 CLASSES = ("chair", "table")
 CONDITIONS = {"checkpoint": "RUN/model.ckpt-4", "samples": 3, "prior": "mixture", "seed": 0, "threshold": 0.5}
@@ -60,7 +60,7 @@ def renewed(held_out, tmp_path, monkeypatch):
 
     def renew(model, names=None, overlaps=OVERLAPS):
         kept = []
-        monkeypatch.setattr(run_report, "save_report", lambda _, data: kept.append(data))
+        monkeypatch.setattr(run_recorder, "save_report", lambda _, data: kept.append(data))
         path = tmp_path / "report.html"
         model.prefix = tmp_path / "model.ckpt-4"
         line = write_evaluated_report(
@@ -169,7 +169,7 @@ def test_the_page_is_that_of_the_last_row_with_samples(run, monkeypatch):
     config, records, model = run
     (config.save_path / "metrics.csv").write_text(LAST_ROW)
     kept = []
-    monkeypatch.setattr(run_report, "save_report", lambda *arguments: kept.append(arguments))
+    monkeypatch.setattr(run_recorder, "save_report", lambda *arguments: kept.append(arguments))
     assert write_fitted_report(config, records, model) is None
     [(path, data)] = kept
     assert path == config.save_path / "report.html"

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.fakes import box_grid, random_grids, write_records
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.evaluation import set_comparison as module
 from vae_gan3d.evaluation.set_comparison import RealSet, measure_samples
 from vae_gan3d.evaluation.shape_set import ShapeSet
-from vae_gan3d.records.record_set import find_records
 
 BOXES = np.stack([box_grid(16, low, low + 4) for low in (0, 6, 12)])
 EMPTY = np.zeros((2, 16, 16, 16), np.uint8)

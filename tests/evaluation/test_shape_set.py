@@ -5,10 +5,10 @@ import pytest
 
 from tests.fakes import random_grids, write_records
 from tests.small_models import VoxelModel
+from vae_gan3d.data.grids import resize_grid
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.evaluation import shape_set as module
 from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
-from vae_gan3d.records.record_set import find_records
-from vae_gan3d.voxels.grids import resize_grid
 
 
 @pytest.mark.parametrize("resolution", [16, 32, 64])

@@ -10,6 +10,9 @@ from tests.fakes import box_grid, random_grids, write_legacy_records, write_mat,
 from tests.small_models import UNTRAINED_THRESHOLD, VoxelModel
 from tests.solid_shapes import box_mesh, write_off
 from vae_gan3d.config import EvaluateConfig, ModelConfig
+from vae_gan3d.data.formats.text_slices import write_text_slices
+from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.shapes import (
     choose_records,
@@ -21,9 +24,6 @@ from vae_gan3d.evaluation.shapes import (
     require_known_shapes,
     shape_classes,
 )
-from vae_gan3d.records.record_set import find_records
-from vae_gan3d.voxels.read_options import ReadOptions
-from vae_gan3d.voxels.text_slices import write_text_slices
 
 
 def test_a_file_is_padded_and_zoomed_as_records_are(tmp_path):

@@ -1,9 +1,10 @@
-"""What the explorer answers, and what it refuses."""
+"""Downloads are closed meshes of the asked size; what has no surface is refused."""
 
 import dataclasses
 import io
 import json
 import re
+import tempfile
 import threading
 
 import numpy as np
@@ -11,12 +12,123 @@ import pytest
 import scipy.io
 
 from tests.box_explorer import LARGE, OPTIONS, SMALL, Visitor, box_app, box_explorer, shown_grid
-from tests.fakes import write_records
+from tests.fakes import box_grid, write_records
+from tests.robustness.hostile_files import npy_bytes, npy_header
+from tests.robustness.seed_files import zip_npy
 from tests.small_models import VoxelModel
-from vae_gan3d.explorer.app import ExplorerApp
-from vae_gan3d.explorer.slots import Slots
-from vae_gan3d.explorer.training_shapes import TrainingShapes
-from vae_gan3d.records.record_set import find_records
+from vae_gan3d.config import ShapeFilesConfig
+from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.data.record_set import find_records
+from vae_gan3d.errors import UserError
+from vae_gan3d.explorer.app import DOWNLOADS, ExplorerApp, mesh_file, read_upload
+from vae_gan3d.explorer.server import Slots
+from vae_gan3d.explorer.session import TrainingShapes
+
+trimesh = pytest.importorskip("trimesh")
+
+
+@pytest.mark.parametrize(("extension", "longest"), [("stl", 40.0), ("glb", 0.04)])
+def test_it_opens_as_a_closed_mesh_of_the_asked_size(extension, longest):
+    shape = box_grid(16, 4, 10).astype(np.float32)
+    shape[0, 0, 0] = 1  # a piece of its own, which is left out
+    contents = mesh_file(shape, extension, ShapeFilesConfig(size_mm=40), 0.5)
+    mesh = trimesh.load(io.BytesIO(contents), file_type=extension, force="mesh")
+    mesh.merge_vertices()
+    assert mesh.is_watertight
+    assert mesh.volume > 0
+    assert mesh.extents.max() == pytest.approx(longest, rel=1e-3)
+    assert mesh.body_count == 1
+
+
+def test_all_pieces_are_kept_where_that_is_asked():
+    shape = box_grid(16, 4, 10).astype(np.float32)
+    shape[0, 0, 0] = 1
+    contents = mesh_file(shape, "stl", ShapeFilesConfig(components="all"), 0.5)
+    assert trimesh.load(io.BytesIO(contents), file_type="stl").body_count == 2
+
+
+@pytest.mark.parametrize("extension", DOWNLOADS)
+def test_an_empty_shape_is_refused(extension):
+    with pytest.raises(UserError, match="the shape is empty here"):
+        mesh_file(np.zeros((16, 16, 16), np.float32), extension, ShapeFilesConfig(), 0.5)
+
+
+@pytest.mark.parametrize("extension", ["obj", "", "../x.stl"])
+def test_other_formats_are_refused(extension):
+    with pytest.raises(UserError, match="downloaded as stl or glb"):
+        mesh_file(box_grid(16, 4, 10), extension, ShapeFilesConfig(), 0.5)
+
+
+READING = ReadOptions(16)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Where temporary files go, which is empty after every test."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield tmp_path
+    assert not list(tmp_path.iterdir())
+
+
+def mat_file(grid):
+    buffer = io.BytesIO()
+    scipy.io.savemat(buffer, {"instance": grid})
+    return buffer.getvalue()
+
+
+def test_a_grid_is_padded_and_resized_like_every_other_shape():
+    grid = box_grid(30, 10, 20)
+    expected = np.zeros((32, 32, 32), np.uint8)
+    expected[11:21, 11:21, 11:21] = 1
+    np.testing.assert_array_equal(read_upload(mat_file(grid), "A.MAT", ReadOptions(32)), expected)
+    pooled = expected.reshape(16, 2, 16, 2, 16, 2).max(axis=(1, 3, 5))
+    np.testing.assert_array_equal(read_upload(mat_file(grid), "A.MAT", READING), pooled)
+
+
+def test_a_broken_file_is_told_of_by_the_visitors_name_and_no_path(folder):
+    with pytest.raises(UserError, match=r"^my chair\.mat: ") as refusal:
+        read_upload(b"not a matrix", "my chair.mat", READING)
+    assert str(folder) not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd.mat", "/etc/passwd.mat", "a\n\x00b.mat", "x" * 5000 + ".mat"])
+def test_a_name_is_never_a_path(name):
+    np.testing.assert_array_equal(read_upload(mat_file(box_grid(16, 4, 8)), name, READING), box_grid(16, 4, 8))
+    with pytest.raises(UserError) as refusal:
+        read_upload(b"not a matrix", name, READING)
+    assert len(str(refusal.value)) < 400
+    assert str(refusal.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "contents", "reason"),
+    [
+        ("$(x)/../%2e%2e/a.npy", npy_header("(512, 512, 512)", "'<f8'"), "it promises 1073741824 bytes"),
+        ("a.npz", zip_npy(npy_bytes(np.full((4, 4, 4), None))), "holds Python objects"),
+    ],
+)
+def test_files_that_are_made_to_do_harm_are_refused(folder, name, contents, reason):
+    with pytest.raises(UserError) as refusal:
+        read_upload(contents, name, READING)
+    assert str(refusal.value).startswith(f"{name}: ")
+    assert reason in str(refusal.value)
+    assert str(folder) not in str(refusal.value)
+
+
+def test_a_disk_that_is_full_is_no_crash(monkeypatch):
+    def refuse(*_words):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", refuse)
+    with pytest.raises(UserError, match=r"^a\.mat: cannot be kept to be read \(No space left on device\)"):
+        read_upload(b"x", "a.mat", READING)
+
+
+@pytest.mark.parametrize("name", ["a.exe", "noextension", "", ".mat.sh", "a.pkl"])
+def test_other_types_are_refused_before_anything_is_written(name, monkeypatch):
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", None)
+    with pytest.raises(UserError, match=r"files of this type are not read; give one of \.mat, "):
+        read_upload(b"x", name, READING)
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +146,6 @@ def visitor(app):
 
 def ends(visitor, *names):
     return [visitor.ask("/api/sample", {"class": name})["point"] for name in names]
-
-
-def mat_file(grid):
-    buffer = io.BytesIO()
-    scipy.io.savemat(buffer, {"instance": grid})
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("path", ["/", "/explorer.css", "/explorer.js", "/shapes.js", "/three.min.js"])

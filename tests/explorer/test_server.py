@@ -1,4 +1,4 @@
-"""The server answers at its address, refuses one that is taken, and bounds its visitors."""
+"""As many as may are inside, as many wait, and the next one is told so."""
 
 import contextlib
 import http.client
@@ -12,7 +12,112 @@ import pytest
 from tests.box_explorer import box_app
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer import server as explorer_server
-from vae_gan3d.explorer.server import ExplorerServer
+from vae_gan3d.explorer.server import BusyError, ExplorerServer, PromptReader, Slots
+
+
+def test_who_comes_too_late_is_told_and_may_come_again():
+    slots = Slots(1, 0)
+    with slots.turn(), pytest.raises(BusyError), slots.turn():
+        pytest.fail("two were inside")
+    with slots.turn():
+        pass
+
+
+def test_one_at_a_time_and_none_is_lost():
+    slots = Slots(1, 7)
+    inside, most = 0, 0
+    start = threading.Barrier(8)
+
+    def visit():
+        nonlocal inside, most
+        start.wait()
+        with slots.turn():
+            inside += 1
+            most = max(most, inside)
+            threading.Event().wait(0.005)
+            inside -= 1
+
+    threads = [threading.Thread(target=visit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (inside, most) == (0, 1)
+
+
+def test_an_error_inside_gives_the_turn_back():
+    slots = Slots(1, 0)
+    with pytest.raises(KeyError), slots.turn():
+        raise KeyError
+    with slots.turn():
+        pass
+
+
+@pytest.mark.parametrize(("at_once", "waiting"), [(0, 1), (1, -1)])
+def test_impossible_numbers_are_refused(at_once, waiting):
+    with pytest.raises(ValueError, match="are not possible"):
+        Slots(at_once, waiting)
+
+
+@pytest.fixture
+def ends():
+    """What a visitor writes to, and what the server reads from."""
+    visitor, server = socket.socketpair()
+    with contextlib.closing(visitor), contextlib.closing(server):
+        yield visitor, server
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_everything_is_read_to_the_end(ends):
+    visitor, server = ends
+    visitor.sendall(b"first second")
+    visitor.shutdown(socket.SHUT_WR)
+    assert PromptReader(server, silence=5, whole=5).readall() == b"first second"
+
+
+def test_a_byte_now_and_then_does_not_lengthen_the_time(ends):
+    visitor, server = ends
+    clock, buffer = Clock(), bytearray(1)
+    reader = PromptReader(server, silence=5, whole=30, clock=clock)
+    clock.now += 1000  # before the first byte no time is counted
+    for seconds in (0, 10, 20, 29.9):
+        visitor.sendall(b"x")
+        clock.now = 1100 + seconds
+        assert reader.readinto(buffer) == 1
+    visitor.sendall(b"x")
+    clock.now = 1130
+    with pytest.raises(TimeoutError):
+        reader.readinto(buffer)
+
+
+@pytest.mark.parametrize("sent", [b"", b"x"])
+def test_silence_ends_it_and_the_connection_keeps_its_own_timeout(ends, sent):
+    visitor, server = ends
+    reader = PromptReader(server, silence=0.05, whole=30)
+    visitor.sendall(sent)
+    for _ in sent:
+        assert reader.readinto(bytearray(1)) == 1
+    with pytest.raises(TimeoutError):
+        reader.readinto(bytearray(1))
+    assert server.gettimeout() == 0.05
+
+
+def test_what_is_left_of_the_whole_time_is_the_most_that_is_waited(ends):
+    visitor, server = ends
+    reader = PromptReader(server, silence=None, whole=0.05)
+    visitor.sendall(b"x")
+    assert reader.readinto(bytearray(1)) == 1
+    with pytest.raises(TimeoutError):
+        reader.readinto(bytearray(1))
 
 
 def hello(environ, start_response):

@@ -28,8 +28,8 @@ from vae_gan3d.config import (
     TuneConfig,
 )
 from vae_gan3d.errors import UserError
-from vae_gan3d.tuning.objective import trial_run
-from vae_gan3d.tuning.search_space import parameter_flags, with_parameters
+from vae_gan3d.tuning.search import trial_run
+from vae_gan3d.tuning.study import parameter_flags, with_parameters
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PRESETS = sorted((ROOT / "flags" / "presets").glob("*.flags"))

@@ -9,9 +9,9 @@ import pytest
 from tests.fakes import random_grids, write_records
 from tests.models.test_priors import PRIOR
 from vae_gan3d.config import ModelConfig
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.models.prior_choice import choose_prior
-from vae_gan3d.records.record_set import find_records
 
 
 def model_of(latent_size, **changed):

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes import random_grids, write_legacy_records, write_records
 from tests.small_models import untrained_model
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.models.prior_fitting import (
     SHRINKAGES,
@@ -24,7 +25,6 @@ from vae_gan3d.models.prior_fitting import (
     nearest_centres,
 )
 from vae_gan3d.models.priors import GaussianMixture, load_prior
-from vae_gan3d.records.record_set import find_records
 
 # Sparse chairs and dense tables, mixed, and no sofa.
 GRIDS = np.concatenate([random_grids(20, 16, 1, 0.05), random_grids(15, 16, 2, 0.6)])

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vae_gan3d.networks.group_normalization import GroupNormalization
-from vae_gan3d.networks.normalization import normalization_layer
+from vae_gan3d.networks.normalization import GroupNormalization, normalization_layer
 from vae_gan3d.replicas import Replica, acting_as
 
 

@@ -1,9 +1,12 @@
 """Replicas on two virtual devices learn what one device does, and a process that is gone is told of in one line."""
 
+import dataclasses
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -11,9 +14,13 @@ import tensorflow as tf
 
 from tests.conftest import THREAD_LIMITS
 from tests.several_replicas import SHARED, require_equal
+from tests.small_runs import make_config
+from vae_gan3d.config import DevicesConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.training.cluster import Cluster
-from vae_gan3d.training.distribution import ONE_DEVICE, SeveralReplicas
+from vae_gan3d.replicas import Replica, acting_as, this_replica
+from vae_gan3d.training import distribution
+from vae_gan3d.training.cluster import Cluster, choose_cluster, is_chief, read_cluster
+from vae_gan3d.training.distribution import ONE_DEVICE, Distribution, SeveralReplicas, choose_distribution
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLUSTER = Cluster(("worker 0", "worker 1"), ("a:1", "b:1"), 0)
@@ -91,3 +98,163 @@ def test_other_errors_pass():
 def test_processes_are_counted():
     assert two_processes().describe() == "2 replicas of 2 processes"
     assert two_processes().is_chief
+
+
+@pytest.mark.parametrize("strategy", ["auto", "single", "mirrored"])
+def test_one_device_trains_as_it_is(tmp_path, capsys, strategy):
+    config = make_config(tmp_path, devices=DevicesConfig(strategy))
+    assert choose_distribution(config) is ONE_DEVICE
+    assert ("finds one device" in capsys.readouterr().err) == (strategy == "mirrored")
+
+
+@pytest.mark.parametrize(
+    ("batch", "accumulate", "message"),
+    [(4, 1, "--batch_size=4 has no 3 equal parts for 3 replicas: give a multiple of 3"), (6, 2, None), (6, 1, None)],
+)
+def test_a_batch_that_replicas_cannot_share_is_refused(tmp_path, monkeypatch, batch, accumulate, message):
+    three = Distribution()
+    three.replicas = 3
+    monkeypatch.setattr(distribution, "ONE_DEVICE", three)
+    config = make_config(tmp_path, batch_size=batch, devices=DevicesConfig(accumulate=accumulate))
+    if message is None:
+        assert choose_distribution(config) is three
+        return
+    with pytest.raises(UserError, match=message):
+        choose_distribution(config)
+
+
+def test_parts_of_parts_are_told_of(tmp_path, monkeypatch):
+    two = Distribution()
+    two.replicas = 2
+    monkeypatch.setattr(distribution, "ONE_DEVICE", two)
+    config = make_config(tmp_path, batch_size=6, devices=DevicesConfig(accumulate=3))
+    assert choose_distribution(config) is two
+    config = dataclasses.replace(config, batch_size=9)
+    with pytest.raises(UserError, match="no 6 equal parts for 2 replicas and --accumulate=3: give a multiple of 6"):
+        choose_distribution(config)
+
+
+def beside(others, index=0):
+    """A replica whose only peer sends these numbers."""
+    return Replica(index, 2, lambda values: values + tf.constant(others, tf.float32))
+
+
+def test_the_only_replica_changes_nothing():
+    values = tf.constant([[1.0], [2.0]])
+    alone = Replica()
+    assert alone.all_reduce([values])[0] is values
+    assert alone.whole_batch(values) is values
+    assert alone.local_rows(values) is values
+    assert alone.all_gather(values).shape == (1, 2, 1)
+
+
+def test_values_are_added_in_one_operation_and_keep_their_shapes():
+    scalar, matrix = beside([10, 20, 30]).all_reduce([tf.constant(1.0), tf.constant([[2.0, 3.0]])])
+    assert float(scalar) == 11
+    np.testing.assert_array_equal(matrix, [[22, 33]])
+
+
+def test_gradients_of_a_sum_are_felt_by_every_replica():
+    # y = x + 5, of which this replica's loss is y^2 and the other one's has the slope 7: 2 * (1 + 5) + 7.
+    sent = iter([[5.0], [7.0]])
+    replica = Replica(0, 2, lambda values: values + tf.constant(next(sent)))
+    x = tf.constant(1.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.square(replica.all_reduce([x])[0])
+    assert float(tape.gradient(loss, x)) == 19
+
+
+@pytest.mark.parametrize(
+    ("index", "others", "order"), [(0, [0, 0, 3, 4], [1, 2, 3, 4]), (1, [3, 4, 0, 0], [3, 4, 1, 2])]
+)
+def test_the_batch_is_in_the_order_of_the_replicas(index, others, order):
+    replica = beside(others, index)
+    values = tf.constant([1.0, 2.0])
+    np.testing.assert_array_equal(tf.reshape(replica.all_gather(values), [-1]), order)
+    np.testing.assert_array_equal(replica.whole_batch(values), order)
+    np.testing.assert_array_equal(replica.local_rows(tf.constant(order)), [1, 2])
+
+
+def test_values_that_come_twice_keep_the_order_of_each_time():
+    # This replica's two samples, as a and b and again as c and d; the other one's are 5, 6 and 7, 8.
+    whole = beside([0, 0, 0, 0, 5, 6, 7, 8]).whole_batch(tf.constant([1.0, 2.0, 3.0, 4.0]), groups=2)
+    np.testing.assert_array_equal(whole, [1, 2, 5, 6, 3, 4, 7, 8])
+
+
+def test_a_replica_is_that_of_its_thread_alone():
+    found = []
+    with acting_as(beside([0])):
+        assert this_replica().count == 2
+        thread = threading.Thread(target=lambda: found.append(this_replica().count))
+        thread.start()
+        thread.join()
+    assert (found, this_replica().count) == ([1], 1)
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match="index=2"):
+        Replica(2, 2, tf.identity)
+    with pytest.raises(ValueError, match="need reduce"):
+        Replica(0, 2)
+
+
+TWO = {"worker": ["10.0.0.1:2222", "10.0.0.2:2223"]}
+
+
+def config(cluster=TWO, kind="worker", index=1):
+    return json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
+
+
+def choose(text, **devices):
+    return choose_cluster(DevicesConfig(**devices), {} if text is None else {"TF_CONFIG": text})
+
+
+def test_the_first_worker_is_the_chief_unless_there_is_one_of_that_name():
+    found = read_cluster(config())
+    assert found == Cluster(("worker 0", "worker 1"), ("10.0.0.1:2222", "10.0.0.2:2223"), 1)
+    assert not is_chief(found)
+    assert is_chief(read_cluster(config(index=0)))
+    with_chief = read_cluster(config({**TWO, "chief": ["c:1"]}, index=0))
+    assert (with_chief.tasks[0], with_chief.index, is_chief(with_chief)) == ("chief 0", 1, False)
+    assert is_chief(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not understood"),
+        ("[]", "not understood"),
+        ('{"cluster": {}}', "not understood"),
+        (config({"worker": []}), "no list of addresses"),
+        (config({"worker": ["here"]}), "'here' is not host:port"),
+        (config({"worker": ["here:70000"]}), "is not host:port"),
+        (config({**TWO, "ps": ["p:1"]}), "the job 'ps'"),
+        (config(kind="evaluator"), "the job 'evaluator'"),
+        (config(index=2), "worker 2 is not in the cluster"),
+        (config(kind="chief", index=0), "chief 0 is not in the cluster"),
+    ],
+)
+def test_what_is_no_cluster_is_refused(text, message):
+    with pytest.raises(UserError, match=message):
+        read_cluster(text)
+
+
+def test_auto_heeds_the_variable_and_the_others_do_not():
+    assert choose(None) is None
+    assert choose(config(), strategy="single") is None
+    assert choose(config(), strategy="mirrored") is None
+    assert choose(config(), listen=True).index == 1
+    assert choose(config({"worker": ["a:1"]}, index=0)) is None
+
+
+def test_a_port_has_to_be_allowed():
+    with pytest.raises(UserError, match=r"opens port 2223 on every network interface.*add --listen"):
+        choose(config())
+
+
+def test_many_workers_need_a_cluster():
+    with pytest.raises(UserError, match="needs the environment variable TF_CONFIG"):
+        choose(None, strategy="multi_worker", listen=True)
+    with pytest.raises(UserError, match="names one process"):
+        choose(config({"worker": ["a:1"]}, index=0), strategy="multi_worker", listen=True)

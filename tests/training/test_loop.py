@@ -16,10 +16,19 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from tests.fakes import random_grids, write_records
-from tests.small_runs import WITHOUT_GAME, make_config, restored_weights, small_records, train_to_step
-from vae_gan3d.records.record_set import find_records
-from vae_gan3d.training import loop, run_recorder, run_report
-from vae_gan3d.training.checkpoint_digest import stored_step
+from tests.small_runs import (
+    GAN,
+    WITHOUT_GAME,
+    make_config,
+    make_gan_config,
+    restored_weights,
+    small_records,
+    train_to_step,
+)
+from vae_gan3d.data.record_set import find_records
+from vae_gan3d.errors import UserError
+from vae_gan3d.training import loop, run_recorder
+from vae_gan3d.training.checkpoint_files import stored_step
 from vae_gan3d.training.health import Watch
 from vae_gan3d.training.run_folder import (
     checkpoint_epochs,
@@ -329,7 +338,7 @@ def test_warnings_are_shown_once_and_a_page_that_cannot_be_made_does_not_end_the
         raise MemoryError("out of memory\nand more")
 
     monkeypatch.setattr(run_recorder, "all_watches", lambda **_: [Alarm()])
-    monkeypatch.setattr(run_report, "save_report", fail)
+    monkeypatch.setattr(run_recorder, "save_report", fail)
     config = make_config(tmp_path, loss=WITHOUT_GAME)
     assert loop.train(config, records) == 0
     said = capsys.readouterr().err
@@ -392,3 +401,70 @@ def test_what_follows_a_save_can_end_the_run(tmp_path, records):
     with pytest.raises(Enough):
         loop.train(config, records, after_save)
     assert seen == [(2, 5, [2])]
+
+
+@pytest.fixture(scope="module")
+def finished_gan(tmp_path_factory, records):
+    config = make_gan_config(tmp_path_factory.mktemp("gan"))
+    assert loop.train(config, records) == 0
+    return config
+
+
+def test_a_plain_gan_leaves_the_columns_that_it_lacks_empty(finished_gan, capsys):
+    with open(finished_gan.save_path / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["2", "4", "6", "8"]
+    for row in rows:
+        empty = {name for name, value in row.items() if not value}
+        assert empty == {"reconstruction_loss", "kl", "iou", "adversarial_factor", "gradient_penalty"}
+    pictures = (finished_gan.save_path / "output_ims").rglob("*.png")
+    assert sorted(f"{path.parent.name}/{path.name}" for path in pictures) == [
+        "epoch-2_sample-5/samples.png",
+        "epoch-3_sample-8/samples.png",
+    ]
+    assert read_model_config(finished_gan.save_path) == GAN
+
+
+def test_a_stopped_gan_ends_where_an_uninterrupted_one_does(tmp_path, records, finished_gan, capsys):
+    parts = make_gan_config(tmp_path)
+    train_to_step(parts, records, 4)
+    assert "the discriminator enters" not in capsys.readouterr().err
+    assert loop.train(parts, records) == 0
+    expected, _ = restored_weights(finished_gan)
+    weights, step = restored_weights(parts)
+    assert step == 8
+    for mine, reference in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(mine, reference, rtol=1e-3, atol=1e-5)
+
+
+def test_each_networks_weights_lie_beside_the_checkpoint_and_begin_another_run(
+    tmp_path, records, finished_gan, monkeypatch, capsys
+):
+    names = sorted(path.name for path in finished_gan.save_path.glob("*.h5"))
+    assert names == ["discriminator.weights.h5", "generator.weights.h5"]
+    begun = []
+
+    def look(state, hp, voxels, labels):
+        begun.append(state.networks.generator.voxels.kernel.numpy())
+        raise InterruptedError
+
+    weights = {"generator": finished_gan.save_path / "generator.weights.h5"}
+    monkeypatch.setattr(loop.tf, "function", lambda step, **_: step)
+    monkeypatch.setattr(loop, "gan_step", look)
+    # A run that goes on keeps its own.
+    for config in (make_gan_config(tmp_path, seed=5), dataclasses.replace(finished_gan, epochs=4)):
+        with pytest.raises(InterruptedError):
+            loop.train(dataclasses.replace(config, weights=weights), records)
+    state = loop.build_state(finished_gan)
+    loop.restore_newest(state.checkpoint(), finished_gan.save_path)
+    np.testing.assert_array_equal(begun[0], state.average.generator.voxels.kernel)
+    np.testing.assert_array_equal(begun[1], state.networks.generator.voxels.kernel)
+    assert capsys.readouterr().err.count("note: --generator_weights are for the beginning of a run") == 1
+
+
+def test_weights_of_another_network_leave_no_run_behind(tmp_path, records, finished_gan):
+    weights = {"generator": finished_gan.save_path / "generator.weights.h5"}
+    config = make_gan_config(tmp_path, model=dataclasses.replace(GAN, latent_size=5), weights=weights)
+    with pytest.raises(UserError, match=r"another generator \(latent_size 4\) than this run's \(latent_size 5\)"):
+        loop.train(config, records)
+    assert not config.save_path.exists()

@@ -7,10 +7,10 @@ import pathlib
 import pytest
 
 from vae_gan3d.config import ModelConfig
+from vae_gan3d.data.record_set import FIRST_ORDER, NEWEST_ORDER
 from vae_gan3d.errors import UserError
-from vae_gan3d.records.record_set import FIRST_ORDER, NEWEST_ORDER
 from vae_gan3d.training import run_folder
-from vae_gan3d.training.checkpoint_digest import Progress, write_digest
+from vae_gan3d.training.checkpoint_files import Progress, write_digest
 
 MODEL = ModelConfig(32, 128, "default", 16, "group", "relu", ("chair", "table"), latent_layout="vector")
 HEADER = {"format": run_folder.CONFIG_FORMAT, "schema": run_folder.CONFIG_SCHEMA}

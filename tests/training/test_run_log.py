@@ -1,11 +1,175 @@
-"""metrics.csv: rows, empty fields, and what a resumed run keeps."""
+"""The steps between two rows: kept with each checkpoint, bit for bit."""
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata as hparams_metadata
+from tensorboard.plugins.mesh import metadata as mesh_metadata
 
+import vae_gan3d
+from tests.fakes import box_grid
 from vae_gan3d.errors import UserError
-from vae_gan3d.training.run_log import RunLog, read_metrics
+from vae_gan3d.training import run_log
+from vae_gan3d.training.run_log import RunLog, TensorBoardLog, read_metrics, read_window, save_window
+from vae_gan3d.training.vae_gan_step import STEP_METRICS
+from vae_gan3d.viewing.voxel_mesh import viewer_mesh
+
+
+def rows(count, seed=0):
+    found = np.random.default_rng(seed).standard_normal((count, len(STEP_METRICS))).astype(np.float32)
+    found[:, -1] = np.nan  # the game has not begun
+    return found
+
+
+def test_windows_come_back_bit_for_bit_by_the_step_of_their_checkpoint(tmp_path):
+    save_window(tmp_path, 5, rows(2), keep=15)
+    save_window(tmp_path, 9, rows(0), keep=15)
+    save_window(tmp_path, 11, rows(1, seed=3), keep=15)
+    assert read_window(tmp_path, 5).tobytes() == rows(2).tobytes()
+    assert read_window(tmp_path, 9).shape == (0, len(STEP_METRICS))
+    assert read_window(tmp_path, 11).tobytes() == rows(1, seed=3).tobytes()
+
+
+def test_a_checkpoint_without_a_window_has_no_steps(tmp_path):
+    assert read_window(tmp_path, 5).shape == (0, len(STEP_METRICS))
+    save_window(tmp_path, 5, rows(2), keep=15)
+    assert read_window(tmp_path, 4).shape == (0, len(STEP_METRICS))
+
+
+def test_as_many_are_kept_as_checkpoints_and_one_more_and_none_of_a_run_that_was_given_up(tmp_path):
+    for step in (1, 2, 3, 8):
+        save_window(tmp_path, step, rows(1, seed=step), keep=2)
+    assert [len(read_window(tmp_path, step)) for step in (1, 2, 3, 8)] == [0, 1, 1, 1]
+    save_window(tmp_path, 4, rows(1), keep=2)
+    assert [len(read_window(tmp_path, step)) for step in (2, 3, 4, 8)] == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("damage", ["cut", "foreign", "columns"])
+def test_a_damaged_file_costs_no_run(tmp_path, capsys, damage):
+    path = tmp_path / run_log.WINDOW_NAME
+    save_window(tmp_path, 5, rows(2), keep=15)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-40])
+    elif damage == "foreign":
+        path.write_bytes(b"no archive")
+    else:
+        with np.load(path) as stored:
+            np.savez(path, **{**stored, "columns": np.array(["a", "b"])})
+    assert len(read_window(tmp_path, 5)) == 0
+    said = capsys.readouterr().err
+    assert said.startswith(f"warning: {path} is damaged (")
+    assert said.endswith("): the next row is of the steps from here on\n")
+
+
+def test_a_newer_file_says_to_update(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_log, "WINDOW_SCHEMA", 2)
+    save_window(tmp_path, 5, rows(2), keep=15)
+    monkeypatch.undo()
+    said = rf"metrics_window.npz was written by a newer version {vae_gan3d.__version__} of vae_gan3d \(schema 2"
+    with pytest.raises(UserError, match=said):
+        read_window(tmp_path, 5)
+
+
+def test_a_file_says_what_wrote_it_and_one_without_is_read(tmp_path):
+    save_window(tmp_path, 5, rows(2), keep=15)
+    with np.load(tmp_path / run_log.WINDOW_NAME) as stored:
+        fields = dict(stored)
+    assert str(fields.pop("version")) == vae_gan3d.__version__
+    np.savez(tmp_path / run_log.WINDOW_NAME, **fields)
+    assert read_window(tmp_path, 5).tobytes() == rows(2).tobytes()
+
+
+def written(folder):
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    events.Reload()
+    return events
+
+
+def tensors(events, tag):
+    return {event.step: tf.make_ndarray(event.tensor_proto) for event in events.Tensors(tag)}
+
+
+@pytest.fixture
+def log(tmp_path):
+    return TensorBoardLog(tmp_path)
+
+
+def test_scalars_and_pictures(log, tmp_path):
+    log.write_scalars(10, {"kl": 2.5, "iou": 0.5})
+    log.write_picture("samples", 10, np.full((4, 6, 3), 7, np.uint8))
+    log.close()
+    events = written(tmp_path)
+    assert (tensors(events, "kl"), tensors(events, "iou")) == ({10: 2.5}, {10: 0.5})
+    width, height, png = tensors(events, "samples")[10]
+    assert (int(width), int(height)) == (6, 4)
+    assert (tf.io.decode_png(png).numpy() == 7).all()
+
+
+def test_histograms_count_every_value(log, tmp_path):
+    log.write_histograms(5, {"latent_mean": np.array([[-1.0, 0.0], [0.5, 3.0]])})
+    log.close()
+    buckets = tensors(written(tmp_path), "latent_mean")[5]
+    assert buckets[:, 2].sum() == 4
+    assert (buckets[0, 0], buckets[-1, 1]) == (-1, 3)
+
+
+def test_meshes_but_for_empty_shapes(log, tmp_path):
+    grids = np.stack([box_grid(16, 4, 8), np.zeros((16, 16, 16), np.uint8), box_grid(16, 1, 2)])
+    log.write_meshes("shapes", 20, grids)
+    log.close()
+    events = written(tmp_path)
+    tags = events.Tags()["tensors"]
+    names = {mesh_metadata.parse_plugin_metadata(events.SummaryMetadata(tag).plugin_data.content).name for tag in tags}
+    assert names == {"shapes/1", "shapes/3"}
+    parts = {tag: tensors(events, tag)[20] for tag in tags if "shapes/3" in tag}
+    vertices, triangles = viewer_mesh(grids[2])
+    found = {part.dtype: part for part in parts.values()}
+    np.testing.assert_array_equal(found[np.dtype("float32")], vertices[np.newaxis])
+    np.testing.assert_array_equal(found[np.dtype("int32")], triangles[np.newaxis])
+
+
+def test_the_graph(log, tmp_path):
+    double = tf.function(lambda number: tf.multiply(number, 2.0, name="doubled"))
+    log.write_graph(double.get_concrete_function(tf.constant(1.0)).graph)
+    log.close()
+    assert ("doubled", "Mul") in [(node.name, node.op) for node in written(tmp_path).Graph().node]
+
+
+def test_hyperparameters(log, tmp_path):
+    log.write_hyperparameters("runs/first", {"kl_weight": 0.5, "model": "vae", "conditional": True})
+    log.close()
+    plugin = written(tmp_path).PluginTagToContent(hparams_metadata.PLUGIN_NAME)
+    start = hparams_metadata.parse_session_start_info_plugin_data(plugin[hparams_metadata.SESSION_START_INFO_TAG])
+    assert start.group_name == "runs/first"
+    values = start.hparams
+    assert values["kl_weight"].number_value == 0.5
+    assert (values["model"].string_value, values["conditional"].bool_value) == ("vae", True)
+
+
+def test_a_resumed_run_adds_to_its_curves(tmp_path):
+    for step in (10, 20):
+        log = TensorBoardLog(tmp_path)
+        log.write_scalars(step, {"kl": float(step)})
+        log.close()
+    # Two files may begin within one second, so only what stands in both is looked at.
+    assert tensors(written(tmp_path), "kl") == {10: 10.0, 20: 20.0}
+
+
+def test_a_file_in_the_folders_place_is_told_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot make the folder .*file"):
+        TensorBoardLog(tmp_path / "file")
+
+
+def test_a_refused_write_is_told_in_one_line(log, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "{{node write}} No space left on device [Op:Write]\nmore")
+
+    monkeypatch.setattr(tf.summary, "scalar", refuse)
+    with pytest.raises(UserError, match=r"logs in .*: No space left on device; free") as raised:
+        log.write_scalars(1, {"kl": 1.0})
+    assert "\n" not in str(raised.value)
 
 
 def write_rows(folder, steps, start=0):

@@ -6,12 +6,12 @@ import pytest
 from tests.fakes import random_grids, write_records
 from tests.small_runs import GAN, make_config, make_gan_config
 from vae_gan3d.config import OBJECTIVES
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.evaluate import reconstruction_quality
 from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.models.model import load_model
-from vae_gan3d.networks.factory import build_networks
-from vae_gan3d.records.record_set import find_records
+from vae_gan3d.networks.build import build_networks
 from vae_gan3d.training import loop
 from vae_gan3d.training.checkpoints import save_checkpoint
 from vae_gan3d.training.run_folder import find_checkpoint, prior_file

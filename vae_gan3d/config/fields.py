@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vae_gan3d.errors import UserError
-from vae_gan3d.wording import choices_text
+from vae_gan3d.text import choices_text
 
 # Above these, products of counts leave 64 bits, and NumPy refuses the seed.
 LARGEST_COUNT = 2**31 - 1

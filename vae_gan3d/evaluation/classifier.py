@@ -11,8 +11,8 @@ import tensorflow as tf
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
 from vae_gan3d.models.model import Model
-from vae_gan3d.networks.factory import build_networks
-from vae_gan3d.networks.trunk import Trunk
+from vae_gan3d.networks.build import build_networks
+from vae_gan3d.networks.layers import Trunk
 from vae_gan3d.progress import progress_bar
 
 if TYPE_CHECKING:

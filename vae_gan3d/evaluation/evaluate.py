@@ -19,10 +19,10 @@ from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
 from vae_gan3d.files import write_text
 from vae_gan3d.models.model import Model
 from vae_gan3d.progress import progress_bar
+from vae_gan3d.text import counted
 from vae_gan3d.training.metrics import intersection_over_union, precision, recall
 from vae_gan3d.viewing.render import DEFAULT_COLOR, Color
 from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_sheet
-from vae_gan3d.wording import counted
 
 METRICS_NAME = "metrics.json"
 TABLE_NAME = "metrics.txt"

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from vae_gan3d.config import InterpolateConfig
+from vae_gan3d.data.formats.text_slices import write_text_slices
 from vae_gan3d.evaluation.results import back_up_results, file_names, save_array, write_shape_files
 from vae_gan3d.evaluation.shapes import find_latents, shape_name
 from vae_gan3d.models.latents import PATHS, interpolate, path_alphas
 from vae_gan3d.models.model import Model
+from vae_gan3d.text import counted
 from vae_gan3d.viewing.render import DEFAULT_COLOR
 from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_sheet
-from vae_gan3d.viewing.turning import save_turning_sheet, some_of
-from vae_gan3d.voxels.text_slices import write_text_slices
-from vae_gan3d.wording import counted
+from vae_gan3d.viewing.turntable import save_turntable, some_of
 
 _PIXELS_A_SHAPE = 240
 _COLUMNS = 8
@@ -76,7 +76,7 @@ def interpolate_shapes(
     _draw(config, results, reconstructions, voxels)
     if config.files.gif:
         chosen = some_of(len(results))
-        save_turning_sheet(
+        save_turntable(
             config.output_dir / "interpolation.gif",
             results[chosen],
             columns=min(_COLUMNS, len(chosen)),

@@ -17,9 +17,9 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.results import back_up_results, save_array, write_shape_files
 from vae_gan3d.evaluation.shapes import CLASS_MARK, LatentTerm, note_poor_reconstructions, shape_classes
 from vae_gan3d.files import write_text
-from vae_gan3d.viewing.latent_sheets import save_arithmetic
-from vae_gan3d.viewing.scatter import save_scatter
-from vae_gan3d.wording import counted
+from vae_gan3d.text import counted
+from vae_gan3d.viewing.plots import save_scatter
+from vae_gan3d.viewing.sheets import save_arithmetic
 
 if TYPE_CHECKING:
     from vae_gan3d.evaluation.shape_set import ShapeSet

@@ -13,8 +13,8 @@ from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.evaluation.shapes import ShapeChoice, note_poor_reconstructions, shape_classes
 from vae_gan3d.models.model import Model
 from vae_gan3d.progress import progress_bar
-from vae_gan3d.viewing.latent_sheets import save_neighbors
-from vae_gan3d.wording import counted
+from vae_gan3d.text import counted
+from vae_gan3d.viewing.sheets import save_neighbors
 
 _MEASURES = {"latents": "nearest by latent distance, 1 - cosine", "voxels": "nearest by voxel distance, 1 - IoU"}
 _SECONDS_WITHOUT_A_BAR = 5

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from vae_gan3d.config import TrainingConfig
+from vae_gan3d.data.pipeline import spread_shapes
+from vae_gan3d.data.record_set import RecordSet
 from vae_gan3d.evaluation.results import write_metrics
 from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
 from vae_gan3d.models.model import Model
-from vae_gan3d.records.pipeline import spread_shapes
-from vae_gan3d.records.record_set import RecordSet
-from vae_gan3d.training.monitor import make_monitor
+from vae_gan3d.training.image_summaries import make_monitor
 from vae_gan3d.training.run_flags import read_flags
 from vae_gan3d.training.run_folder import EVALUATED_NAME, METRICS_NAME, REPORT_NAME
 from vae_gan3d.training.run_log import read_metrics
-from vae_gan3d.training.run_report import (
+from vae_gan3d.training.run_recorder import (
     PATH_STEPS,
     PATH_TITLE,
     RunReport,
@@ -26,7 +26,7 @@ from vae_gan3d.training.run_report import (
     save_or_warn,
 )
 from vae_gan3d.viewing.measures import measures
-from vae_gan3d.viewing.report import ReportData, ShownPairs, ShownPath, ShownSamples
+from vae_gan3d.viewing.page import ReportData, ShownPairs, ShownPath, ShownSamples
 
 _SAMPLES, _PAIRS = 32, 16
 _THRESHOLD = 0.5

@@ -10,18 +10,15 @@ from typing import Any
 import numpy as np
 
 from vae_gan3d.config import ShapeFilesConfig
+from vae_gan3d.data.formats.meshes import require_mesh_packages
+from vae_gan3d.data.formats.registry import write_shape
+from vae_gan3d.data.surfaces import check_mesh_file, largest_body, placed_mesh, surface_mesh, write_mesh
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.shapes import shape_name
-from vae_gan3d.file_versions import file_version
-from vae_gan3d.files import atomic_path, make_folder, write_text
+from vae_gan3d.files import atomic_path, file_version, make_folder, write_text
 from vae_gan3d.progress import progress_bar
+from vae_gan3d.text import counted, name_some
 from vae_gan3d.viewing.measures import BOUND_MEANING, measures
-from vae_gan3d.voxels.mesh_bodies import largest_body
-from vae_gan3d.voxels.mesh_files import check_mesh_file, placed_mesh, write_mesh
-from vae_gan3d.voxels.mesh_packages import require_mesh_packages
-from vae_gan3d.voxels.surface import surface_mesh
-from vae_gan3d.voxels.writers import write_shape
-from vae_gan3d.wording import counted, name_some
 
 METRICS_FORMAT = "vae_gan3d.metrics"
 NEIGHBORS_FORMAT = "vae_gan3d.neighbors"

@@ -10,9 +10,9 @@ from vae_gan3d.config import ExportConfig, SampleConfig
 from vae_gan3d.evaluation.results import back_up_results, file_names, save_array, write_shape_files
 from vae_gan3d.evaluation.shapes import find_latents
 from vae_gan3d.models.model import Model
+from vae_gan3d.text import counted
 from vae_gan3d.viewing.sheets import save_pairs, save_sheet
-from vae_gan3d.viewing.turning import save_turning_sheet, some_of
-from vae_gan3d.wording import counted
+from vae_gan3d.viewing.turntable import save_turntable, some_of
 
 _PIXELS_A_SHAPE = 240
 _COLUMNS = 8
@@ -65,7 +65,7 @@ def _draw(config: SampleConfig, samples: np.ndarray, names: list[str] | None) ->
     )
     if config.files.gif:
         chosen = some_of(config.count)
-        save_turning_sheet(
+        save_turntable(
             config.output_dir / "samples.gif",
             samples[chosen],
             columns=min(columns, len(chosen)),

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from vae_gan3d.data.grids import resize_grid, unpack_grid
+from vae_gan3d.data.record_reader import load_packed, read_sources
+from vae_gan3d.data.record_set import RecordSet
 from vae_gan3d.models.model import Model
 from vae_gan3d.progress import progress_bar
-from vae_gan3d.records.packed import load_packed
-from vae_gan3d.records.record_set import RecordSet
-from vae_gan3d.records.record_sources import read_sources
-from vae_gan3d.voxels.grids import resize_grid, unpack_grid
 
 _BLOCK_BYTES = 8 * 2**20
 _ENCODED = 128  # shapes unpacked at a time

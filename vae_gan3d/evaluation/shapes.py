@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vae_gan3d.config import EvaluateConfig, ModelConfig
+from vae_gan3d.data.formats.meshes import is_mesh
+from vae_gan3d.data.grids import pad_grid, resize_grid
+from vae_gan3d.data.manifest import RECORD_SUFFIX, set_name
+from vae_gan3d.data.orientation import has_up_axis, up_axis_line
+from vae_gan3d.data.read_options import DEFAULT_READING, ReadOptions, shape_stem
+from vae_gan3d.data.record_set import RecordSet, find_records
+from vae_gan3d.data.sandbox import read_one
 from vae_gan3d.errors import UserError
 from vae_gan3d.models.prior_choice import require_known_classes
-from vae_gan3d.records.manifest import RECORD_SUFFIX, set_name
-from vae_gan3d.records.record_set import RecordSet, find_records
-from vae_gan3d.voxels.grids import pad_grid, resize_grid
-from vae_gan3d.voxels.mesh_reader import is_mesh
-from vae_gan3d.voxels.numbered_shapes import shape_stem
-from vae_gan3d.voxels.orientation import has_up_axis, up_axis_line
-from vae_gan3d.voxels.read_options import DEFAULT_READING, ReadOptions
-from vae_gan3d.voxels.reader_process import read_one
-from vae_gan3d.wording import counted, name_some, printable
+from vae_gan3d.text import counted, name_some, printable
 
 if TYPE_CHECKING:
     from vae_gan3d.models.model import Model
@@ -54,7 +53,7 @@ class ShapeChoice:
         """
         if self.grid is not None:
             return resize_grid(pad_grid(self.grid), resolution)
-        from vae_gan3d.records.pipeline import read_record
+        from vae_gan3d.data.pipeline import read_record
 
         assert self.records is not None
         return read_record(self.records, self.index, resolution)
@@ -67,7 +66,7 @@ class ShapeChoice:
         """
         if self.records is None:
             return self.class_name
-        from vae_gan3d.records.pipeline import read_labeled_record
+        from vae_gan3d.data.pipeline import read_labeled_record
 
         _, label = read_labeled_record(self.records, self.index, self.records.resolution)
         return self.records.classes[label]

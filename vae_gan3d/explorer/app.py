@@ -1,12 +1,9 @@
-"""The explorer as a WSGI application: the page's files, and its questions as JSON.
-
-It keeps nothing of its visitors: a page holds its places in the latent space itself and sends them along. So visitors
-cannot mix, and many of them take no memory.
-"""
+"""The explorer's web application: pages, requests, uploads and downloads."""
 
 import contextlib
 import dataclasses
 import json
+import pathlib
 import traceback
 import urllib.parse
 from collections.abc import Callable, Iterable
@@ -17,16 +14,83 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, NotFound, Req
 from werkzeug.wrappers import Request, Response
 
 from vae_gan3d.config import ShapeFilesConfig
+from vae_gan3d.data.formats.meshes import READING, is_mesh, require_mesh_packages
+from vae_gan3d.data.formats.registry import EXTENSIONS
+from vae_gan3d.data.grids import pad_grid, resize_grid
+from vae_gan3d.data.read_options import UP_AXES, ReadOptions
+from vae_gan3d.data.sandbox import read_one
+from vae_gan3d.data.surfaces import largest_body, placed_mesh, surface_mesh, write_mesh
 from vae_gan3d.errors import UserError
-from vae_gan3d.explorer.downloads import DOWNLOADS, mesh_file
-from vae_gan3d.explorer.explorer import Explorer
-from vae_gan3d.explorer.points import LatentPoint, read_numbers, read_point
-from vae_gan3d.explorer.slots import BusyError, Slots
-from vae_gan3d.explorer.uploads import read_upload
-from vae_gan3d.viewing.page import web_file
-from vae_gan3d.viewing.page_shapes import page_frame, page_shapes
-from vae_gan3d.voxels.read_options import UP_AXES, ReadOptions
-from vae_gan3d.voxels.readers import EXTENSIONS
+from vae_gan3d.explorer.server import BusyError, Slots, temporary_folder
+from vae_gan3d.explorer.session import Explorer, LatentPoint, read_numbers, read_point
+from vae_gan3d.viewing.page import page_frame, page_shapes, web_file
+
+DOWNLOADS = ("stl", "glb")
+
+
+def mesh_file(shape: np.ndarray, extension: str, files: ShapeFilesConfig, threshold: float) -> bytes:
+    """The smooth surface of a shape as a file.
+
+    Args:
+        shape: `[R, R, R]` float32 probabilities.
+        extension: one of `DOWNLOADS`.
+        files: which bodies are kept, and the size.
+        threshold: voxels above this probability are inside.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        UserError: the shape is empty, the extension is another, or a package is not installed.
+    """
+    if extension not in DOWNLOADS:
+        raise UserError(f"shapes are downloaded as {' or '.join(DOWNLOADS)}: choose one")
+    vertices, triangles = surface_mesh(shape, threshold)
+    if not len(triangles):
+        raise UserError("the shape is empty here, so there is no surface to download: choose another place")
+    if files.components == "largest":
+        body = largest_body(vertices, triangles)
+        vertices, triangles = body.vertices, body.triangles
+    with temporary_folder() as folder:
+        path = folder / f"shape.{extension}"
+        write_mesh(placed_mesh(vertices, files.size_mm), triangles, path)
+        return path.read_bytes()
+
+
+_LONGEST_NAME = 80
+
+
+def read_upload(contents: bytes, name: str, reading: ReadOptions) -> np.ndarray:
+    """Reads an uploaded shape.
+
+    Args:
+        contents: of the file.
+        name: as the visitor called it; only its extension is looked at, and messages quote it.
+        reading: how it is read, at the model's resolution R.
+
+    Returns:
+        `[R, R, R]` uint8 in {0, 1}.
+
+    Raises:
+        UserError: the file is not of a type that is read, or cannot be read.
+    """
+    shown = "".join(letter for letter in name if letter.isprintable())[-_LONGEST_NAME:] or "the file"
+    suffix = pathlib.PurePath(name).suffix.lower()
+    if suffix not in EXTENSIONS:
+        raise UserError(f"{shown}: files of this type are not read; give one of {', '.join(EXTENSIONS)}")
+    with temporary_folder() as folder:
+        path = folder / f"upload{suffix}"
+        if is_mesh(path):
+            require_mesh_packages("reading a mesh", READING)
+        try:
+            path.write_bytes(contents)
+            grid = read_one(path, options=reading)
+        except OSError as error:
+            raise UserError(f"{shown}: cannot be kept to be read ({error.strerror}): try again later") from error
+        except UserError as error:
+            raise UserError(f"{shown}: {str(error).removeprefix(f'{path}: ').replace(str(path), shown)}") from error
+    return resize_grid(pad_grid(grid), reading.resolution)
+
 
 _FILES = {
     "/": ("explorer.html", "text/html"),

@@ -1,17 +1,150 @@
-"""The explorer's server: threads, of which there are only so many, behind one address."""
+"""The explorer's HTTP server: limits of connections, size and time for its clients."""
 
+import contextlib
+import importlib.util
 import io
 import os
+import pathlib
 import socket
+import tempfile
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from vae_gan3d.errors import UserError
-from vae_gan3d.explorer.prompt_reader import PromptReader
+from vae_gan3d.files import remove_leftovers, scratch_folder, write_refused
+
+
+def require_explorer_packages() -> None:
+    """Refuses the phase where its package is not there.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    if importlib.util.find_spec("werkzeug") is None:
+        raise UserError("--phase=explore needs werkzeug: pip install werkzeug")
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[pathlib.Path]:
+    """A folder among the system's temporary ones, which is gone when the block ends.
+
+    Yields:
+        The folder.
+
+    Raises:
+        UserError: the system refuses to write there.
+    """
+    try:
+        with scratch_folder(pathlib.Path(tempfile.gettempdir())) as folder:
+            yield folder
+    except OSError as error:
+        raise write_refused(f"temporary files to {tempfile.gettempdir()}", error) from error
+
+
+def remove_forgotten_folders() -> None:
+    """Removes those of explorers that were killed."""
+    remove_leftovers(pathlib.Path(tempfile.gettempdir()))
+
+
+class BusyError(Exception):
+    """Too many wait already."""
+
+
+class Slots:
+    """Lets a few in at once and a bounded number wait; the others are told at once that they came too late."""
+
+    def __init__(self, at_once: int, waiting: int) -> None:
+        """Opens the slots.
+
+        Args:
+            at_once: how many may be in, 1 or more.
+            waiting: how many may wait, 0 or more.
+
+        Raises:
+            ValueError: a number is too small.
+        """
+        if at_once < 1 or waiting < 0:
+            raise ValueError(f"{at_once} at once and {waiting} waiting are not possible: at least 1, and at least 0")
+        self._inside = threading.Semaphore(at_once)
+        self._admitted = threading.Semaphore(at_once + waiting)
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Waits for a turn, which lasts as long as the block.
+
+        Raises:
+            BusyError: as many wait as may.
+        """
+        if not self._admitted.acquire(blocking=False):
+            raise BusyError
+        try:
+            with self._inside:
+                yield
+        finally:
+            self._admitted.release()
+
+
+class PromptReader(io.RawIOBase):
+    """Reads from a connection: the first bytes may take one time, all from there on another."""
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        *,
+        silence: float | None,
+        whole: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begins to wait with the first read.
+
+        Args:
+            connection: its timeout is left at `silence`, which holds for what is sent.
+            silence: seconds until the first bytes, and between any two; None for no bound.
+            whole: seconds from the first bytes to the last.
+            clock: seconds that only grow.
+        """
+        self._connection = connection
+        self._silence = silence
+        self._whole = whole
+        self._clock = clock
+        self._deadline: float | None = None
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 (whatever can be written to)
+        """Reads what has come.
+
+        Args:
+            buffer: takes the bytes.
+
+        Returns:
+            How many there were, 0 at the end.
+
+        Raises:
+            TimeoutError: too late.
+        """
+        seconds = self._silence
+        if self._deadline is not None:
+            left = self._deadline - self._clock()
+            if left <= 0:
+                raise TimeoutError("what was sent took too long")
+            seconds = left if seconds is None else min(seconds, left)
+        self._connection.settimeout(seconds)
+        try:
+            count = self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(self._silence)
+        if self._deadline is None:
+            self._deadline = self._clock() + self._whole
+        return count
+
 
 _MOST_CONNECTIONS = 128
 _SILENT_SECONDS = 30

@@ -14,9 +14,9 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.models.latents import PATHS, Projection, interpolate, path_through, project_latents
 from vae_gan3d.models.prior_choice import normal_prior, require_known_classes, stored_prior
 from vae_gan3d.models.priors import LatentPrior
-from vae_gan3d.networks.factory import Networks, build_networks
+from vae_gan3d.networks.build import Networks, build_networks
 from vae_gan3d.progress import progress_bar
-from vae_gan3d.training.checkpoint_digest import require_model, say_if_unchecked
+from vae_gan3d.training.checkpoint_files import require_model, say_if_unchecked
 from vae_gan3d.training.checkpoints import DAMAGED, MISMATCHED
 from vae_gan3d.training.metrics import intersection_over_union
 from vae_gan3d.training.noise import POSTERIOR_STREAM, latent_noise, reparameterize

@@ -18,13 +18,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from vae_gan3d.data.pipeline import ordered_batches
+from vae_gan3d.data.record_set import RecordSet
 from vae_gan3d.errors import UserError
 from vae_gan3d.models.model import Model
 from vae_gan3d.models.priors import GaussianMixture, MixturePrior
 from vae_gan3d.progress import progress_bar
-from vae_gan3d.records.pipeline import ordered_batches
-from vae_gan3d.records.record_set import RecordSet
-from vae_gan3d.training.checkpoint_digest import index_sha256
+from vae_gan3d.training.checkpoint_files import index_sha256
 from vae_gan3d.training.run_folder import prior_file
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)

@@ -11,9 +11,8 @@ import numpy as np
 
 import vae_gan3d
 from vae_gan3d.errors import UserError
-from vae_gan3d.file_versions import require_known_version
-from vae_gan3d.files import atomic_path
-from vae_gan3d.wording import counted
+from vae_gan3d.files import atomic_path, require_known_version
+from vae_gan3d.text import counted
 
 PRIOR_FORMAT = "vae_gan3d.prior"
 PRIOR_SCHEMA = 1

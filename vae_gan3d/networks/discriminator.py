@@ -5,11 +5,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.activations import LEAKY_SLOPE
-from vae_gan3d.networks.blocks import CORE_SIDE, stage_count
-from vae_gan3d.networks.class_labels import check_classes, class_shares, class_vectors
+from vae_gan3d.networks.layers import (
+    CORE_SIDE,
+    LEAKY_SLOPE,
+    Trunk,
+    check_classes,
+    class_shares,
+    class_vectors,
+    stage_count,
+)
 from vae_gan3d.networks.spectral_norm import SpectralDense, advance_direction
-from vae_gan3d.networks.trunk import Trunk
 
 
 class Discriminator(keras.Model):

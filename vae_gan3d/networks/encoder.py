@@ -5,16 +5,18 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.activations import LEAKY_SLOPE
-from vae_gan3d.networks.blocks import (
+from vae_gan3d.networks.layers import (
     CORE_SIDE,
+    LEAKY_SLOPE,
     ResidualBlock,
+    Trunk,
+    check_classes,
     check_latent_layout,
     check_sizes,
+    class_shares,
+    class_vectors,
     stage_count,
 )
-from vae_gan3d.networks.class_labels import check_classes, class_shares, class_vectors
-from vae_gan3d.networks.trunk import Trunk
 
 # exp(-8) to exp(4): wide enough for any posterior seen, narrow enough that exp never overflows in bfloat16.
 LOG_VARIANCE_RANGE = (-8.0, 4.0)

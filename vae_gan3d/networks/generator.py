@@ -6,21 +6,25 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.blocks import (
+from vae_gan3d.networks.convolutions import Convolution, VoxelTransposedConvolution
+from vae_gan3d.networks.layers import (
     CORE_SIDE,
     ConvolutionBlock,
     ResidualBlock,
+    check_classes,
     check_depth,
+    check_grown,
     check_latent_layout,
     check_sizes,
+    class_shares,
+    class_vectors,
+    double_grids,
     doubling,
+    fade_variable,
+    faded,
     refining,
     stage_count,
 )
-from vae_gan3d.networks.class_labels import check_classes, class_shares, class_vectors
-from vae_gan3d.networks.convolutions import Convolution
-from vae_gan3d.networks.fading import check_grown, double_grids, fade_variable, faded
-from vae_gan3d.networks.voxel_convolutions import VoxelTransposedConvolution
 
 # Shapes fill 1 to 10 % of their grids: starting near there saves the steps that would only darken a grey grid.
 _FIRST_LOGIT = -3.0

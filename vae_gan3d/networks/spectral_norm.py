@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_gan3d.networks.voxel_convolutions import VoxelConvolution
+from vae_gan3d.networks.convolutions import VoxelConvolution
 
 _SMALLEST_NORM = 1e-12  # a kernel of zeros stays one
 

@@ -1,20 +1,18 @@
-"""Where the replicas of a run are: on one device, on several of this process, or on those of several processes.
-
-Every replica takes an equal part of each batch and makes the same step by itself: what has to be of the whole batch is
-added up over the replicas within the step (`vae_gan3d.replicas`), and then each moves its own copy of the weights. So
-no step needs `merge_call`, which fails inside `tf.cond`.
-"""
+"""Devices of a run: one device, several replicas of this process, or several processes."""
 
 import contextlib
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
+from vae_gan3d.config import TrainingConfig
+from vae_gan3d.config.fields import require
 from vae_gan3d.errors import UserError
 from vae_gan3d.replicas import Replica, acting_as
+from vae_gan3d.text import counted
 from vae_gan3d.training.cluster import Cluster
-from vae_gan3d.wording import counted
 
 Step = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
 # Numbers of groups of collective operations; TensorFlow's own count from 1.
@@ -229,3 +227,55 @@ def _way_between(devices: Sequence[str]) -> str:
     of_gpus = all(tf.DeviceSpec.from_string(device).device_type == "GPU" for device in devices)
     in_parts = len(tf.config.list_logical_devices("GPU")) > len(tf.config.list_physical_devices("GPU"))
     return "nccl" if of_gpus and not in_parts else "ring"
+
+
+def choose_distribution(
+    config: TrainingConfig, cluster: Cluster | None = None, strategy: tf.distribute.Strategy | None = None
+) -> Distribution:
+    """The distribution of a run.
+
+    Args:
+        config: the run.
+        cluster: that it is part of, or None.
+        strategy: over the cluster.
+
+    Returns:
+        Several replicas, or the one device, where nothing of a step is changed.
+
+    Raises:
+        UserError: the batch cannot be cut into equal parts.
+    """
+    distribution = ONE_DEVICE
+    if strategy is not None:
+        distribution = SeveralReplicas(strategy, cluster)
+    elif config.devices.strategy != "single":
+        devices = _devices(config.devices.strategy)
+        if len(devices) > 1:
+            distribution = SeveralReplicas(tf.distribute.MirroredStrategy(devices))
+        elif config.devices.strategy == "mirrored":
+            print(f"note: --strategy=mirrored finds one device, {devices[0]}: it trains alone", file=sys.stderr)
+    _require_equal_parts(config, distribution)
+    return distribution
+
+
+def _devices(strategy: str) -> list[str]:
+    """The GPUs; where there are none, `mirrored` takes the processors that TensorFlow was told to see as several."""
+    found = tf.config.list_logical_devices("GPU")
+    if not found and strategy == "mirrored":
+        found = tf.config.list_logical_devices("CPU")
+    return [device.name for device in found]
+
+
+def _require_equal_parts(config: TrainingConfig, distribution: Distribution) -> None:
+    """Refuses a batch that replicas cannot share equally.
+
+    Raises:
+        UserError: it is one.
+    """
+    parts = distribution.replicas * config.devices.accumulate
+    by_accumulation = f" and --accumulate={config.devices.accumulate}" if config.devices.accumulate > 1 else ""
+    require(
+        config.batch_size % parts == 0,
+        f"--batch_size={config.batch_size} has no {parts} equal parts for {distribution.replicas} replicas"
+        f"{by_accumulation}: give a multiple of {parts}, or --strategy=single",
+    )

@@ -8,35 +8,27 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from vae_gan3d.config import MIRROR_AXES, TrainingConfig
+from vae_gan3d.data.pipeline import training_batches
+from vae_gan3d.data.record_set import NEWEST_ORDER, RecordSet
 from vae_gan3d.errors import FileRefusedError, UserError
 from vae_gan3d.files import make_folder
 from vae_gan3d.progress import progress_bar
-from vae_gan3d.records.pipeline import training_batches
-from vae_gan3d.records.record_set import NEWEST_ORDER, RecordSet
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line
-from vae_gan3d.training.agreement import require_same_start
-from vae_gan3d.training.checkpoints import restore_newest
-from vae_gan3d.training.determinism import set_determinism
+from vae_gan3d.text import counted
+from vae_gan3d.training.checkpoints import load_weight_files, restore_newest
 from vae_gan3d.training.distribution import ONE_DEVICE, Distribution
 from vae_gan3d.training.gan_step import gan_step
-from vae_gan3d.training.memory_forecast import require_memory
-from vae_gan3d.training.memory_remedy import memory_remedy
-from vae_gan3d.training.precision import set_precision, slow_kernels_warning
+from vae_gan3d.training.memory import memory_remedy, require_memory
+from vae_gan3d.training.non_finite_steps import SkippedSteps
+from vae_gan3d.training.precision import set_determinism, set_precision, slow_kernels_warning
 from vae_gan3d.training.run_flags import run_flags, write_flags
-from vae_gan3d.training.run_folder import (
-    changed_records_note,
-    sample_order,
-    update_run_config,
-    write_run_config,
-)
+from vae_gan3d.training.run_folder import changed_records_note, sample_order, update_run_config, write_run_config
 from vae_gan3d.training.run_recorder import RunRecorder
 from vae_gan3d.training.schedule import Schedule, plan_schedule
-from vae_gan3d.training.skipped_steps import SkippedSteps
 from vae_gan3d.training.state import Hyperparameters, TrainingState, build_state
 from vae_gan3d.training.stop_request import StopRequest, stop_request
 from vae_gan3d.training.vae_gan_step import vae_gan_step
-from vae_gan3d.training.weight_files import load_weight_files
-from vae_gan3d.wording import counted
+from vae_gan3d.training.worker_checks import require_same_start
 
 ENTRY_LINE = "the discriminator enters: a step takes two to three times as long"
 # Measured at 32^3 on 2 CPU cores: 2.0 to 2.3 times as long as a step without the discriminator.

@@ -1,24 +1,33 @@
-"""The run folder: which checkpoints it holds, and the model's configuration beside them. Needs no TensorFlow."""
+"""The run folder: which checkpoints it holds, and `config.json` beside them. Needs no TensorFlow."""
 
 import contextlib
 import dataclasses
+import difflib
+import itertools
 import json
 import pathlib
 import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import vae_gan3d
 from vae_gan3d.config import ModelConfig
+from vae_gan3d.data.record_set import FIRST_ORDER, NEWEST_ORDER
 from vae_gan3d.errors import UserError
-from vae_gan3d.file_versions import newer_version, require_known_version
-from vae_gan3d.files import write_text
-from vae_gan3d.records.record_set import FIRST_ORDER, NEWEST_ORDER
-from vae_gan3d.sealed_json import DIGEST, read_json, require_unchanged, sealed
-from vae_gan3d.training.checkpoint_digest import (
+from vae_gan3d.files import (
+    DIGEST,
+    newer_version,
+    read_json,
+    require_checksum,
+    require_known_version,
+    with_checksum,
+    write_text,
+)
+from vae_gan3d.text import counted, name_some
+from vae_gan3d.training.checkpoint_files import (
     checkpoint_model,
     find_fault,
     newest_whole,
@@ -27,8 +36,36 @@ from vae_gan3d.training.checkpoint_digest import (
     require_whole,
     stored_step,
 )
-from vae_gan3d.training.run_search import name_runs_near
-from vae_gan3d.wording import counted, name_some
+
+_SEARCHED = 200
+
+
+def suggest_runs(folder: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]) -> str:
+    """What to give in place of a folder without checkpoints.
+
+    Args:
+        folder: which may be absent.
+        has_checkpoint: whether a folder holds one.
+
+    Returns:
+        The end of an error's line: the folders in it, or else beside it, that hold checkpoints, those of a like name
+        first.
+    """
+    runs = _runs_in(folder, has_checkpoint) or _runs_in(folder.parent, has_checkpoint)
+    if not runs:
+        return "train first, or give a run folder, or a prefix such as RUN/model.ckpt-40"
+    alike = difflib.get_close_matches(folder.name, {run.name for run in runs}, n=len(runs))
+    runs.sort(key=lambda run: alike.index(run.name) if run.name in alike else len(alike))
+    return f"give a run folder that holds checkpoints: {name_some([str(run) for run in runs])}"
+
+
+def _runs_in(place: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]) -> list[pathlib.Path]:
+    """The sub-folders with checkpoints, in order of their names; of what cannot be listed nothing is said."""
+    with contextlib.suppress(OSError):
+        children = (path for path in sorted(place.iterdir()) if path.is_dir())
+        return [path for path in itertools.islice(children, _SEARCHED) if has_checkpoint(path)]
+    return []
+
 
 CHECKPOINT_STEM = "model.ckpt"
 CONFIG_NAME = "config.json"
@@ -154,7 +191,7 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
         if not epochs:
             raise UserError(
                 f"{checkpoint} holds no checkpoint ({CHECKPOINT_STEM}-N.index): "
-                f"{name_runs_near(checkpoint, _has_checkpoint)}"
+                f"{suggest_runs(checkpoint, _has_checkpoint)}"
             )
         return newest_whole([checkpoint_prefix(checkpoint, epoch) for epoch in epochs])
     prefix = checkpoint
@@ -196,9 +233,7 @@ def _describe_missing(prefix: pathlib.Path, missing: Sequence[str]) -> str:
     folder = prefix.parent
     there = name_some([f"{CHECKPOINT_STEM}-{epoch}" for epoch in checkpoint_epochs(folder)])
     if len(missing) == 1:
-        rest = (
-            f"put it back, or give another of {folder}: {there}" if there else name_runs_near(folder, _has_checkpoint)
-        )
+        rest = f"put it back, or give another of {folder}: {there}" if there else suggest_runs(folder, _has_checkpoint)
         return f"{missing[0]} is missing, a part of the checkpoint {prefix}: {rest}"
     if there:
         return f"there is no checkpoint {prefix}: {folder} holds {there}; give one of these, or {folder} for the newest"
@@ -206,7 +241,7 @@ def _describe_missing(prefix: pathlib.Path, missing: Sequence[str]) -> str:
     what = f"{run} holds no checkpoint" if run.is_dir() else f"there is no folder {run}"
     if run.is_file():
         what = f"{run} is no checkpoint"
-    return f"{what}: {name_runs_near(run, _has_checkpoint)}"
+    return f"{what}: {suggest_runs(run, _has_checkpoint)}"
 
 
 def write_run_config(
@@ -242,7 +277,7 @@ def write_run_config(
         "order": NEWEST_ORDER,
         "run": run or _new_run_id(),
     }
-    write_text(folder / CONFIG_NAME, json.dumps(sealed(contents), indent=2) + "\n")
+    write_text(folder / CONFIG_NAME, json.dumps(with_checksum(contents), indent=2) + "\n")
 
 
 def update_run_config(folder: pathlib.Path, model: ModelConfig) -> None:
@@ -256,7 +291,7 @@ def update_run_config(folder: pathlib.Path, model: ModelConfig) -> None:
     contents = {**_read_contents(folder), "version": vae_gan3d.__version__, "model": dataclasses.asdict(model)}
     contents.setdefault("run", _new_run_id())
     contents.pop(DIGEST, None)
-    write_text(folder / CONFIG_NAME, json.dumps(sealed(contents), indent=2) + "\n")
+    write_text(folder / CONFIG_NAME, json.dumps(with_checksum(contents), indent=2) + "\n")
 
 
 def _new_run_id() -> str:
@@ -411,7 +446,7 @@ def _read_contents(folder: pathlib.Path) -> dict[str, Any]:
     try:
         contents = dict(read_json(path))
         require_known_version(path, contents, CONFIG_FORMAT, CONFIG_SCHEMA)
-        require_unchanged(contents)
+        require_checksum(contents)
         unknown = contents["model"].keys() - {field.name for field in dataclasses.fields(ModelConfig)}
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing, which describes the checkpoints beside it: {_CONFIG_REMEDY}") from error

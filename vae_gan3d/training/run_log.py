@@ -1,16 +1,271 @@
-"""The numbers that a run writes about itself: rows of `metrics.csv`, and the same in TensorBoard."""
+"""The numbers of a run: `metrics.csv`, TensorBoard's logs, and the rows not written yet."""
 
+import contextlib
 import csv
+import errno
 import io
 import math
+import os
 import pathlib
-from collections.abc import Sequence
+import shutil
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.mesh import summary as mesh_summary
+
+import vae_gan3d
 from vae_gan3d.errors import UserError
-from vae_gan3d.files import append_text, write_text
-from vae_gan3d.training.run_folder import METRICS_NAME, PLOTS_NAME
-from vae_gan3d.training.tensorboard_log import TensorBoardLog
-from vae_gan3d.viewing.training_plots import save_training_plots
+from vae_gan3d.files import append_text, atomic_path, make_folder, require_known_version, write_refused, write_text
+from vae_gan3d.training.run_folder import METRICS_NAME, PLOTS_NAME, WINDOW_NAME
+from vae_gan3d.training.vae_gan_step import STEP_METRICS
+from vae_gan3d.viewing.plots import save_training_plots
+from vae_gan3d.viewing.voxel_mesh import VIEWER, viewer_mesh
+
+WINDOW_FORMAT = "vae_gan3d.metrics_window"
+WINDOW_SCHEMA = 1
+_DAMAGE = (
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    MemoryError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_KEYS = ("format", "schema", "version", "columns", "steps", "sizes", "rows")
+
+Windows = dict[int, np.ndarray]
+
+
+def save_window(folder: pathlib.Path, step: int, rows: np.ndarray, keep: int) -> None:
+    """Keeps the window of a checkpoint that is about to be written, beside those of earlier ones.
+
+    Args:
+        folder: the run folder.
+        step: steps taken; windows of later steps are of a run that was given up.
+        rows: `[K, 11]` float32, the metrics of each step since the last row; K may be 0.
+        keep: how many checkpoints stay.
+
+    Raises:
+        UserError: the file cannot be written, or is of a newer version.
+    """
+    windows = {at: found for at, found in _read(folder / WINDOW_NAME).items() if at < step}
+    windows[step] = np.asarray(rows, np.float32).reshape(-1, len(STEP_METRICS))
+    newest = sorted(windows)[-keep - 1 :]  # with the one whose checkpoint goes only when the new one is whole
+    with atomic_path(folder / WINDOW_NAME) as temporary:
+        np.savez(
+            temporary,
+            format=WINDOW_FORMAT,
+            schema=WINDOW_SCHEMA,
+            version=vae_gan3d.__version__,
+            columns=np.array(STEP_METRICS),
+            steps=np.array(newest, np.int64),
+            sizes=np.array([len(windows[at]) for at in newest], np.int64),
+            rows=np.concatenate([windows[at] for at in newest]),
+        )
+
+
+def read_window(folder: pathlib.Path, step: int) -> np.ndarray:
+    """The window of the checkpoint that a run resumes at.
+
+    Args:
+        folder: the run folder.
+        step: steps taken.
+
+    Returns:
+        `[K, 11]` float32; K is 0 where none was kept, as by older versions.
+
+    Raises:
+        UserError: the file is of a newer version.
+    """
+    return _read(folder / WINDOW_NAME).get(step, np.zeros((0, len(STEP_METRICS)), np.float32))
+
+
+def _read(path: pathlib.Path) -> Windows:
+    """All windows of a file, by steps; none where it is absent, and none but a warning where it is damaged."""
+    if not path.is_file():
+        return {}
+    try:
+        with zipfile.ZipFile(path) as archive:  # numpy reads no checksum of an array whose header is changed
+            damaged = archive.testzip()
+        if damaged:
+            raise ValueError(f"{damaged} in it is not of its checksum")
+        with np.load(path, allow_pickle=False) as stored:
+            fields = {name: stored[name] for name in _KEYS if name in stored.files}
+        require_known_version(path, fields, WINDOW_FORMAT, WINDOW_SCHEMA)
+        return _windows(fields)
+    except UserError:
+        raise
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())
+        print(f"warning: {path} is damaged ({reason}): the next row is of the steps from here on", file=sys.stderr)
+        return {}
+
+
+def _windows(fields: dict[str, np.ndarray]) -> Windows:
+    steps, ends = fields["steps"].tolist(), np.cumsum(fields["sizes"])
+    rows = fields["rows"]
+    if fields["columns"].tolist() != list(STEP_METRICS) or rows.shape != (ends[-1], len(STEP_METRICS)):
+        raise ValueError(f"rows of shape {rows.shape} for the columns {', '.join(fields['columns'].tolist())}")
+    parts = np.split(rows.astype(np.float32), ends[:-1])
+    return dict(zip(steps, parts, strict=True))
+
+
+_EVENTS = "events.out.tfevents.*.{process}.*"
+_LITTLE = 1 << 20  # bytes; less than that is left where a disk is full for one block and not for another
+_FRAME_BYTES = 16  # around each record: length, its checksum, and that of the record
+
+
+class TensorBoardLog:
+    """Writes one file of events; a resumed run adds another, and TensorBoard reads them as one run."""
+
+    def __init__(self, logdir: pathlib.Path) -> None:
+        """Opens the file.
+
+        Args:
+            logdir: TensorBoard's folder.
+
+        Raises:
+            UserError: nothing can be written there.
+        """
+        self._logdir = make_folder(logdir)
+        self._closed = False
+        own = _EVENTS.format(process=os.getpid())
+        before = set(logdir.glob(own))
+        with self._refusals_in_one_line():
+            self._events = tf.summary.create_file_writer(str(logdir))
+            self._events.flush()
+            self._file = min(set(logdir.glob(own)) - before, default=logdir / own)
+            self._whole = 0
+            self._require_written()
+
+    def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds a point to the curve of each number.
+
+        Args:
+            step: steps taken.
+            values: by their tags.
+
+        Raises:
+            UserError: the file cannot be written; likewise everywhere below.
+        """
+        with self._writing(step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        self._require_written(grown=bool(values))
+
+    def write_picture(self, name: str, step: int, picture: np.ndarray) -> None:
+        """Shows a picture.
+
+        Args:
+            name: its tag.
+            step: steps taken.
+            picture: `[H, W, 3]` uint8.
+        """
+        with self._writing(step):
+            tf.summary.image(name, picture[np.newaxis])
+
+    def write_histograms(self, step: int, values: Mapping[str, np.ndarray]) -> None:
+        """Shows how values are spread.
+
+        Args:
+            step: steps taken.
+            values: arrays of any shape, by their tags.
+        """
+        with self._writing(step):
+            for name, array in values.items():
+                tf.summary.histogram(name, array)
+
+    def write_meshes(self, name: str, step: int, grids: np.ndarray) -> None:
+        """Shows shapes that turn under the mouse; those without an occupied voxel are left out.
+
+        Args:
+            name: their tags are `NAME/1`, `NAME/2` and so on.
+            step: steps taken.
+            grids: `[K, R, R, R]`, values or probabilities, see `viewer_mesh`.
+        """
+        with self._writing(step):
+            for number, grid in enumerate(grids, start=1):
+                vertices, triangles = viewer_mesh(grid)
+                if len(triangles):
+                    mesh_summary.mesh(f"{name}/{number}", vertices[np.newaxis], triangles[np.newaxis], None, VIEWER)
+
+    def write_graph(self, graph: tf.Graph) -> None:
+        """Shows a graph; of several, TensorBoard keeps the newest."""
+        with self._writing(0):
+            tf.summary.graph(graph)
+
+    def write_hyperparameters(self, trial: str, values: Mapping[str, bool | float | str]) -> None:
+        """Makes the run a row of the table by which TensorBoard compares runs, beside the newest point of each curve.
+
+        No `hparams_config` goes with it: without one TensorBoard puts the columns first in which runs differ.
+
+        Args:
+            trial: names the row.
+            values: of the row, by the names of the columns.
+        """
+        with self._writing(0):
+            hparams.hparams(dict(values), trial_id=trial)
+
+    def close(self) -> None:
+        """Flushes and closes the file; a second call, as after a refusal, does nothing."""
+        if not self._closed:
+            self._closed = True
+            with self._refusals_in_one_line():
+                self._events.close()
+                self._require_written(grown=False)
+
+    def _require_written(self, *, grown: bool = True) -> None:
+        """Looks whether the file holds what was written, of which TensorFlow says nothing where a disk is full.
+
+        Args:
+            grown: whether something was written since the last call.
+
+        Raises:
+            UserError: it does not.
+        """
+        with self._refusals_in_one_line():
+            self._events.flush()
+            whole, size = _end_of_records(self._file, self._whole), self._file.stat().st_size
+            if whole < size or (grown and whole == self._whole):
+                full = shutil.disk_usage(self._logdir).free < _LITTLE
+                number = errno.ENOSPC if full else errno.EIO
+                raise OSError(number, os.strerror(number))
+            self._whole = whole
+
+    @contextlib.contextmanager
+    def _writing(self, step: int) -> Iterator[None]:
+        with self._refusals_in_one_line(), self._events.as_default(step):
+            yield
+
+    @contextlib.contextmanager
+    def _refusals_in_one_line(self) -> Iterator[None]:
+        """Raises UserError where the system refuses a write."""
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            raise write_refused(f"TensorBoard's logs in {self._logdir}", error) from error
+
+
+def _end_of_records(path: pathlib.Path, start: int) -> int:
+    """Where the last whole record of a file ends, looking from the end of another one on."""
+    with open(path, "rb") as file:
+        size, end = os.fstat(file.fileno()).st_size, start
+        while end < size:
+            file.seek(end)
+            after = end + _FRAME_BYTES + int.from_bytes(file.read(8), "little")
+            if after > size:
+                break
+            end = after
+    return end
+
 
 CLOCK_COLUMNS = ("steps_per_second",)  # all others are the same where a run is the same bit for bit
 

@@ -1,34 +1,200 @@
-"""What the one process that writes the run folder makes of a run: rows, pictures, checkpoints, the page."""
+"""Writes a run folder while training: log rows, pictures, checkpoints and `report.html`."""
 
 import contextlib
 import math
 import pathlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from vae_gan3d.command_line import command_text
 from vae_gan3d.config import TrainingConfig
+from vae_gan3d.data.pipeline import spread_shapes
+from vae_gan3d.data.record_set import RecordSet
 from vae_gan3d.errors import FileRefusedError, UserError
-from vae_gan3d.records.pipeline import spread_shapes
-from vae_gan3d.records.record_set import RecordSet
-from vae_gan3d.training.checkpoints import save_checkpoint
+from vae_gan3d.text import counted
+from vae_gan3d.training.checkpoints import save_checkpoint, save_weight_files
 from vae_gan3d.training.health import all_watches
-from vae_gan3d.training.hyperparameters import final_metrics, run_hyperparameters
-from vae_gan3d.training.looks import Looks
-from vae_gan3d.training.metrics_window import read_window, save_window
-from vae_gan3d.training.monitor import make_monitor
-from vae_gan3d.training.run_folder import CONFIG_NAME, checkpoint_epochs, checkpoint_prefix
-from vae_gan3d.training.run_log import RunLog
-from vae_gan3d.training.run_report import RunReport
+from vae_gan3d.training.image_summaries import ImageSummaries, Monitor, ShapeMonitor, make_monitor
+from vae_gan3d.training.non_finite_steps import skipped, skipped_line
+from vae_gan3d.training.run_flags import final_metrics, read_flags, read_object, run_hyperparameters
+from vae_gan3d.training.run_folder import (
+    CONFIG_NAME,
+    EVALUATED_NAME,
+    METRICS_NAME,
+    REPORT_NAME,
+    checkpoint_epochs,
+    checkpoint_prefix,
+)
+from vae_gan3d.training.run_log import RunLog, read_metrics, read_window, save_window
 from vae_gan3d.training.schedule import Schedule
-from vae_gan3d.training.skipped_steps import skipped, skipped_line
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.vae_gan_step import STEP_METRICS
-from vae_gan3d.training.weight_files import save_weight_files
+from vae_gan3d.viewing.measures import Measure, measures
+from vae_gan3d.viewing.page import ReportData, ShownPairs, ShownPath, ShownSamples, save_report
+from vae_gan3d.viewing.plots import Curve
+
+PATH_STEPS = 11
+PATH_TITLE = "Between two shapes"
+_THRESHOLD = 0.5
+
+
+class RunReport:
+    """Renews the page of a run from what its monitor looks at.
+
+    Attributes:
+        path: of the page.
+    """
+
+    def __init__(self, save_path: pathlib.Path, summary: str, monitor: Monitor, names: Sequence[str]) -> None:
+        """Says what the page shows.
+
+        Args:
+            save_path: the run folder.
+            summary: the model in one line.
+            monitor: makes the shapes.
+            names: the classes of the real shapes that it was given.
+        """
+        self.path = save_path / REPORT_NAME
+        self._save_path = save_path
+        self._summary = summary
+        self._monitor = monitor
+        self._names = names
+
+    def renew(self, epoch: int, step: int) -> str | None:
+        """Writes the page.
+
+        Args:
+            epoch: epochs completed.
+            step: steps taken.
+
+        Returns:
+            A warning in one line where it could not be written.
+        """
+        return save_or_warn(self.path, lambda: self.data(epoch, step))
+
+    def data(self, epoch: int, step: int, samples: ShownSamples | None = None) -> ReportData:
+        """What stands on the page.
+
+        Args:
+            epoch: epochs completed.
+            step: steps taken.
+            samples: generated shapes; None for those that the monitor makes.
+
+        Raises:
+            UserError: `metrics.csv` cannot be read.
+        """
+        monitor, folder = self._monitor, self._save_path
+        found, note = known_measures(folder)
+        if samples is None:
+            samples = ShownSamples(f"Generated {monitor.title}", monitor.shapes() > _THRESHOLD, ())
+        return ReportData(
+            title=run_title(folder),
+            summary=f"epoch {epoch}, step {step:,}; {self._summary}",
+            curves=read_curves(folder),
+            samples=samples,
+            pairs=self._pairs(),
+            path=self._path(),
+            measures=found,
+            measures_note=note,
+            flags=read_flags(folder),
+        )
+
+    def _pairs(self) -> ShownPairs | None:
+        if not isinstance(self._monitor, ShapeMonitor):
+            return None
+        originals, reconstructions = (grids > _THRESHOLD for grids in self._monitor.pairs())
+        names = self._names_of(self._monitor.pictured)
+        return ShownPairs("Reconstructions of training shapes", originals, reconstructions, names)
+
+    def _path(self) -> ShownPath:
+        first, second = "one sample", "another sample"
+        if isinstance(self._monitor, ShapeMonitor):
+            first, second = self._names_of(self._monitor.path_ends)
+        return ShownPath(PATH_TITLE, self._monitor.path(PATH_STEPS) > _THRESHOLD, first, second)
+
+    def _names_of(self, numbers: np.ndarray) -> list[str]:
+        return [self._names[number] for number in numbers]
+
+
+def save_or_warn(path: pathlib.Path, make: Callable[[], ReportData]) -> str | None:
+    """Writes a page; what goes wrong ends no run.
+
+    Args:
+        path: the page.
+        make: gives what stands on it.
+
+    Returns:
+        A warning in one line where it could not be written.
+    """
+    try:
+        save_report(path, make())
+    except Exception as error:  # whatever it is, it is worth less than the run
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        return f"warning: {path} is not renewed: {reason[0]}; --report=false leaves it out"
+    return None
+
+
+def run_title(folder: pathlib.Path) -> str:
+    """What the page of a run is called: the folder, with the one around it for a stage."""
+    resolved = folder.resolve()
+    return f"{resolved.parent.name}/{resolved.name}" if resolved.name.startswith("stage-") else resolved.name
+
+
+def read_curves(folder: pathlib.Path) -> dict[str, Curve]:
+    """The columns of `metrics.csv` as curves; a field that is no finite number is passed over.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for row in read_metrics(folder / METRICS_NAME):
+        for name, text in row.items():
+            value = _number(text)
+            if math.isfinite(value):
+                curves.setdefault(name, []).append((int(row["step"]), value))
+    return dict(curves)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def known_measures(folder: pathlib.Path) -> tuple[Sequence[Measure], str]:
+    """The measures of a run's last evaluation, which left them in its folder.
+
+    Args:
+        folder: the run folder.
+
+    Returns:
+        The measures, and of what they are; or none, and how to get them.
+    """
+    metrics = read_object(folder / EVALUATED_NAME)
+    try:
+        return measures(metrics), measures_note(metrics)
+    except (KeyError, TypeError, ValueError):
+        command = command_text("test.py", "--phase=evaluate", f"--checkpoint={folder}", "--records=TEST_RECORDS")
+        return (), f"Not measured yet: {command}"
+
+
+def measures_note(metrics: Mapping[str, Any]) -> str:
+    """Of which checkpoint the measures in `metrics.json` are.
+
+    Raises:
+        KeyError: it does not say so.
+    """
+    name = pathlib.Path(str(metrics["checkpoint"])).name
+    samples = counted(metrics["samples"], "sample")
+    return f"Of {name}: {samples} of the {metrics['prior']} prior, seed {metrics['seed']}."
+
 
 _COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "skipped_steps", "steps_per_second")
 # What stands beside the bar, where it is known, and its form.
@@ -74,7 +240,7 @@ class RunRecorder:
         self._log = RunLog(config.save_path, config.logdir, columns, state.steps_taken)
         board = self._log.tensorboard
         board.write_hyperparameters(str(config.save_path), run_hyperparameters(config))
-        self._looks = Looks(
+        self._looks = ImageSummaries(
             self._monitor,
             board,
             config.save_path,

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from vae_gan3d.config import LossConfig, TrainingConfig
-from vae_gan3d.networks.factory import Networks, build_networks
+from vae_gan3d.networks.build import Networks, build_networks
 from vae_gan3d.replicas import this_replica
 from vae_gan3d.training.optimizers import learning_rate_scale, make_optimizer
 

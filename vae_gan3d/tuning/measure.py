@@ -4,14 +4,14 @@ import numpy as np
 import tensorflow as tf
 
 from vae_gan3d.config import TrainingConfig
+from vae_gan3d.data.record_set import RecordSet
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.evaluate import reconstruction_quality
 from vae_gan3d.evaluation.set_comparison import measure_samples
 from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.models.model import Model, load_model
 from vae_gan3d.models.prior_choice import choose_prior
-from vae_gan3d.networks.factory import Networks
-from vae_gan3d.records.record_set import RecordSet
+from vae_gan3d.networks.build import Networks
 from vae_gan3d.training.run_folder import find_checkpoint
 
 _THRESHOLD = 0.5

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import vae_gan3d
 from vae_gan3d.config import SEARCHABLE, TuneConfig
 from vae_gan3d.files import write_text
-from vae_gan3d.tuning.search_space import parameter_flags
-from vae_gan3d.viewing.trial_plot import PlottedTrial, save_trials
-from vae_gan3d.wording import counted
+from vae_gan3d.text import counted
+from vae_gan3d.tuning.study import parameter_flags
+from vae_gan3d.viewing.plots import PlottedTrial, save_trials
 
 if TYPE_CHECKING:
     import optuna

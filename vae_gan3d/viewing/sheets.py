@@ -1,4 +1,4 @@
-"""Sheets of many voxel grids in one PNG file: collections, originals over reconstructions, interpolation strips."""
+"""Sheets of many voxel grids in one PNG file: collections, pairs, strips, latent arithmetic, neighbours."""
 
 import math
 import pathlib
@@ -11,8 +11,7 @@ from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vae_gan3d.file_versions import PROGRAM
-from vae_gan3d.files import atomic_path, make_folder
+from vae_gan3d.files import PROGRAM, atomic_path, make_folder
 from vae_gan3d.viewing.render import DEFAULT_COLOR, Color, render_voxels
 
 ORIGINAL_COLOR: Color = (0.62, 0.63, 0.66)
@@ -251,3 +250,82 @@ def _put(figure: Figure, x: float, y: float, text: str, *, size: float, ha: str)
 def _shorten(text: str, limit: int) -> str:
     """Cuts a text that would run into its neighbor."""
     return text if len(text) <= max(limit, 4) else text[: max(limit, 4) - 1] + "…"
+
+
+_PIXELS_A_SHAPE = 240
+
+
+def save_arithmetic(
+    path: pathlib.Path,
+    decoded: np.ndarray,
+    originals: Sequence[np.ndarray | None],
+    names: Sequence[str],
+    *,
+    threshold: float,
+) -> None:
+    """Draws A, B, C and A - B + C in a row, and those of A, B and C that are shapes, not means, above (grey).
+
+    Args:
+        path: the PNG file.
+        decoded: `[4, R, R, R]` float in [0, 1], of A, B, C and A - B + C.
+        originals: the shapes `[R, R, R]` uint8 in {0, 1}; None for a mean.
+        names: of A, B and C.
+        threshold: voxels above this probability count as occupied.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    grids: list[np.ndarray | None] = list(decoded)
+    titles = [f"{sign}{name}" for sign, name in zip(("", "- ", "+ "), names, strict=True)]
+    titles.append("= the result")
+    colors: list[Color] = [DEFAULT_COLOR] * len(grids)
+    labels = None
+    if any(original is not None for original in originals):
+        grids = [*originals, None, *grids]
+        titles, colors = [""] * 4 + titles, [ORIGINAL_COLOR] * 4 + colors
+        labels = ("shapes", "from latents")
+    save_sheet(
+        path,
+        grids,
+        columns=4,
+        titles=titles,
+        row_labels=labels,
+        size=_PIXELS_A_SHAPE,
+        threshold=threshold,
+        colors=colors,
+    )
+
+
+def save_neighbors(
+    path: pathlib.Path,
+    shape: np.ndarray,
+    name: str,
+    neighbors: Sequence[np.ndarray],
+    titles: Sequence[Sequence[str]],
+    *,
+    labels: Sequence[str] = ("by latents", "by voxels"),
+) -> None:
+    """Draws a row for each measure: the shape, then its neighbours (grey), nearest first.
+
+    Args:
+        path: the PNG file.
+        shape: `[R, R, R]` uint8 in {0, 1}.
+        name: of the shape.
+        neighbors: for each measure `[K, R, R, R]` uint8 in {0, 1}.
+        titles: of the neighbours of each.
+        labels: of the measures.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    grids = [grid for row in neighbors for grid in (shape, *row)]
+    count = len(neighbors[0])
+    save_sheet(
+        path,
+        grids,
+        columns=count + 1,
+        titles=[title for row in titles for title in (name, *row)],
+        row_labels=labels,
+        size=_PIXELS_A_SHAPE,
+        colors=[DEFAULT_COLOR, *[ORIGINAL_COLOR] * count] * len(neighbors),
+    )

@@ -1,1 +1,1 @@
-"""Voxel grids in and out: files, folders of shapes, the built-in demo shapes."""
+"""The former place of two commands, which still start from here: `demo_shapes` and `convert`."""

@@ -1,0 +1,86 @@
+"""Searches for files that hang or crash a reader, led by which of its lines each file reaches: atheris, a libFuzzer.
+
+    pip install -e ".[meshes,fuzz]"
+    python -m tests.robustness.fuzz --format=.ply --minutes=60 --found=FOUND
+
+It begins with the good files of the format, goes on from those that reach new code, and stops at the first that takes
+over 20 s or 2 GiB, ends the interpreter, or raises anything but a refusal: that one lies in `--found` then, and the
+exit status is not 0. Here files are read without the process that bounds them, as the reader itself is looked at.
+"""
+
+import argparse
+import importlib.util
+import pathlib
+import sys
+import tempfile
+from collections.abc import Sequence
+
+from vae_gan3d.command_line import OneLineParser
+from vae_gan3d.errors import UserError
+
+# The modules whose lines lead the search: parsers alone, as each takes seconds to prepare.
+_INSTRUMENTED = ["vae_gan3d.data", "zipfile", "numpy.lib._format_impl"]
+_LIMITS = ("-timeout=20", "-rss_limit_mb=2048", "-max_len=65536")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; where the search begins, it ends the process itself.
+
+    Args:
+        arguments: the words after the command; None takes those of the process.
+
+    Returns:
+        The exit status where the search does not begin: 1.
+    """
+    try:
+        options = _make_parser().parse_args(arguments)
+        if importlib.util.find_spec("atheris") is None:
+            raise UserError("this search needs atheris: pip install atheris")
+        options.found.mkdir(parents=True, exist_ok=True)
+        _search(f".{options.format.lstrip('.')}", options.minutes, options.found)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+    return 1
+
+
+def _search(extension: str, minutes: float, found: pathlib.Path) -> None:
+    """Reads files until the time is over or one fails."""
+    import atheris
+
+    with atheris.instrument_imports(include=_INSTRUMENTED):
+        from tests.robustness.seed_files import GRIDS, MESHES, seed_files
+        from vae_gan3d.data.formats.registry import GridError, read_grid
+        from vae_gan3d.data.read_options import ReadOptions
+    if extension not in (*GRIDS, *MESHES):
+        raise UserError(f"{extension}: give one of {', '.join((*GRIDS, *MESHES))}")
+    options = ReadOptions(resolution=16)
+    with tempfile.TemporaryDirectory(prefix="vae_gan3d-fuzz-") as place:
+        path, corpus = pathlib.Path(place, f"file{extension}"), pathlib.Path(place, "corpus")
+        corpus.mkdir()
+        for number, seed in enumerate(seed_files(extension)):
+            (corpus / str(number)).write_bytes(seed.pack(seed.data))
+
+        def read(data: bytes) -> None:
+            path.write_bytes(data)
+            try:
+                grid = read_grid(path, options=options)
+            except GridError:
+                return
+            assert grid.any() and int(grid.max()) == 1 and len(set(grid.shape)) == 1
+
+        words = [sys.argv[0], *_LIMITS, f"-max_total_time={round(60 * minutes)}", f"-artifact_prefix={found}/"]
+        atheris.Setup([*words, str(corpus)], read)
+        atheris.Fuzz()
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    """The words of the command line."""
+    parser = OneLineParser(prog="python -m tests.robustness.fuzz", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--format", required=True, help="such as .ply")
+    parser.add_argument("--minutes", type=float, default=10, help="how long (default: %(default)s)")
+    parser.add_argument("--found", type=pathlib.Path, default=pathlib.Path("found"), help="default: %(default)s")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

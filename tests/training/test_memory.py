@@ -1,0 +1,114 @@
+"""Steps that cannot fit into the memory are refused before one is tried."""
+
+import dataclasses
+import resource
+
+import pytest
+import tensorflow as tf
+
+from tests.small_runs import make_config
+from vae_gan3d.errors import UserError
+from vae_gan3d.training import memory
+from vae_gan3d.training.memory import MachineMemory, machine_memory, require_memory, step_bytes
+
+GIBIBYTE = 1 << 30
+MEMINFO = """MemTotal:       16777216 kB
+MemFree:         1000000 kB
+MemAvailable:    8388608 kB
+SwapTotal:       2097152 kB
+SwapFree:        1048576 kB
+HugePages_Total:       0
+"""
+
+
+def large_config(folder, **changed):
+    """640 MiB of the start, and 4 bytes of 512 samples, 64³ voxels and 64 channels: 32 GiB."""
+    model = dataclasses.replace(make_config(folder).model, resolution=64, base_width=64)
+    return make_config(folder, model=model, batch_size=512, **changed)
+
+
+def machine(folder, meminfo=MEMINFO, **limits):
+    (folder / "proc").mkdir()
+    (folder / "proc/meminfo").write_text(meminfo)
+    for name, text in limits.items():
+        (folder / "sys/fs/cgroup/memory").mkdir(parents=True, exist_ok=True)
+        (folder / "sys/fs/cgroup" / {"two": "memory.max", "one": "memory/memory.limit_in_bytes"}[name]).write_text(text)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def on_a_processor(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: [])
+
+
+def with_memory(monkeypatch, limit, free):
+    monkeypatch.setattr(memory, "machine_memory", lambda: MachineMemory(limit * GIBIBYTE, free * GIBIBYTE))
+
+
+def test_the_least_is_of_samples_voxels_and_channels(tmp_path):
+    config = large_config(tmp_path)
+    start = 640 * 2**20
+    assert step_bytes(config) == (32 * GIBIBYTE + start, 120 * GIBIBYTE + start)
+    assert step_bytes(config, processes=2) == (16 * GIBIBYTE + start, 60 * GIBIBYTE + start)
+    parts = dataclasses.replace(config.devices, accumulate=4)
+    assert step_bytes(dataclasses.replace(config, devices=parts)) == (8 * GIBIBYTE + start, 30 * GIBIBYTE + start)
+
+
+def test_more_than_there_is_is_refused_and_says_what_to_lower(tmp_path, monkeypatch):
+    with_memory(monkeypatch, 24, 8)
+    with pytest.raises(UserError) as caught:
+        require_memory(large_config(tmp_path))
+    assert str(caught.value) == (
+        "the memory does not suffice: a step needs 32.6 GiB at the least, and 24.0 GiB may be had here: raise "
+        "--accumulate (now 1), lower --batch_size (now 512), --resolution (now 64) or --base_width (now 64); what was "
+        "saved before is whole"
+    )
+
+
+def test_more_than_is_free_is_warned_of(tmp_path, monkeypatch, capsys):
+    with_memory(monkeypatch, 96, 8)
+    require_memory(large_config(tmp_path))
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "warning: a step needs 32.6 to 120.6 GiB, and 8.0 GiB are free: if the run is killed, raise --acc"
+    )
+    assert "lower --batch_size (now 512), --resolution (now 64) or --base_width (now 64)" in said
+
+
+@pytest.mark.parametrize("found", [MachineMemory(200 * GIBIBYTE, 121 * GIBIBYTE), None])
+def test_what_fits_or_is_not_known_is_not_spoken_of(tmp_path, monkeypatch, capsys, found):
+    monkeypatch.setattr(memory, "machine_memory", lambda: found)
+    require_memory(large_config(tmp_path))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_on_a_gpu_its_own_memory_counts(tmp_path, monkeypatch):
+    with_memory(monkeypatch, 1, 1)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["one"])
+    require_memory(large_config(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({}, MachineMemory(18 * GIBIBYTE, 9 * GIBIBYTE)),
+        ({"two": "max\n"}, MachineMemory(18 * GIBIBYTE, 9 * GIBIBYTE)),
+        ({"two": f"{4 * GIBIBYTE}\n"}, MachineMemory(4 * GIBIBYTE, 4 * GIBIBYTE)),
+        ({"one": f"{12 * GIBIBYTE}\n"}, MachineMemory(12 * GIBIBYTE, 9 * GIBIBYTE)),
+        ({"one": "9223372036854771712\n"}, MachineMemory(18 * GIBIBYTE, 9 * GIBIBYTE)),
+    ],
+)
+def test_a_control_group_narrows_the_machine(tmp_path, limits, expected, monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert machine_memory(machine(tmp_path, **limits)) == expected
+
+
+def test_so_does_the_limit_of_the_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (3 * GIBIBYTE, resource.RLIM_INFINITY))
+    assert machine_memory(machine(tmp_path)) == MachineMemory(3 * GIBIBYTE, 3 * GIBIBYTE)
+
+
+@pytest.mark.parametrize("meminfo", ["", "MemTotal: much kB\n", "MemTotal:       16777216 kB\n"])
+def test_elsewhere_nothing_is_known(tmp_path, meminfo):
+    assert machine_memory(machine(tmp_path, meminfo)) is None
+    assert machine_memory(tmp_path / "none") is None

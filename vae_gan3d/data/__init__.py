@@ -1,0 +1,1 @@
+"""Shapes to batches: voxel grids, file formats, folders of shapes, TFRecords and the tf.data pipeline."""

@@ -1,0 +1,160 @@
+"""Folder layouts of data sets (3D ShapeNets, ModelNet, ShapeNetCore, class folders), recognised by the folders."""
+
+import dataclasses
+import os
+import pathlib
+import re
+from collections.abc import Callable
+
+from vae_gan3d.data.formats.registry import EXTENSIONS
+from vae_gan3d.data.synsets import is_synset
+from vae_gan3d.errors import UserError
+from vae_gan3d.text import printable
+
+# Text slices are read one by one: a .txt file in a data set is a list or a note.
+SHAPE_EXTENSIONS = tuple(extension for extension in EXTENSIONS if extension != ".txt")
+SPLITS = ("train", "test")
+SIDE_FOLDER = "30"
+MODELS_FOLDER = "models"
+# Of the files of one ShapeNetCore model, the first whose name ends so: solid grids, then meshes, which become solid,
+# then grids of the surface; and then the first of their extensions.
+_MODEL_FILES = (".solid.binvox", ".presolid.binvox", "model_normalized.obj", "model.obj", "model.binvox")
+# How ShapeNet's grids of the surface alone end; most folders hold a solid one too.
+SURFACE_END = ".surface.binvox"
+SHAPENETCORE = "ShapeNetCore"
+CLASS_FOLDERS = "class folders"
+# Folders within a class's own that name a kind of file, never a class.
+_KINDS = {*(extension[1:] for extension in EXTENSIONS), "mesh", "meshes", "model", MODELS_FOLDER, "voxels", "grids"}
+
+# The files of a class folder: by split, or under "" where no folder names one.
+Found = dict[str, list[pathlib.Path]]
+
+
+@dataclasses.dataclass(frozen=True)
+class ShapeLayout:
+    """One way to lay out a data set.
+
+    Attributes:
+        name: what the log calls it.
+        pattern: where its files lie.
+        is_class: whether a folder is one of its class folders.
+        find: the files of a class folder, in natural order.
+    """
+
+    name: str
+    pattern: str
+    is_class: Callable[[pathlib.Path], bool]
+    find: Callable[[pathlib.Path], Found]
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A sorting key under which the numbers in a name count as numbers: `a_2` comes before `a_10`."""
+    return tuple(
+        (0, int(part), part) if part.isascii() and part.isdigit() else (1, 0, part)
+        for part in re.split(r"([0-9]+)", name)
+        if part
+    )
+
+
+def list_folders(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The sub-folders of a folder in natural order, but hidden ones; none where it is absent.
+
+    Raises:
+        UserError: the folder cannot be listed.
+    """
+    return _list(folder, _is_folder)
+
+
+def list_shapes(folder: pathlib.Path) -> list[pathlib.Path]:
+    """What is called as shape files are in a folder, in natural order, but hidden ones; none where it is absent.
+
+    Links to nothing, pipes and folders of such names are among them: reading them says what they are.
+
+    Raises:
+        UserError: the folder cannot be listed.
+    """
+    return _list(folder, lambda entry: entry.name.lower().endswith(SHAPE_EXTENSIONS))
+
+
+def names_a_kind(folder: str) -> bool:
+    """Whether a folder is called by a kind of file, such as `obj` or `meshes`, and so names no class."""
+    return folder.lower() in _KINDS
+
+
+def is_hollow(path: pathlib.Path) -> bool:
+    """Whether a file of a ShapeNetCore model is a grid of its surface alone, by its name."""
+    name = path.name.lower()
+    return name == "model.binvox" or name.endswith(SURFACE_END)
+
+
+def _list(folder: pathlib.Path, wanted: Callable[["os.DirEntry[str]"], bool]) -> list[pathlib.Path]:
+    """The entries of a folder that are wanted and not hidden, in natural order."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if not entry.name.startswith(".") and wanted(entry)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UserError(f"cannot list {printable(folder)}: {error.strerror}; check its permissions") from error
+    return [folder / name for name in sorted(names, key=natural_key)]
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _model_file(folder: pathlib.Path) -> pathlib.Path | None:
+    """The file of one ShapeNetCore model that is read; None where there is none."""
+    for place in (folder / MODELS_FOLDER, folder):
+        if files := list_shapes(place):
+            return min(files, key=_preference)
+    return None
+
+
+def _preference(path: pathlib.Path) -> tuple[int, bool, int, str]:
+    """A sorting key of a model's files, the best first."""
+    name = path.name.lower()
+    place = next((place for place, end in enumerate(_MODEL_FILES) if name.endswith(end)), len(_MODEL_FILES))
+    return place, is_hollow(path), SHAPE_EXTENSIONS.index(path.suffix.lower()), path.name
+
+
+def _find_models(folder: pathlib.Path) -> Found:
+    """One file of each model of a ShapeNetCore class."""
+    return {"": [path for model in list_folders(folder) if (path := _model_file(model))]}
+
+
+def _has_models(folder: pathlib.Path) -> bool:
+    """Whether a folder is called by a synset and holds folders, or holds one that has a folder `models`."""
+    models = list_folders(folder)
+    return (is_synset(folder.name) and bool(models)) or any((model / MODELS_FOLDER).is_dir() for model in models[:1])
+
+
+LAYOUTS = (
+    ShapeLayout(
+        "3D ShapeNets",
+        "CLASS/30/{train,test}/*.mat",
+        lambda folder: (folder / SIDE_FOLDER).is_dir(),
+        lambda folder: {split: list_shapes(folder / SIDE_FOLDER / split) for split in SPLITS},
+    ),
+    ShapeLayout(
+        "ModelNet",
+        "CLASS/{train,test}/*.off",
+        lambda folder: any((folder / split).is_dir() for split in SPLITS),
+        lambda folder: {split: list_shapes(folder / split) for split in SPLITS},
+    ),
+    ShapeLayout(SHAPENETCORE, "SYNSET/MODEL/models/*.binvox", _has_models, _find_models),
+    ShapeLayout(
+        CLASS_FOLDERS,
+        "CLASS/*.{obj,npy,...}",
+        lambda folder: bool(list_shapes(folder)),
+        lambda folder: {"": list_shapes(folder)},
+    ),
+)
+# Found by what holds the class folders, and by files in place of class folders.
+SPLIT_FOLDERS = ShapeLayout("folders of splits", "{train,test}/CLASS/*", lambda folder: False, lambda folder: {})
+DATA_SET_FILES = ShapeLayout(
+    "data set files", "[{train,test}/]*.{npz,npy,h5,mat}", lambda folder: False, lambda folder: {}
+)

@@ -1,0 +1,384 @@
+"""Writes sets of records shard by shard, each set replaced at the end, and draws a preview."""
+
+import collections
+import contextlib
+import dataclasses
+import pathlib
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict, Unpack
+
+import numpy as np
+import tqdm
+
+import vae_gan3d
+from vae_gan3d.data.grids import EMPTY_REASON, check_resolution, padded_resolution, resize_grid, unpack_grid
+from vae_gan3d.data.manifest import (
+    Manifest,
+    SkippedFile,
+    check_names,
+    manifest_path,
+    read_manifest,
+    shard_names,
+    write_manifest,
+)
+from vae_gan3d.data.pipeline import RowReader
+from vae_gan3d.data.read_options import DEFAULT_READING, ReadOptions, shape_stem
+from vae_gan3d.data.record_set import find_records, is_legacy
+from vae_gan3d.data.sandbox import read_grids
+from vae_gan3d.data.shape_folders import ShapeFile, ShapeListing
+from vae_gan3d.data.shards import (
+    ShardPlan,
+    WrittenShard,
+    find_shard,
+    keep_notes,
+    plan_shards,
+    reason_of,
+    source_of,
+    write_errors_in_one_line,
+    write_shards,
+)
+from vae_gan3d.errors import UserError
+from vae_gan3d.files import flush_folder, make_folder, scratch_folder
+from vae_gan3d.text import counted, printable
+from vae_gan3d.viewing.sheets import save_sheet
+
+_LISTED_FILES = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class _WrittenSet:
+    """A whole set in a folder of its own: those files that are not published yet, and what its manifest will say."""
+
+    folder: pathlib.Path
+    targets: list[pathlib.Path]
+    manifest: Manifest
+
+
+class WritingOptions(TypedDict, total=False):
+    """The options of `create_record_sets`."""
+
+    resolution: int | None
+    shards: int
+    skip_bad: bool
+    workers: int
+    reading: ReadOptions
+    beam_options: Sequence[str] | None
+    progress: bool
+
+
+def create_records(
+    listing: ShapeListing, output_dir: pathlib.Path, *, split_name: str, **options: Unpack[WritingOptions]
+) -> Manifest:
+    """Writes one set of records; the rest is as in `create_record_sets`.
+
+    Returns:
+        The manifest, as written.
+    """
+    return create_record_sets({split_name: listing}, output_dir, **options)[split_name]
+
+
+def create_record_sets(
+    listings: Mapping[str, ShapeListing],
+    output_dir: pathlib.Path,
+    *,
+    resolution: int | None = None,
+    shards: int = 1,
+    skip_bad: bool = False,
+    workers: int = 2,
+    reading: ReadOptions = DEFAULT_READING,
+    beam_options: Sequence[str] | None = None,
+    progress: bool = True,
+) -> dict[str, Manifest]:
+    """Reads every file of some listings and writes sets of records with their manifests, all sets or none.
+
+    The first good grid, padded to 16, 32, 64 or 128 and capped by `resolution`, gives a set's stored resolution.
+    Smaller grids are zoomed to it; larger ones are max-pooled where `resolution` asks for it, and an error otherwise.
+    File i goes to shard i % shards. Until every set is written, existing ones of the names stay as they are: a new
+    training set beside an older test set could share shapes with it. A set of several shards is written beside it in
+    the folder `.SPLIT_NAME.shards`, where whole shards stay after an error: those that would become the same again
+    are not written again.
+
+    Args:
+        listings: the files of each set, by the set's name.
+        output_dir: the folder for `SPLIT_NAME.tfrecords` (or its shards) and `SPLIT_NAME.json`; made if absent.
+        resolution: the largest resolution to store; grids are never zoomed up to it, which is left to reading.
+        shards: the number of files of a set, from 1 to the number of shapes.
+        skip_bad: leave out files that cannot be used, and name them in the manifest; empty grids are left out and
+            named in any case.
+        workers: processes that read, with Beam for each shard that is being written.
+        reading: how meshes are read.
+        beam_options: Apache Beam's own options, with which it writes the shards; None to write them here.
+        progress: show a bar on standard error, and below it the files that cannot be used.
+
+    Returns:
+        The manifests, as written, by the sets' names.
+
+    Raises:
+        UserError: an argument is out of range, a file cannot be used (without `skip_bad`), no file can, a file that
+            this program did not write is in the way, Beam fails, or the system refuses to write.
+    """
+    if resolution is not None:
+        check_resolution(resolution)
+    for split_name, listing in listings.items():
+        check_names(split_name, shards, len(listing.files))
+    make_folder(output_dir)
+    targets = {name: [output_dir / file for file in shard_names(name, shards)] for name in listings}
+    for paths in targets.values():
+        _check_targets(paths)
+    written = []
+    with contextlib.ExitStack() as folders:
+        for split_name, listing in listings.items():
+            stored = _stored_resolution(listing, resolution, reading)
+            names = [target.name for target in targets[split_name]]
+            plans = plan_shards(listing, names, resolution=stored, may_shrink=resolution == stored, reading=reading)
+            folder = folders.enter_context(_shard_folder(output_dir, split_name, shards))
+            found = [find_shard(plan, folder, output_dir) for plan in plans]
+            if not skip_bad:
+                # What could not be read may be readable now, as where a busy machine took too long.
+                found = [None if shard and any(map(_is_bad, shard.skipped)) else shard for shard in found]
+            parts = _write_missing(plans, found, folder, workers, beam_options, progress)
+            skipped = _skipped_files(plans, parts)
+            _report_skipped(listing, skipped, skip_bad, progress)
+            manifest = Manifest(
+                split=split_name,
+                resolution=stored,
+                classes=listing.classes,
+                shards=tuple(part.shard for part in parts),
+                skipped=tuple(skipped),
+                version=vae_gan3d.__version__,
+            )
+            written.append(_WrittenSet(folder, targets[split_name], manifest))
+        _publish(output_dir, written)
+    return {written_set.manifest.split: written_set.manifest for written_set in written}
+
+
+def _check_targets(targets: Sequence[pathlib.Path]) -> None:
+    """Refuses to replace record files that are not of this program: legacy ones, or ones that cannot be read."""
+    for target in targets:
+        if not target.exists() or manifest_path(target).exists():
+            continue
+        try:
+            legacy = is_legacy(target)
+        except UserError as error:
+            raise UserError(f"{target} is in the way and is no whole record file: move or remove it") from error
+        if legacy:
+            raise UserError(f"{target} holds legacy records: choose another output folder or split name, or move it")
+
+
+def _stored_resolution(listing: ShapeListing, resolution: int | None, reading: ReadOptions) -> int:
+    """The resolution that the first good grid gives to its set.
+
+    Raises:
+        UserError: no file can be used.
+    """
+    first_reason = ""
+    paths = [shape.path for shape in listing.files]
+    with contextlib.closing(read_grids(paths, workers=1, options=reading)) as results:
+        for result in results:
+            if result.grid is not None:
+                side = padded_resolution(result.grid.shape[0])
+                return side if resolution is None else min(side, resolution)
+            first_reason = first_reason or reason_of(result.path, str(result.error))
+    first = source_of(listing, listing.files[0])
+    named = f"{printable(first)}: {first_reason}"
+    raise UserError(f"none of the {len(listing.files)} files can be used ({named}); give other files")
+
+
+@contextlib.contextmanager
+def _shard_folder(output_dir: pathlib.Path, split_name: str, shards: int) -> Iterator[pathlib.Path]:
+    """The folder in which shards are written; of a set of one file nothing is kept in it."""
+    if shards > 1:
+        yield make_folder(_kept_folder(output_dir, split_name))
+        return
+    with contextlib.ExitStack() as stack:
+        with write_errors_in_one_line(output_dir):
+            folder = stack.enter_context(scratch_folder(output_dir))
+        yield folder
+
+
+def _kept_folder(output_dir: pathlib.Path, split_name: str) -> pathlib.Path:
+    return output_dir / f".{split_name}.shards"
+
+
+def _write_missing(
+    plans: Sequence[ShardPlan],
+    found: Sequence[WrittenShard | None],
+    folder: pathlib.Path,
+    workers: int,
+    beam_options: Sequence[str] | None,
+    progress: bool,
+) -> list[WrittenShard]:
+    """Writes the shards that were not found; returns all."""
+    missing = [plan for plan, shard in zip(plans, found, strict=True) if shard is None]
+    if progress and len(missing) < len(plans):
+        kept = f"{len(plans) - len(missing)} of {len(plans)} shards"
+        tqdm.tqdm.write(f"note: kept {kept}, which are whole and made of the same files", file=sys.stderr)
+    if missing and beam_options is None:
+        write_shards(missing, folder, workers=workers, progress=progress)
+    elif missing:
+        from vae_gan3d.data.beam import write_shards_with_beam  # an extra
+
+        write_shards_with_beam(missing, folder, workers=workers, options=beam_options or (), progress=progress)
+    return [shard or _just_written(plan, folder) for plan, shard in zip(plans, found, strict=True)]
+
+
+def _just_written(plan: ShardPlan, folder: pathlib.Path) -> WrittenShard:
+    """A shard that was written a moment ago.
+
+    Raises:
+        UserError: it is not there, as where a runner's machines do not share the folder.
+    """
+    written = find_shard(plan, folder, folder)
+    if written is None:
+        raise UserError(f"{folder / plan.name} was not written: data and output folder must be shared by all machines")
+    return written
+
+
+def _skipped_files(plans: Sequence[ShardPlan], written: Sequence[WrittenShard]) -> list[SkippedFile]:
+    """The files that were left out, in the order of the listing."""
+    places = {file.source: (row, shard) for shard, plan in enumerate(plans) for row, file in enumerate(plan.files)}
+    return sorted((file for item in written for file in item.skipped), key=lambda file: places[file.path])
+
+
+def _is_bad(file: SkippedFile) -> bool:
+    return file.reason != EMPTY_REASON
+
+
+def _report_skipped(listing: ShapeListing, skipped: Sequence[SkippedFile], skip_bad: bool, progress: bool) -> None:
+    """Lists the files that are left out, and refuses them unless they are empty grids or may be left out.
+
+    Empty grids are no damage (ModelNet10's public voxel grids hold some), but they would teach blank shapes.
+    """
+    bad = [file for file in skipped if _is_bad(file)]
+    empty = [file for file in skipped if not _is_bad(file)]
+    if progress:
+        # A single file that stops the run is named by the error already.
+        for file in bad[:_LISTED_FILES] if skip_bad or len(bad) > 1 else []:
+            tqdm.tqdm.write(f"{printable(file.path)}: {file.reason}", file=sys.stderr)
+        if len(bad) > _LISTED_FILES:
+            tqdm.tqdm.write(f"and {len(bad) - _LISTED_FILES} more", file=sys.stderr)
+        if empty:
+            first = printable(empty[0].path)
+            note = f"note: {counted(len(empty), 'grid')} without an occupied voxel left out (first {first})"
+            tqdm.tqdm.write(note, file=sys.stderr)
+    if bad and not skip_bad:
+        raise UserError(
+            f"{len(bad)} of {len(listing.files)} files in {listing.root} cannot be used ({printable(bad[0].path)}: "
+            f"{bad[0].reason}); mend or remove them, or leave them out with --skip_bad"
+        )
+
+
+def _publish(output_dir: pathlib.Path, sets: Sequence[_WrittenSet]) -> None:
+    """Puts written sets in the place of older ones; in between none of them has a manifest, so there is no set.
+
+    All that needs space is written before, so that a full disk leaves the older sets.
+    """
+    places = [(written, manifest_path(written.targets[0])) for written in sets]
+    stale = {path: _old_shards(path) for _, path in places}
+    for written, path in places:
+        write_manifest(written.folder / path.name, written.manifest)
+    with write_errors_in_one_line(output_dir):
+        for _, path in places:
+            path.unlink(missing_ok=True)
+        flush_folder(output_dir)
+        for written, path in places:
+            for target in written.targets:
+                if (written.folder / target.name).exists():
+                    (written.folder / target.name).replace(target)
+            for name in stale[path].difference(target.name for target in written.targets):
+                path.with_name(name).unlink(missing_ok=True)
+        flush_folder(output_dir)
+        for written, path in places:
+            (written.folder / path.name).replace(path)
+        flush_folder(output_dir)
+        for written, _ in places:
+            keep_notes(written.folder, [target.name for target in written.targets])
+            if len(written.targets) == 1 and (kept := _kept_folder(output_dir, written.manifest.split)).is_dir():
+                shutil.rmtree(kept)
+
+
+def _old_shards(path: pathlib.Path) -> frozenset[str]:
+    """The files of the set that is replaced; none where its manifest is absent or damaged."""
+    if not path.exists():
+        return frozenset()
+    try:
+        return frozenset(shard.name for shard in read_manifest(path).shards)
+    except UserError:
+        return frozenset()
+
+
+SHAPES_A_CLASS = 4
+MOST_CLASSES = 10
+# Finer grids look the same at the size of the pictures, and take longer to draw.
+_FINEST = 64
+_PIXELS = 128
+
+
+def count_classes(listing: ShapeListing, manifest: Manifest) -> dict[str, int]:
+    """How many records there are of each class of the listing, in label order."""
+    counts = collections.Counter(shape.class_name for _, shape in _records(listing, manifest))
+    return {name: counts[name] for name in listing.classes}
+
+
+def draw_preview(listing: ShapeListing, manifest: Manifest, folder: pathlib.Path) -> pathlib.Path:
+    """Draws the first shapes of each class as they stand in the records, a class a row.
+
+    Args:
+        listing: what the set was made of.
+        manifest: of the set.
+        folder: where the set is, and the picture goes.
+
+    Returns:
+        The picture, `SPLIT.png` beside `SPLIT.json`.
+
+    Raises:
+        UserError: a record is damaged, or the picture cannot be written.
+    """
+    chosen: dict[str, list[tuple[int, ShapeFile]]] = {}
+    for number, shape in _records(listing, manifest):
+        if shape.class_name in chosen or len(chosen) < MOST_CLASSES:
+            row = chosen.setdefault(shape.class_name, [])
+            if len(row) < SHAPES_A_CLASS:
+                row.append((number, shape))
+    record_set = find_records(str(folder), manifest.split, verify=False)
+    reader = RowReader(record_set, record_set.resolution)
+    numbers = np.asarray([number for row in chosen.values() for number, _ in row], np.int64)
+    rows, _ = reader.read(numbers)
+    side = min(reader.resolution, _FINEST)
+    drawn = iter(resize_grid(unpack_grid(row.tobytes(), reader.resolution), side) for row in rows)
+    grids: list[np.ndarray | None] = []
+    titles: list[str] = []
+    columns = max(map(len, chosen.values()))
+    for row in chosen.values():
+        missing = columns - len(row)
+        grids += [*(next(drawn) for _ in row), *[None] * missing]
+        titles += [*(printable(shape_stem(shape.path)) for _, shape in row), *[""] * missing]
+    left_out = len(listing.classes) - len(chosen)
+    more = f", {left_out} classes more" if left_out and len(chosen) == MOST_CLASSES else ""
+    path = folder / f"{manifest.split}.png"
+    save_sheet(
+        path,
+        grids,
+        columns=columns,
+        titles=titles,
+        title=f"{manifest.split}: first shapes{more}; the last axis is up",
+        row_labels=[f"{label} {name}" for label, name in enumerate(listing.classes) if name in chosen],
+        size=_PIXELS,
+    )
+    return path
+
+
+def _records(listing: ShapeListing, manifest: Manifest) -> Iterator[tuple[int, ShapeFile]]:
+    """The shapes of a listing that became records, with the number of each record in the order of the files."""
+    skipped = {file.path for file in manifest.skipped}
+    shards = len(manifest.shards)
+    first = np.cumsum([0, *(shard.records for shard in manifest.shards)]).tolist()
+    written = [0] * shards
+    for place, shape in enumerate(listing.files):
+        if source_of(listing, shape) in skipped:
+            continue
+        shard = place % shards
+        yield first[shard] + written[shard], shape
+        written[shard] += 1

@@ -1,0 +1,340 @@
+"""Checkpoint files without TensorFlow: the digest `model.ckpt-N.json` beside each, and its step."""
+
+import dataclasses
+import json
+import pathlib
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import vae_gan3d
+from vae_gan3d.config import ModelConfig
+from vae_gan3d.data.record_set import file_sha256
+from vae_gan3d.errors import UserError
+from vae_gan3d.files import DIGEST, read_json, require_checksum, require_known_version, with_checksum
+
+DIGEST_FORMAT = "vae_gan3d.checkpoint"
+DIGEST_SCHEMA = 1
+_PARTS = {"data": ".data-00000-of-00001", "index": ".index"}
+_REMEDY = "put back the file that training wrote"
+# The end of TensorFlow's index, a table as LevelDB writes: its length, and its last eight bytes.
+_FOOTER, _MAGIC = 48, 0xDB4775248B80FB57
+_STEP_NAME = b"step/.ATTRIBUTES/VARIABLE_VALUE"
+_INT64 = 9  # the number of the type in TensorFlow's files
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a run is at a checkpoint, and how its epochs count.
+
+    Attributes:
+        step: steps taken.
+        from_step, from_epoch: steps taken, and the last checkpoint's number, when the run began with records of this
+            count, or went on after its last step; 0 and 0 at its start.
+        record_count: shapes in the records.
+        records: identifies the records, see `RecordSet.digest`; empty where that is not known.
+    """
+
+    step: int
+    from_step: int
+    from_epoch: int
+    record_count: int
+    records: str = ""
+
+
+def digest_file(prefix: pathlib.Path) -> pathlib.Path:
+    """The file that holds the digests of a checkpoint's other files."""
+    return pathlib.Path(f"{prefix}.json")
+
+
+def write_digest(
+    prefix: pathlib.Path, model: ModelConfig | None, *, run: str = "", progress: Progress | None = None
+) -> None:
+    """Writes the sizes and digests of a checkpoint's data and index, and of which run and networks it is.
+
+    Args:
+        prefix: of a checkpoint that does not count yet.
+        model: its networks; None where they are not known.
+        run: identifies its run; empty where that is not known.
+        progress: of the run; None where it is not known.
+
+    Raises:
+        OSError: the system refuses to read or to write.
+    """
+    paths = {part: _part_file(prefix, part) for part in _PARTS}
+    contents = {
+        "format": DIGEST_FORMAT,
+        "schema": DIGEST_SCHEMA,
+        "version": vae_gan3d.__version__,
+        "files": {part: {"bytes": path.stat().st_size, "sha256": file_sha256(path)} for part, path in paths.items()},
+        "model": None if model is None else dataclasses.asdict(model),
+        "run": run,
+        "progress": None if progress is None else dataclasses.asdict(progress),
+    }
+    digest_file(prefix).write_text(json.dumps(with_checksum(contents), indent=2) + "\n", encoding="utf-8")
+
+
+def index_sha256(prefix: pathlib.Path) -> str:
+    """By what a checkpoint is told from another: the digest of its index, in which the checksum of every variable is.
+
+    Raises:
+        UserError: the index cannot be read.
+    """
+    path = _part_file(prefix, "index")
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}: {_REMEDY}") from error
+
+
+def find_fault(prefix: pathlib.Path) -> str | None:
+    """What is wrong with the files of a checkpoint.
+
+    Of one without digests, as older versions wrote them, only missing files are found here: see `say_if_unchecked`.
+
+    Args:
+        prefix: of the checkpoint.
+
+    Returns:
+        The file and its fault, the beginning of a line; None where it is whole.
+    """
+    try:
+        for part in _PARTS:
+            if not _part_file(prefix, part).is_file():
+                return f"{_part_file(prefix, part)} is missing, a part of the checkpoint {prefix}"
+        contents = _read(prefix)
+        for part, expected in contents["files"].items() if contents else ():
+            path = _part_file(prefix, part)
+            size = path.stat().st_size
+            if size != expected["bytes"]:
+                return f"{path} is damaged: it has {size} bytes, but {expected['bytes']} in {digest_file(prefix).name}"
+            if file_sha256(path) != expected["sha256"]:
+                return f"{path} is damaged: its sha256 is not the one in {digest_file(prefix).name}"
+    except UserError as error:
+        return str(error)
+    except OSError as error:
+        return f"cannot read {error.filename}: {error.strerror}"
+    return None
+
+
+def require_whole(prefix: pathlib.Path) -> None:
+    """Refuses a checkpoint that is not whole.
+
+    Raises:
+        UserError: see `find_fault`.
+    """
+    fault = find_fault(prefix)
+    if fault is not None:
+        raise UserError(f"{fault}; {_REMEDY}, or give another checkpoint")
+
+
+def newest_whole(prefixes: Sequence[pathlib.Path]) -> pathlib.Path:
+    """Chooses the first checkpoint that is whole, and says on standard error what is wrong with those before it.
+
+    Args:
+        prefixes: at least one, the newest first.
+
+    Returns:
+        Its prefix.
+
+    Raises:
+        UserError: none is.
+    """
+    faults: list[str] = []
+    for prefix in prefixes:
+        fault = find_fault(prefix)
+        if fault is None:
+            for text in faults:
+                print(f"warning: {text}; {prefix} is used instead", file=sys.stderr)
+            return prefix
+        faults.append(fault)
+    raise UserError(f"{faults[0]}, and no older checkpoint is whole; {_REMEDY}")
+
+
+def say_if_unchecked(prefix: pathlib.Path) -> None:
+    """Says on standard error that a checkpoint has no digests."""
+    path = digest_file(prefix)
+    if not path.is_file():
+        what = "as beside checkpoints of older versions: damage is not surely found"
+        print(f"note: {path} is missing, {what}", file=sys.stderr)
+
+
+def require_model(prefix: pathlib.Path, model: ModelConfig, run: str = "") -> None:
+    """Refuses a checkpoint of another run than the `config.json` beside it, where both say of which they are.
+
+    Args:
+        prefix: of the checkpoint, which is whole.
+        model: the networks that `config.json` describes.
+        run: identifies its run; empty where that is not known.
+
+    Raises:
+        UserError: the networks or the run are others.
+    """
+    there = checkpoint_model(prefix)
+    config, remedy = prefix.parent / "config.json", "put the files of one run together"
+    if there is not None and not model.resumes(there):
+        raise UserError(
+            f"{prefix} is of another model ({there.describe()}) than {config} describes ({model.describe()}): {remedy}"
+        )
+    contents = _read(prefix)
+    if run and contents and contents.get("run") not in (None, "", run):
+        raise UserError(f"{prefix} is of another run than {config}, which describes like networks: {remedy}")
+
+
+def checkpoint_model(prefix: pathlib.Path) -> ModelConfig | None:
+    """The networks of a checkpoint, with the classes it was trained on; None where it does not say.
+
+    Raises:
+        UserError: the file that says so is damaged, or of a newer version.
+    """
+    contents = _read(prefix)
+    if contents is None or contents["model"] is None:
+        return None
+    try:
+        return ModelConfig.from_values(contents["model"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(prefix, error) from error
+
+
+def read_progress(prefix: pathlib.Path) -> Progress | None:
+    """How far its run was at a checkpoint; None where it does not say, as those of older versions.
+
+    Raises:
+        UserError: the file that says so is damaged, or of a newer version.
+    """
+    contents = _read(prefix)
+    found = contents.get("progress") if contents else None
+    if found is None:
+        return None
+    try:
+        return Progress(**{field.name: found[field.name] for field in dataclasses.fields(Progress)})
+    except (KeyError, TypeError) as error:
+        raise _damaged(prefix, error) from error
+
+
+def stored_step(prefix: pathlib.Path) -> int | None:
+    """The steps taken at a checkpoint: by the file beside it or, of older versions, by its own bytes.
+
+    Returns:
+        The number; None where neither can be read, or a checkpoint holds none, as a published one.
+    """
+    try:
+        progress = read_progress(prefix)
+        return progress.step if progress else _step_in_table(prefix)
+    except (OSError, UserError, IndexError, KeyError, ValueError):
+        return None
+
+
+def _step_in_table(prefix: pathlib.Path) -> int | None:
+    """Reads the variable `step` out of TensorFlow's files.
+
+    The index is an SSTable without compression: blocks of entries, and a block of the blocks' places, to which the
+    file's end points. An entry's value is the message `BundleEntryProto`, with the place of the bytes in the data.
+
+    Raises:
+        OSError, IndexError, KeyError, ValueError: the files are missing or damaged.
+    """
+    table = _part_file(prefix, "index").read_bytes()
+    footer = table[-_FOOTER:]
+    if len(footer) < _FOOTER or int.from_bytes(footer[-8:], "little") != _MAGIC:
+        raise ValueError("the file is no table")
+    _, position = _block_place(footer, 0)
+    (start, size), _ = _block_place(footer, position)
+    for _, place in _entries(table, start, size):
+        (block, length), _ = _block_place(place, 0)
+        for name, value in _entries(table, block, length):
+            if name == _STEP_NAME:
+                fields = _message(value)
+                if fields.get(1) != _INT64 or fields.get(5) != 8:
+                    raise ValueError("the step is no whole number of 64 bits")
+                with open(_part_file(prefix, "data"), "rb") as file:
+                    file.seek(fields.get(4, 0))
+                    number = file.read(8)
+                if len(number) < 8:
+                    raise ValueError("the data is cut short")
+                return int.from_bytes(number, "little", signed=True)
+    return None
+
+
+def _entries(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of a block; each key says how much of its beginning it shares with the one before."""
+    if table[start + size : start + size + 1] != b"\0":
+        raise ValueError("the block is cut short, or compressed")
+    restarts = int.from_bytes(table[start + size - 4 : start + size], "little")
+    position, end, key = start, start + size - 4 * (restarts + 1), b""
+    while position < end:
+        shared, position = _varint(table, position)
+        own, position = _varint(table, position)
+        length, position = _varint(table, position)
+        key = key[:shared] + table[position : position + own]
+        yield key, table[position + own : position + own + length]
+        position += own + length
+
+
+def _block_place(data: bytes, position: int) -> tuple[tuple[int, int], int]:
+    """Where a block begins and how long it is, and where the next number is."""
+    start, position = _varint(data, position)
+    size, position = _varint(data, position)
+    return (start, size), position
+
+
+def _message(data: bytes) -> dict[int, int]:
+    """The whole numbers of a protocol buffer's message by their fields' numbers."""
+    fields: dict[int, int] = {}
+    position = 0
+    while position < len(data):
+        tag, position = _varint(data, position)
+        if tag & 7 == 0:
+            fields[tag >> 3], position = _varint(data, position)
+        elif tag & 7 == 2:
+            length, position = _varint(data, position)
+            position += length
+        elif tag & 7 == 5:
+            position += 4
+        else:
+            raise ValueError(f"field {tag >> 3} is of kind {tag & 7}")
+    return fields
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    """A whole number of seven bits a byte, and where it ends."""
+    number = shift = 0
+    while True:
+        byte = data[position]
+        number |= (byte & 0x7F) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 0x80:
+            return number, position
+
+
+def _part_file(prefix: pathlib.Path, part: str) -> pathlib.Path:
+    return pathlib.Path(f"{prefix}{_PARTS[part]}")
+
+
+def _read(prefix: pathlib.Path) -> dict[str, Any] | None:
+    """What the file says; None where there is none.
+
+    Raises:
+        UserError: it is damaged, or of a newer version.
+    """
+    path = digest_file(prefix)
+    try:
+        contents = dict(read_json(path))
+        require_known_version(path, contents, DIGEST_FORMAT, DIGEST_SCHEMA)
+        require_checksum({DIGEST: None, **contents})
+        if contents["files"].keys() != _PARTS.keys():
+            raise ValueError(f"it is of the files {', '.join(contents['files'])}")
+        for expected in contents["files"].values():
+            int(expected["bytes"]), str(expected["sha256"])
+        return {**contents, "model": contents["model"]}
+    except FileNotFoundError:
+        return None
+    except UserError:  # of a newer version
+        raise
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(prefix, error) from error
+
+
+def _damaged(prefix: pathlib.Path, error: Exception) -> UserError:
+    reason = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
+    return UserError(f"{digest_file(prefix)} is damaged ({reason}), so that the checkpoint beside it cannot be checked")

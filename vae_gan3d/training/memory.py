@@ -1,0 +1,98 @@
+"""Whether a training step fits into the memory of this machine, and what to make smaller."""
+
+import contextlib
+import pathlib
+import sys
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from vae_gan3d.config import TrainingConfig
+from vae_gan3d.errors import UserError
+
+
+def memory_remedy(config: TrainingConfig) -> str:
+    """The flags that decide how much memory a run needs, with their present values.
+
+    Args:
+        config: the run.
+    """
+    in_parts = f"raise --accumulate (now {config.devices.accumulate}), lower"
+    return (
+        f"{'lower' if config.model.normalization == 'batch' else in_parts} --batch_size (now {config.batch_size}), "
+        f"--resolution (now {config.model.resolution}) or --base_width (now {config.model.base_width}); what was saved "
+        "before is whole"
+    )
+
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
+
+# Of every sample, voxel and channel of the outermost layers a step keeps 5 (plain GAN) to 22, a VAE-GAN 15
+# (docs/PERFORMANCE.md). The least stands below them all, so that nothing is refused that would have run.
+_LEAST_BYTES, _USUAL_BYTES = 4, 15
+_START_BYTES = 640 << 20  # Python with TensorFlow
+_GIBIBYTE = 1 << 30
+_CONTROL_GROUPS = ("memory.max", "memory/memory.limit_in_bytes")
+
+
+class MachineMemory(NamedTuple):
+    """Bytes, swap space among them: all that a process here may ever have, and what is free now."""
+
+    limit: int
+    free: int
+
+
+def require_memory(config: TrainingConfig, *, processes: int = 1) -> None:
+    """Refuses a run on a processor whose steps cannot fit, and warns of one that does not fit beside what else runs.
+
+    Args:
+        config: the run.
+        processes: among which each batch is split.
+
+    Raises:
+        UserError: a step needs more than there is; the line says of which flags that depends.
+    """
+    machine = None if tf.config.list_physical_devices("GPU") else machine_memory()
+    if machine is None:
+        return
+    least, usual = step_bytes(config, processes)
+    if least > machine.limit:
+        needed = f"a step needs {least / _GIBIBYTE:.1f} GiB at the least"
+        has = f"{machine.limit / _GIBIBYTE:.1f} GiB may be had here"
+        raise UserError(f"the memory does not suffice: {needed}, and {has}: {memory_remedy(config)}")
+    if usual > machine.free:
+        needed = f"a step needs {least / _GIBIBYTE:.1f} to {usual / _GIBIBYTE:.1f} GiB"
+        has = f"{machine.free / _GIBIBYTE:.1f} GiB are free"
+        print(f"warning: {needed}, and {has}: if the run is killed, {memory_remedy(config)}", file=sys.stderr)
+
+
+def step_bytes(config: TrainingConfig, processes: int = 1) -> tuple[int, int]:
+    """What a process of a run has in memory, at the least and usually, by what steps of several sizes took."""
+    samples = config.batch_size // config.devices.accumulate // processes
+    kept = samples * config.model.resolution**3 * config.model.base_width
+    return _START_BYTES + _LEAST_BYTES * kept, _START_BYTES + _USUAL_BYTES * kept
+
+
+def machine_memory(root: pathlib.Path = pathlib.Path("/")) -> MachineMemory | None:
+    """What Linux says of its memory, of this process's control group and of its own limit; None elsewhere.
+
+    Args:
+        root: where `proc` and `sys` lie.
+    """
+    try:
+        lines = (root / "proc/meminfo").read_text(encoding="utf-8").splitlines()
+        sizes = {line.split(":")[0]: 1024 * int(line.split()[1]) for line in lines if line.endswith(" kB")}
+        limit = sizes["MemTotal"] + sizes["SwapTotal"]
+        free = sizes["MemAvailable"] + sizes["SwapFree"]
+    except (OSError, KeyError, ValueError, IndexError):
+        return None
+    for name in _CONTROL_GROUPS:
+        with contextlib.suppress(OSError, ValueError):  # without a limit it is a word
+            limit = min(limit, int((root / "sys/fs/cgroup" / name).read_text(encoding="utf-8")))
+    if resource is not None:
+        own = resource.getrlimit(resource.RLIMIT_AS)[0]
+        limit = limit if own == resource.RLIM_INFINITY else min(limit, own)
+    return MachineMemory(limit, min(free, limit))
