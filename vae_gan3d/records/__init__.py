@@ -1,1 +1,0 @@
-"""TFRecords: the Example schema, the writer, the tf.data pipeline."""
