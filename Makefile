@@ -12,8 +12,8 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 install: .venv/installed
 
 .venv/installed: pyproject.toml requirements.lock requirements.hashes
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
-		{ echo "error: $(PYTHON) is not Python 3.11 or 3.12: name one with make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "error: $(PYTHON) is not Python 3.11 to 3.13: name one with make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || \
 		{ echo "error: $(PYTHON) cannot make a virtual environment: on Debian, apt install python3-venv" >&2; exit 1; }
 	@echo "setting up .venv: TensorFlow and the rest, about a minute"
