@@ -1,4 +1,4 @@
-"""Small inputs for tests: grids, a 3D ShapeNets tree, record sets of schema 1, and legacy record files."""
+"""Small inputs for tests: grids, a 3D ShapeNets tree, records, and meshes whose voxels are known."""
 
 import pathlib
 from collections.abc import Sequence
@@ -107,3 +107,86 @@ def write_tfrecords(path: pathlib.Path, records: Sequence[bytes]) -> None:
     with tf.io.TFRecordWriter(str(path)) as writer:
         for record in records:
             writer.write(record)
+
+
+# The sides of a box, two triangles each: x = 0, x = 1, y = 0, y = 1, z = 0, z = 1.
+_BOX_FACES = [
+    [0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1],
+    [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3],
+]  # fmt: skip
+
+
+def box_mesh(low=(0, 0, 0), high=(1, 1, 1), without=()):
+    """A box.
+
+    Args:
+        low: its corner.
+        high: its other corner.
+        without: the triangles that are left out; 10 and 11 are the side where z is high.
+    """
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
+    corners = np.array(low) + corners * (np.array(high) - np.array(low))
+    return corners, np.array([face for number, face in enumerate(_BOX_FACES) if number not in without])
+
+
+def join_meshes(*meshes):
+    """Several meshes as one."""
+    starts = np.cumsum([0, *(len(corners) for corners, _ in meshes)])
+    corners = np.concatenate([corners for corners, _ in meshes])
+    return corners, np.concatenate([faces + start for (_, faces), start in zip(meshes, starts, strict=False)])
+
+
+def corner_mesh():
+    """Three bars that meet in a corner, 4 long in x, 3 in y and 2.2 in z, each one wide: no turn leaves it as it is."""
+    return join_meshes(box_mesh(high=(4, 1, 1)), box_mesh(high=(1, 3, 1)), box_mesh(high=(1, 1, 2.2)))
+
+
+def write_off(path: pathlib.Path, mesh, header="OFF\n") -> pathlib.Path:
+    """Writes a mesh as an OFF file."""
+    corners, faces = mesh
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"{header}{len(corners)} {len(faces)} 0"]
+    lines += [" ".join(map(repr, corner)) for corner in np.asarray(corners, float).tolist()]
+    lines += [f"3 {' '.join(map(str, face))}" for face in np.asarray(faces).tolist()]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+# Off the lines through the middles, where vertices lie.
+_OFFSET = np.array([1.7e-3, 3.1e-3])
+
+
+def voxels_within(vertices, triangles, side):
+    """`[side, side, side]` bool, for marching cubes: upwards along a line through middles, each triangle changes sides.
+
+    A triangle of marching cubes lies within one cell between eight middles, so one line at most meets it.
+    """
+    corners = vertices[triangles].astype(np.float64)
+    columns = np.floor(corners.mean(axis=1)[:, :2] - 0.5).astype(int)
+    flat = corners[:, :, :2] - (columns + 0.5 + _OFFSET)[:, None]
+    areas = np.stack([_cross(flat[:, 1], flat[:, 2]), _cross(flat[:, 2], flat[:, 0]), _cross(flat[:, 0], flat[:, 1])])
+    met = (areas > 0).all(axis=0) | (areas < 0).all(axis=0)
+    shares = areas[:, met] / areas[:, met].sum(axis=0)
+    heights = (shares * corners[met, :, 2].T).sum(axis=0)
+    changes = np.zeros((side + 2, side + 2, side + 2), int)
+    np.add.at(changes, (*(columns[met] + 1).T, np.ceil(heights - 0.5).astype(int) + 1), 1)
+    return (changes.cumsum(axis=2) % 2 == 1)[1:-1, 1:-1, 1:-1]
+
+
+def middles_within(triangles, side):
+    """`[side, side, side]` bool, for closed bodies that look outwards and may overlap: whether one holds a middle.
+
+    By the sum of the solid angles of the triangles `[T, 3, 3]` (van Oosterom and Strackee 1983), 4π for each body.
+    """
+    middles = np.indices((side,) * 3).reshape(3, -1).T + 0.5
+    total = np.zeros(len(middles))
+    for triangle in triangles:
+        arms = triangle - middles[:, None]  # [side³, 3, 3]
+        lengths = np.linalg.norm(arms, axis=2)
+        dots = [(arms[:, corner] * arms[:, corner - 1]).sum(axis=1) * lengths[:, corner - 2] for corner in range(3)]
+        total += np.arctan2(np.linalg.det(arms), lengths.prod(axis=1) + np.sum(dots, axis=0))
+    return (total > np.pi).reshape((side,) * 3)
+
+
+def _cross(first, second):
+    return first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]

@@ -1,13 +1,16 @@
-"""Small training runs: their records and configurations, how one is stopped, and what it ends with."""
+"""Small models and training runs: an untrained model, models with known results, and runs of a few steps."""
 
 import os
 import signal
 
+import numpy as np
 import pytest
 
 from tests.fakes import random_grids, write_records
 from vae_gan3d.config import LossConfig, ModelConfig, OptimizerConfig, TrainingConfig
 from vae_gan3d.data.record_set import find_records
+from vae_gan3d.models.model import Model
+from vae_gan3d.networks.build import build_networks
 from vae_gan3d.training import loop
 
 GAN = ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), kind="gan", latent_deviation=0.5)
@@ -85,3 +88,45 @@ def train_to_step(config, records, step):
         patch.setattr(loop._Run, "_stopping", ask_and_answer)
         assert loop.train(config, records) == 128 + signal.SIGTERM
     assert restored_weights(config)[1] == step
+
+
+SMALL = ModelConfig(16, 4, "default", 8, "group", "relu")
+# The probabilities of an untrained generator lie around sigmoid(-3): about half of the voxels above this.
+UNTRAINED_THRESHOLD = 0.047
+
+
+def untrained_model(config=SMALL):
+    """A model with its first weights."""
+    return Model(config, build_networks(**config.network_arguments()))
+
+
+class VoxelModel(Model):
+    """Encodes `[N, 16, 16, 16]` as its 4,096 voxels in a row, and decodes them."""
+
+    def __init__(self, config=ModelConfig(16, 4096, "default", 8, "group", "relu"), prefix=None):  # noqa: B008 (frozen)
+        super().__init__(config, None, prefix)
+
+    def posterior(self, shapes, labels=None):
+        latents = np.asarray(shapes).reshape(len(shapes), -1).astype(np.float32)
+        return latents, np.zeros_like(latents)
+
+    def decode(self, latents, labels=None, *, threshold=None):
+        shapes = np.asarray(latents).reshape(-1, 16, 16, 16)
+        return shapes if threshold is None else shapes > threshold
+
+
+class PlaneModel(Model):
+    """Fills as many planes as the latent says with a probability, and encodes a shape as its planes less one."""
+
+    def __init__(self, probability=0.7):
+        super().__init__(ModelConfig(16, 1, "default", 8, "group", "relu", ("chair", "table")), None)
+        self.probability = probability
+
+    def posterior(self, shapes, labels=None):
+        latents = shapes[:, :, 0, 0].sum(axis=1, keepdims=True) - np.float32(1)
+        return latents, np.zeros_like(latents)
+
+    def decode(self, latents, labels=None, *, threshold=None):
+        planes = np.arange(16)[np.newaxis, :, np.newaxis, np.newaxis] < latents[:, :, np.newaxis, np.newaxis]
+        shapes = self.probability * np.broadcast_to(planes, (len(latents), 16, 16, 16))
+        return shapes if threshold is None else shapes > threshold

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from tests.conftest import run_script
 from tests.fakes import random_grids, write_records
-from tests.script_runs import run_script
 
 CLASSES = ("chair", "table")
 

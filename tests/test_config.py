@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from tests.configs import (
+from tests.conftest import (
     ARITHMETIC,
     DEVICES,
     EVALUATE,

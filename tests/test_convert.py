@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tests.fakes import box_grid, random_grids, write_mat
-from tests.solid_shapes import corner_mesh, write_off
+from tests.fakes import box_grid, corner_mesh, random_grids, write_mat, write_off
 from vae_gan3d.convert import main
 from vae_gan3d.data.formats.registry import read_grid
 from vae_gan3d.data.grids import pad_grid, resize_grid

@@ -16,8 +16,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from tests.command_lines import CREATE, TEST, TRAIN, words
-from tests.no_network import cut_network
+from tests.conftest import CREATE, TEST, TRAIN, words
+from tests.processes import cut_network
 from vae_gan3d.demo_shapes import write_demo_shapes
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.configs import ARITHMETIC, MAP, MODEL, NEIGHBORS
+from tests.conftest import ARITHMETIC, MAP, MODEL, NEIGHBORS
 from tests.fakes import random_grids, write_records
 from vae_gan3d import latent_phases, phases
 from vae_gan3d.errors import UserError
@@ -77,7 +77,7 @@ def test_tsne_without_scikit_learn_is_refused_at_once(places, monkeypatch):
 @pytest.fixture
 def untrained(monkeypatch):
     """Every checkpoint is the untrained model that its `config.json` describes."""
-    from tests.small_models import untrained_model
+    from tests.small_runs import untrained_model
 
     monkeypatch.setattr("vae_gan3d.models.model.load_model", lambda prefix, config: untrained_model(config))
 

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import urllib.request
 
-from tests.no_network import sought_outside
+from tests.processes import sought_outside
 
 
 def test_another_machine_is_refused_and_noted():

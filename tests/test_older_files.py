@@ -5,9 +5,8 @@ import csv
 import numpy as np
 import pytest
 
-from tests.command_lines import TEST, TRAIN, words
+from tests.conftest import TEST, TRAIN, run_script, words
 from tests.fakes import write_legacy_records
-from tests.script_runs import run_script
 from vae_gan3d.data.formats.text_slices import write_text_slices
 from vae_gan3d.demo_shapes import demo_shape, write_demo_shapes
 from vae_gan3d.training.run_folder import checkpoint_epochs

@@ -6,10 +6,9 @@ import types
 
 import pytest
 
-from tests.configs import ARITHMETIC, EXPLORE, EXPORT, INTERPOLATE, MAP, MODEL, NEIGHBORS, RUN, SAMPLE, TRAINING
-from tests.fakes import random_grids, write_mat, write_records
+from tests.conftest import ARITHMETIC, EXPLORE, EXPORT, INTERPOLATE, MAP, MODEL, NEIGHBORS, RUN, SAMPLE, TRAINING
+from tests.fakes import box_mesh, random_grids, write_mat, write_off, write_records
 from tests.models.test_priors import PRIOR
-from tests.solid_shapes import box_mesh, write_off
 from vae_gan3d import phases
 from vae_gan3d.config import EvaluateConfig, ExportConfig, ShapeFilesConfig
 from vae_gan3d.data.formats import meshes

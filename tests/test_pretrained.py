@@ -11,7 +11,7 @@ import pytest
 import scipy.ndimage
 
 import vae_gan3d
-from tests.script_runs import run_script
+from tests.conftest import run_script
 from vae_gan3d.data.formats.registry import read_grid
 from vae_gan3d.data.grids import pad_grid
 from vae_gan3d.explorer.session import Explorer

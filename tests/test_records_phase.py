@@ -6,9 +6,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tests.configs import RECORDS
-from tests.fakes import random_grids, write_mat, write_records, write_shape_tree
-from tests.solid_shapes import box_mesh, write_off
+from tests.conftest import RECORDS
+from tests.fakes import box_mesh, random_grids, write_mat, write_off, write_records, write_shape_tree
 from vae_gan3d import phases
 from vae_gan3d.data.formats.registry import read_grid
 from vae_gan3d.data.grids import pad_grid

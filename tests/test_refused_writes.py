@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.data.conftest import names, write
 from tests.fakes import write_shape_tree
-from tests.record_writing import names, write
 from tests.robustness.disks import fill, make_read_only, small_disk, why_no_disks
 from tests.small_runs import WITHOUT_GAME, make_config, restored_weights, small_records
 from vae_gan3d.data.pipeline import training_batches

@@ -8,10 +8,10 @@ import threading
 import numpy as np
 import pytest
 
-from tests.box_explorer import LARGE, SMALL, box_app
 from tests.browser.pixels import changed_share, drawn_share, picture
+from tests.explorer.conftest import LARGE, SMALL, box_app
 from tests.fakes import box_grid, write_mat, write_records
-from tests.small_models import VoxelModel
+from tests.small_runs import VoxelModel
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.explorer.server import ExplorerServer
 from vae_gan3d.explorer.session import TrainingShapes

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.browser.pixels import changed_share, drawn_share, picture
-from tests.report_pages import NEW_RUN, full_page
+from tests.viewing.conftest import NEW_RUN, full_page
 from vae_gan3d.viewing.page import ShownSamples, save_report
 
 pytestmark = pytest.mark.browser

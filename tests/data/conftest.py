@@ -1,10 +1,11 @@
-"""A small tree of shapes, and reading it without child processes."""
+"""A small tree of shapes, and how most tests read it and write its records."""
 
 import pytest
 
 from tests.fakes import write_shape_tree
 from vae_gan3d.data import record_writer, shards
 from vae_gan3d.data.formats.registry import read_grid
+from vae_gan3d.data.record_writer import create_records
 from vae_gan3d.data.sandbox import GridResult
 from vae_gan3d.errors import UserError
 
@@ -28,3 +29,11 @@ def readers_in_this_process(monkeypatch):
 
     for module in (record_writer, shards):
         monkeypatch.setattr(module, "read_grids", read_grids)
+
+
+def write(listing, folder, **options):
+    return create_records(listing, folder, split_name="train", progress=False, **options)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())

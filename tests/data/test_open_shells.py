@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.solid_shapes import box_mesh, join_meshes
+from tests.fakes import box_mesh, join_meshes
 from vae_gan3d.data import open_shells
 from vae_gan3d.data import open_shells as module
 from vae_gan3d.data.open_shells import cap_rims, fill_inside, find_parts

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from tests.solid_shapes import corner_mesh
+from tests.fakes import corner_mesh
 from vae_gan3d.data.orientation import turn_grid, turn_points, up_axis_line, usual_up_axis
 from vae_gan3d.data.voxelize import voxelize
 

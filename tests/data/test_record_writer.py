@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from tests.fakes import box_grid, random_grids, write_legacy_records, write_mat
-from tests.record_writing import names, write
-from tests.solid_shapes import box_mesh, write_off
+from tests.data.conftest import names, write
+from tests.fakes import box_grid, box_mesh, random_grids, write_legacy_records, write_mat, write_off
 from vae_gan3d.data import record_writer, shards
 from vae_gan3d.data.formats.registry import read_grid
 from vae_gan3d.data.grids import pad_grid

@@ -8,8 +8,8 @@ import pathlib
 import pytest
 
 import vae_gan3d
+from tests.data.conftest import names, write
 from tests.fakes import box_grid, write_mat, write_shape_tree
-from tests.record_writing import names, write
 from vae_gan3d.data import record_writer, shards
 from vae_gan3d.data.formats.registry import read_grid
 from vae_gan3d.data.pipeline import read_record

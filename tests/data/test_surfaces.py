@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import vae_gan3d
-from tests.fakes import box_grid, random_grids
-from tests.mesh_insides import voxels_within
+from tests.fakes import box_grid, random_grids, voxels_within
 from vae_gan3d.config import MESH_FORMATS
 from vae_gan3d.data.formats import meshes
 from vae_gan3d.data.surfaces import (

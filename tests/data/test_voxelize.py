@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from tests.fakes import random_grids
-from tests.mesh_insides import middles_within
-from tests.solid_shapes import box_mesh, join_meshes
+from tests.fakes import box_mesh, join_meshes, middles_within, random_grids
 from vae_gan3d.data.formats.registry import read_grid
 from vae_gan3d.data.open_shells import fill_hollows
 from vae_gan3d.data.read_options import ReadOptions

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import box_grid, write_records
-from tests.small_models import VoxelModel
+from tests.small_runs import VoxelModel
 from vae_gan3d import phases
 from vae_gan3d.config import EvaluateConfig, ModelConfig
 from vae_gan3d.data.record_set import find_records

@@ -7,8 +7,7 @@ import pytest
 
 from tests.evaluation.test_results import METRICS
 from tests.fakes import box_grid, write_records
-from tests.small_models import VoxelModel, untrained_model
-from tests.small_runs import make_config
+from tests.small_runs import VoxelModel, make_config, untrained_model
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.evaluation.report import (
     middling_shapes,

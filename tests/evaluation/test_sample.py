@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes import box_grid
 from tests.models.test_priors import PRIOR
-from tests.small_models import SMALL, VoxelModel, untrained_model
+from tests.small_runs import SMALL, VoxelModel, untrained_model
 from vae_gan3d.config import ExportConfig, SampleConfig, ShapeFilesConfig
 from vae_gan3d.evaluation.sample import export_shapes, sample_shapes
 from vae_gan3d.models.priors import NormalPrior

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import random_grids, write_records
-from tests.small_models import VoxelModel
+from tests.small_runs import VoxelModel
 from vae_gan3d.data.grids import resize_grid
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.evaluation import shape_set as module

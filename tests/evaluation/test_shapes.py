@@ -6,9 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.fakes import box_grid, random_grids, write_legacy_records, write_mat, write_records
-from tests.small_models import UNTRAINED_THRESHOLD, VoxelModel
-from tests.solid_shapes import box_mesh, write_off
+from tests.fakes import box_grid, box_mesh, random_grids, write_legacy_records, write_mat, write_off, write_records
+from tests.small_runs import UNTRAINED_THRESHOLD, VoxelModel
 from vae_gan3d.config import EvaluateConfig, ModelConfig
 from vae_gan3d.data.formats.text_slices import write_text_slices
 from vae_gan3d.data.read_options import ReadOptions

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import scipy.io
 
-from tests.box_explorer import LARGE, OPTIONS, SMALL, Visitor, box_app, box_explorer, shown_grid
+from tests.explorer.conftest import LARGE, OPTIONS, SMALL, Visitor, box_app, box_explorer, shown_grid
 from tests.fakes import box_grid, write_records
 from tests.robustness.hostile_files import npy_bytes, npy_header
 from tests.robustness.seed_files import zip_npy
-from tests.small_models import VoxelModel
+from tests.small_runs import VoxelModel
 from vae_gan3d.config import ShapeFilesConfig
 from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.data.record_set import find_records

@@ -6,10 +6,10 @@ import socket
 
 import pytest
 
-from tests.box_explorer import Visitor
-from tests.configs import EXPLORE
+from tests.conftest import EXPLORE
+from tests.explorer.conftest import Visitor
 from tests.fakes import random_grids, write_records
-from tests.small_models import untrained_model
+from tests.small_runs import untrained_model
 from vae_gan3d import phases
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError

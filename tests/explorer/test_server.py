@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.box_explorer import box_app
+from tests.explorer.conftest import box_app
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer import server as explorer_server
 from vae_gan3d.explorer.server import BusyError, ExplorerServer, PromptReader, Slots

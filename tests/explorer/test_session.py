@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from tests.box_explorer import LARGE, SMALL, box_explorer
+from tests.explorer.conftest import LARGE, SMALL, box_explorer
 from tests.fakes import box_grid, write_records
-from tests.small_models import VoxelModel, untrained_model
+from tests.small_runs import VoxelModel, untrained_model
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from tests.command_lines import CREATE, TEST, TRAIN, words
+from tests.conftest import CREATE, TEST, TRAIN, words
 from vae_gan3d.config import (
     ARCHITECTURE_DEFAULTS,
     SEARCHABLE,

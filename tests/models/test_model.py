@@ -11,7 +11,7 @@ import pytest
 import vae_gan3d
 from tests.fakes import box_grid, random_grids
 from tests.models.test_priors import PRIOR
-from tests.small_models import SMALL, UNTRAINED_THRESHOLD, PlaneModel, VoxelModel, untrained_model
+from tests.small_runs import SMALL, UNTRAINED_THRESHOLD, PlaneModel, VoxelModel, untrained_model
 from vae_gan3d.config import SampleConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.sample import sample_shapes

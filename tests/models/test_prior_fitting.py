@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import random_grids, write_legacy_records, write_records
-from tests.small_models import untrained_model
+from tests.small_runs import untrained_model
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.models.prior_fitting import (

@@ -8,8 +8,7 @@ import pytest
 
 from tests.conftest import THREAD_LIMITS
 from tests.fakes import random_grids, write_records
-from tests.forked_scripts import ScriptServer, wait_until
-from tests.no_network import cut_network
+from tests.processes import ScriptServer, cut_network, wait_until
 from tests.robustness.equal_runs import differences
 from tests.robustness.soak import checkpoints_for
 from tests.robustness.training_process import log_of, rows_written

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tests.configs import TRAINING
+from tests.conftest import TRAINING
 from vae_gan3d.training.loop import adversarial_active, entry_note, has_warmup, step_costs
 
 WITHOUT_GAME = dataclasses.replace(TRAINING, loss=dataclasses.replace(TRAINING.loss, adversarial_weight=0.0))

@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import THREAD_LIMITS
-from tests.several_replicas import SHARED, require_equal
 from tests.small_runs import make_config
+from tests.training.several_replicas import SHARED, require_equal
 from vae_gan3d.config import DevicesConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.replicas import Replica, acting_as, this_replica
@@ -28,10 +28,10 @@ CLUSTER = Cluster(("worker 0", "worker 1"), ("a:1", "b:1"), 0)
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """What `tests.several_replicas` found: of each case, of one device and of two, arrays by name."""
+    """What `tests.training.several_replicas` found: of each case, of one device and of two, arrays by name."""
     folder = tmp_path_factory.mktemp("several")
     subprocess.run(
-        [sys.executable, "-m", "tests.several_replicas", str(folder)],
+        [sys.executable, "-m", "tests.training.several_replicas", str(folder)],
         cwd=ROOT,
         env={**os.environ, **dict.fromkeys(THREAD_LIMITS, "1")},
         check=True,

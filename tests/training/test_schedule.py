@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from tests.configs import MODEL, TRAINING
+from tests.conftest import MODEL, TRAINING
 from vae_gan3d.config import ProgressiveConfig
 from vae_gan3d.training import run_folder
 from vae_gan3d.training.checkpoint_files import Progress, write_digest

@@ -7,10 +7,9 @@ import types
 import numpy as np
 import pytest
 
-from tests.configs import MODEL, TRAINING
+from tests.conftest import MODEL, TRAINING, run_script
 from tests.fakes import random_grids, write_records
 from tests.models.test_priors import PRIOR
-from tests.script_runs import run_script
 from vae_gan3d import phases
 from vae_gan3d.config import ProgressiveConfig
 from vae_gan3d.errors import UserError

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.fakes import box_grid, random_grids
-from tests.several_replicas import IN_PARTS, require_equal, take_steps
+from tests.training.several_replicas import IN_PARTS, require_equal, take_steps
 from vae_gan3d.config import LossConfig
 from vae_gan3d.networks.discriminator import Discriminator
 from vae_gan3d.networks.spectral_norm import power_iteration

@@ -5,7 +5,7 @@ import csv
 import matplotlib.image
 
 import vae_gan3d
-from tests.tuning_studies import FakeRun, by_learning_rate, make_trials, parameters, tune_config
+from tests.tuning.conftest import FakeRun, by_learning_rate, make_trials, parameters, tune_config
 from vae_gan3d.tuning.results import best_flags, describe_trial, write_results
 from vae_gan3d.tuning.worker import TrialFailed
 

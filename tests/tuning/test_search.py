@@ -12,9 +12,9 @@ from absl import flags as absl_flags
 
 from flags.phases import define_script_flags, phase_config
 from tests.fakes import random_grids, write_records
-from tests.no_network import cut_network
+from tests.processes import cut_network
 from tests.test_end_to_end import last_step, start
-from tests.tuning_studies import FakeRun, by_learning_rate, make_trials, parameters, states, tune_config
+from tests.tuning.conftest import FakeRun, by_learning_rate, make_trials, parameters, states, tune_config
 from vae_gan3d.errors import UserError
 from vae_gan3d.training.run_folder import checkpoint_epochs
 from vae_gan3d.tuning import search

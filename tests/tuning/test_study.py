@@ -8,8 +8,8 @@ import sqlite3
 import optuna
 import pytest
 
-from tests.configs import TRAINING
-from tests.tuning_studies import (
+from tests.conftest import TRAINING
+from tests.tuning.conftest import (
     FakeRun,
     by_learning_rate,
     make_slow_trials,

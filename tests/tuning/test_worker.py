@@ -13,8 +13,8 @@ import numpy as np
 import optuna
 import pytest
 
-from tests import tuning_studies
-from tests.configs import TRAINING
+from tests.conftest import TRAINING
+from tests.tuning import conftest as tuning_studies
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.networks.build import build_networks

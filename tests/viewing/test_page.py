@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.report_pages import NEW_RUN, full_page, shapes
+from tests.viewing.conftest import NEW_RUN, full_page, shapes
 from vae_gan3d.errors import UserError
 from vae_gan3d.viewing.measures import Measure
 from vae_gan3d.viewing.page import (

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from tests.fakes import box_mesh
 from tests.robustness.seed_files import add_accessor, glb_bytes, gltf_bytes, gltf_tree
-from tests.solid_shapes import box_mesh
 from vae_gan3d.data.formats.gltf import read_gltf
 from vae_gan3d.data.formats.registry import GridError, read_grid
 from vae_gan3d.data.read_options import ReadOptions

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
+from tests.fakes import box_mesh, corner_mesh, join_meshes, write_off
 from tests.robustness.seed_files import dae_bytes, fbx_bytes, glb_bytes, gltf_bytes, gltf_tree, threemf_bytes
-from tests.solid_shapes import box_mesh, corner_mesh, join_meshes, write_off
 from vae_gan3d.data.formats.meshes import MESH_EXTENSIONS, is_mesh, read_mesh
 from vae_gan3d.data.formats.registry import GridError, read_grid
 from vae_gan3d.data.orientation import turn_grid

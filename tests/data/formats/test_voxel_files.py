@@ -6,8 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from tests.fakes import box_grid, random_grids
-from tests.solid_shapes import box_mesh, join_meshes
+from tests.fakes import box_grid, box_mesh, join_meshes, random_grids
 from vae_gan3d.data.formats.binvox import encode_binvox, parse_binvox
 from vae_gan3d.data.formats.registry import read_grid, write_shape
 from vae_gan3d.data.formats.text_slices import parse_text_slices, write_text_slices

@@ -1,4 +1,4 @@
-"""Steps on one device and on two virtual ones, side by side: `python -m tests.several_replicas FOLDER`.
+"""Steps on one device and on two virtual ones, side by side: `python -m tests.training.several_replicas FOLDER`.
 
 Virtual devices are made when TensorFlow starts, so this is a process of its own.
 """

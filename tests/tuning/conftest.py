@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from tests.configs import TRAINING
+from tests.conftest import TRAINING
 from vae_gan3d.config import TuneConfig
 from vae_gan3d.tuning.search import Objective
 from vae_gan3d.tuning.study import open_study

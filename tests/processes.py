@@ -1,14 +1,23 @@
-"""Processes without a network, whose attempts to reach one are counted; and tests that leave this machine alone."""
+"""Scripts as processes without a network, whose attempts to reach one are counted.
+
+`python -m tests.processes` is a process that imports TensorFlow once and forks scripts, see `ScriptServer`.
+"""
 
 import contextlib
 import ctypes
+import json
 import os
 import pathlib
+import runpy
+import signal
 import socket
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 HOOK = pathlib.Path(__file__).parent / "network_hook"
 _CLONE_NEWNET = 0x40000000  # of <sched.h>
 _SOUGHT = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
@@ -107,6 +116,112 @@ def sought_outside() -> list[str]:
     return sought
 
 
+def start_script(network, words):
+    """A script as a process of its own, without a terminal and without a network."""
+    return subprocess.Popen(
+        network.command(words),
+        cwd=ROOT,
+        env=network.environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finish_script(process, seconds=300):
+    """Waits for a process, and kills it if it takes too long."""
+    with process:
+        try:
+            out, error = process.communicate(timeout=seconds)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, error)
+
+
+class ScriptServer:
+    """Starts scripts by forking a process that has imported TensorFlow, so that it is imported once.
+
+    The process reads one JSON value a line. For `[words, log]` it starts a script, adds what the script says to the
+    log, and answers with the number of its process. For such a number it waits, and answers with the exit status,
+    negative for a signal.
+    """
+
+    def __init__(self, network, **environment):
+        self._process = subprocess.Popen(
+            network.command(["-m", "tests.processes"]),
+            env={**network.environment, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(self, words, log):
+        """The number of a new process; what it says is added to a file."""
+        return self._ask([words, str(log)])
+
+    def wait(self, number):
+        """The exit status of a process."""
+        return self._ask(number)
+
+    def run(self, words, log):
+        """The exit status of a script that is waited for."""
+        return self.wait(self.start(words, log))
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _ask(self, question):
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+
+def wait_until(happened, seconds=300):
+    """Waits for something, on a machine that may do other things beside."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def main():
+    """Answers until there are no more questions."""
+    import vae_gan3d.evaluation.report
+    import vae_gan3d.models.prior_fitting
+    import vae_gan3d.training.loop  # noqa: F401 (once for all, with TensorFlow and Matplotlib)
+
+    for line in sys.stdin:
+        question = json.loads(line)
+        if isinstance(question, int):
+            print(os.waitstatus_to_exitcode(os.waitpid(question, 0)[1]), flush=True)
+            continue
+        number = os.fork()
+        if number == 0:
+            _become(*question)
+        print(number, flush=True)
+
+
+def _become(words, log):
+    """Runs a script in this process, which ends with it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with open(log, "ab") as file, open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    sys.argv = words
+    status = 1
+    with contextlib.suppress(BaseException):
+        try:
+            runpy.run_path(words[0], run_name="__main__")
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 def _in_thread(function):
     """What a function gives in a thread of its own, whose network it may change."""
     results = []
@@ -120,3 +235,7 @@ def _new_namespace() -> int | None:
     if ctypes.CDLL(None).unshare(_CLONE_NEWNET):
         return None
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ import numpy as np
 from werkzeug.test import Client
 
 from tests.fakes import box_grid
-from tests.small_models import VoxelModel
+from tests.small_runs import VoxelModel
 from vae_gan3d.config import ShapeFilesConfig
 from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.errors import UserError
