@@ -15,13 +15,14 @@ from vae_gan3d.config import EvaluateConfig, ModelConfig
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.evaluation import classifier, shape_set
 from vae_gan3d.evaluation import evaluate as module
-from vae_gan3d.evaluation.evaluate import draw_neighbors, draw_pairs, evaluate_model, reconstruction_quality
+from vae_gan3d.evaluation.evaluate import draw_neighbors, evaluate_model, reconstruction_quality
 from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.models.model import Model
 from vae_gan3d.networks.build import build_networks
 from vae_gan3d.training.checkpoints import save_checkpoint
 from vae_gan3d.training.run_folder import prior_file, write_run_config
 from vae_gan3d.training.state import TrainingState
+from vae_gan3d.viewing import sheets
 from vae_gan3d.viewing.render import DEFAULT_COLOR
 from vae_gan3d.viewing.sheets import ORIGINAL_COLOR
 
@@ -96,7 +97,8 @@ def evaluate(evaluation, folder, **changed):
 @pytest.fixture(autouse=True)
 def quick(evaluation, outcome, monkeypatch):
     """After `outcome`, which does everything, neither pictures nor classifiers are made again."""
-    monkeypatch.setattr(module, "save_sheet", lambda *_, **__: None)
+    for place in (module, sheets):
+        monkeypatch.setattr(place, "save_sheet", lambda *_, **__: None)
     monkeypatch.setattr(classifier, "build_networks", lambda **_: evaluation["model"].networks)
     monkeypatch.setattr(classifier, "trunk_features", lambda _, grids: np.zeros((len(grids), 1)))
     monkeypatch.setattr(classifier, "linear_svm_accuracy", lambda *_: 0.5)
@@ -340,19 +342,19 @@ PICTURED = np.stack([box_grid(16, low, low + 4) for low in range(7)])
 def sheet(monkeypatch):
     """What `save_sheet` is called with."""
     calls = []
-    monkeypatch.setattr(module, "save_sheet", lambda path, grids, **options: calls.append((grids, options)))
+    monkeypatch.setattr(sheets, "save_sheet", lambda path, grids, **options: calls.append((grids, options)))
     return calls
 
 
 def test_reconstructions_lie_under_their_originals(sheet, tmp_path):
-    draw_pairs(
+    sheets.save_pairs(
         tmp_path / "a.png",
-        (PICTURED, PICTURED[::-1].astype(bool)),
-        titles=([f"chair {number}" for number in range(7)], [f"IoU 0.{number}00" for number in range(7)]),
-        labels=("test shape", "reconstruction"),
-        colors=(ORIGINAL_COLOR, DEFAULT_COLOR),
+        PICTURED,
+        PICTURED[::-1].astype(bool),
         columns=5,
+        titles=([f"chair {number}" for number in range(7)], [f"IoU 0.{number}00" for number in range(7)]),
         title="a sheet",
+        labels=("test shape", "reconstruction"),
     )
     [(grids, options)] = sheet
     assert (options["columns"], len(grids), options["title"]) == (5, 20, "a sheet")

@@ -21,7 +21,7 @@ from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer.app import DOWNLOADS, ExplorerApp, mesh_file, read_upload
-from vae_gan3d.explorer.server import Slots
+from vae_gan3d.explorer.server import RequestLimiter
 from vae_gan3d.explorer.session import TrainingShapes
 
 trimesh = pytest.importorskip("trimesh")
@@ -49,7 +49,7 @@ def test_all_pieces_are_kept_where_that_is_asked():
 
 @pytest.mark.parametrize("extension", DOWNLOADS)
 def test_an_empty_shape_is_refused(extension):
-    with pytest.raises(UserError, match="the shape is empty here"):
+    with pytest.raises(UserError, match="the shape is empty"):
         mesh_file(np.zeros((16, 16, 16), np.float32), extension, ShapeFilesConfig(), 0.5)
 
 
@@ -120,14 +120,14 @@ def test_a_disk_that_is_full_is_no_crash(monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", refuse)
-    with pytest.raises(UserError, match=r"^a\.mat: cannot be kept to be read \(No space left on device\)"):
+    with pytest.raises(UserError, match=r"^a\.mat: cannot be stored \(No space left on device\)"):
         read_upload(b"x", "a.mat", READING)
 
 
 @pytest.mark.parametrize("name", ["a.exe", "noextension", "", ".mat.sh", "a.pkl"])
 def test_other_types_are_refused_before_anything_is_written(name, monkeypatch):
     monkeypatch.setattr(tempfile, "TemporaryDirectory", None)
-    with pytest.raises(UserError, match=r"files of this type are not read; give one of \.mat, "):
+    with pytest.raises(UserError, match=r"unknown file type; give one of \.mat, "):
         read_upload(b"x", name, READING)
 
 
@@ -248,20 +248,20 @@ def test_an_upload_is_encoded_and_compared(visitor):
     ("path", "data", "status", "message"),
     [
         ("/api/upload?name=a.mat", b"no matrix", 400, r"^a\.mat: "),
-        ("/api/upload?name=a.sh", b"x", 400, r"^a\.sh: files of this type are not read"),
+        ("/api/upload?name=a.sh", b"x", 400, r"^a\.sh: unknown file type"),
         ("/api/upload?name=a.mat&up=w", b"x", 400, "give one of x, y, z"),
-        ("/api/upload", b"x", 400, "not read"),
+        ("/api/upload", b"x", 400, "unknown file type"),
         ("/api/upload?name=a.mat", bytes(1_000_001), 413, "at most 1 MB"),
-        ("/api/shape", b"{", 400, "no JSON"),
-        ("/api/shape", b"[" * 100_000, 400, "no JSON"),
-        ("/api/shape", b"\xff", 400, "no JSON"),
-        ("/api/shape", b"[]", 400, "no JSON object"),
+        ("/api/shape", b"{", 400, "not JSON"),
+        ("/api/shape", b"[" * 100_000, 400, "not JSON"),
+        ("/api/shape", b"\xff", 400, "not JSON"),
+        ("/api/shape", b"[]", 400, "not a JSON object"),
         ("/api/shape", b" " * 2_000_000, 413, "too large"),
         ("/api/shape", b"{}", 400, "one or two shapes"),
         ("/api/shape", b'{"ends": [1, 2, 3]}', 400, "one or two shapes"),
         ("/api/shape", b'{"ends": [null]}', 400, "a shape is missing"),
         ("/api/sample", b'{"class": "sofa"}', 400, "no class sofa"),
-        ("/api/sample", b'{"class": 3}', 400, "class must be a text"),
+        ("/api/sample", b'{"class": 3}', 400, "class must be a string"),
         ("/api/record", b'{"index": 9}', 400, "there is no record 9"),
         ("/api/record", b'{"index": "0"}', 400, "whole number"),
         ("/api/record", b'{"index": true}', 400, "whole number"),
@@ -280,7 +280,7 @@ def test_what_is_wrong_is_refused_in_one_line(visitor, path, data, status, messa
     ("changed", "message"),
     [
         ({"alpha": 2}, "from 0 to 1"),
-        ({"alpha": "x"}, "alpha must hold numbers"),
+        ({"alpha": "x"}, "alpha must hold only numbers"),
         ({"path": "round"}, "give linear or slerp"),
         ({"moves": [1, 2, 3]}, "list of 1 numbers"),
         ({"moves": 7}, "list of 1 numbers"),
@@ -305,13 +305,13 @@ def test_a_mistake_of_its_own_is_one_line_for_the_visitor(capsys):
     app = box_app()
     app._explorer.model.decode = None
     answer = Visitor(app).post("/api/sample", {})
-    assert (answer.status_code, answer.json["error"]) == (500, "the explorer failed here: its terminal says why")
+    assert (answer.status_code, answer.json["error"]) == (500, "the explorer failed: see its terminal")
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_who_comes_when_all_wait_is_told(app, visitor, monkeypatch):
-    monkeypatch.setattr(app, "_model_slots", Slots(1, 0))
-    with app._model_slots.turn():
+    monkeypatch.setattr(app, "_model_limiter", RequestLimiter(1, 0))
+    with app._model_limiter.slot():
         answer = visitor.post("/api/sample", {})
     assert (answer.status_code, "try again" in answer.json["error"]) == (503, True)
     assert visitor.post("/api/sample", {}).status_code == 200

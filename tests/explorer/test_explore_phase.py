@@ -1,8 +1,8 @@
 """What the explorer refuses before TensorFlow starts, what it says, and how it ends."""
 
 import dataclasses
-import importlib.util
 import socket
+import sys
 
 import pytest
 
@@ -66,7 +66,7 @@ def serve(monkeypatch):
 
 
 @pytest.mark.usefixtures("no_tensorflow")
-def test_what_is_not_there_is_refused_at_once(config, tmp_path, monkeypatch):
+def test_what_is_not_there_is_refused_at_once(config, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         for changed, message in (
             ({"checkpoint": tmp_path}, "holds no checkpoint"),
@@ -78,8 +78,15 @@ def test_what_is_not_there_is_refused_at_once(config, tmp_path, monkeypatch):
                 phases.run(dataclasses.replace(config, **changed))
     with pytest.raises(Started):
         phases.run(config)
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "werkzeug" else find_spec(name))
+
+
+@pytest.mark.usefixtures("no_tensorflow")
+def test_a_missing_package_is_named_with_its_remedy(config, monkeypatch):
+    for name in list(sys.modules):
+        if name.split(".")[0] == "werkzeug":
+            monkeypatch.setitem(sys.modules, name, None)
+        elif name.startswith("vae_gan3d.explorer"):
+            monkeypatch.delitem(sys.modules, name)
     with pytest.raises(UserError, match=r"^--phase=explore needs werkzeug: pip install werkzeug$"):
         phases.run(config)
 

@@ -1,4 +1,4 @@
-"""As many as may are inside, as many wait, and the next one is told so."""
+"""Limits of requests, time and connections."""
 
 import contextlib
 import http.client
@@ -12,26 +12,26 @@ import pytest
 from tests.explorer.conftest import box_app
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer import server as explorer_server
-from vae_gan3d.explorer.server import BusyError, ExplorerServer, PromptReader, Slots
+from vae_gan3d.explorer.server import BusyError, ExplorerServer, RequestLimiter, TimeoutReader
 
 
 def test_who_comes_too_late_is_told_and_may_come_again():
-    slots = Slots(1, 0)
-    with slots.turn(), pytest.raises(BusyError), slots.turn():
+    limiter = RequestLimiter(1, 0)
+    with limiter.slot(), pytest.raises(BusyError), limiter.slot():
         pytest.fail("two were inside")
-    with slots.turn():
+    with limiter.slot():
         pass
 
 
 def test_one_at_a_time_and_none_is_lost():
-    slots = Slots(1, 7)
+    limiter = RequestLimiter(1, 7)
     inside, most = 0, 0
     start = threading.Barrier(8)
 
     def visit():
         nonlocal inside, most
         start.wait()
-        with slots.turn():
+        with limiter.slot():
             inside += 1
             most = max(most, inside)
             threading.Event().wait(0.005)
@@ -46,17 +46,17 @@ def test_one_at_a_time_and_none_is_lost():
 
 
 def test_an_error_inside_gives_the_turn_back():
-    slots = Slots(1, 0)
-    with pytest.raises(KeyError), slots.turn():
+    limiter = RequestLimiter(1, 0)
+    with pytest.raises(KeyError), limiter.slot():
         raise KeyError
-    with slots.turn():
+    with limiter.slot():
         pass
 
 
-@pytest.mark.parametrize(("at_once", "waiting"), [(0, 1), (1, -1)])
-def test_impossible_numbers_are_refused(at_once, waiting):
-    with pytest.raises(ValueError, match="are not possible"):
-        Slots(at_once, waiting)
+@pytest.mark.parametrize(("running", "waiting"), [(0, 1), (1, -1)])
+def test_impossible_numbers_are_refused(running, waiting):
+    with pytest.raises(ValueError, match="give 1 or more"):
+        RequestLimiter(running, waiting)
 
 
 @pytest.fixture
@@ -81,13 +81,13 @@ def test_everything_is_read_to_the_end(ends):
     visitor, server = ends
     visitor.sendall(b"first second")
     visitor.shutdown(socket.SHUT_WR)
-    assert PromptReader(server, silence=5, whole=5).readall() == b"first second"
+    assert TimeoutReader(server, idle=5, total=5).readall() == b"first second"
 
 
 def test_a_byte_now_and_then_does_not_lengthen_the_time(ends):
     visitor, server = ends
     clock, buffer = Clock(), bytearray(1)
-    reader = PromptReader(server, silence=5, whole=30, clock=clock)
+    reader = TimeoutReader(server, idle=5, total=30, clock=clock)
     clock.now += 1000  # before the first byte no time is counted
     for seconds in (0, 10, 20, 29.9):
         visitor.sendall(b"x")
@@ -102,7 +102,7 @@ def test_a_byte_now_and_then_does_not_lengthen_the_time(ends):
 @pytest.mark.parametrize("sent", [b"", b"x"])
 def test_silence_ends_it_and_the_connection_keeps_its_own_timeout(ends, sent):
     visitor, server = ends
-    reader = PromptReader(server, silence=0.05, whole=30)
+    reader = TimeoutReader(server, idle=0.05, total=30)
     visitor.sendall(sent)
     for _ in sent:
         assert reader.readinto(bytearray(1)) == 1
@@ -113,7 +113,7 @@ def test_silence_ends_it_and_the_connection_keeps_its_own_timeout(ends, sent):
 
 def test_what_is_left_of_the_whole_time_is_the_most_that_is_waited(ends):
     visitor, server = ends
-    reader = PromptReader(server, silence=None, whole=0.05)
+    reader = TimeoutReader(server, idle=None, total=0.05)
     visitor.sendall(b"x")
     assert reader.readinto(bytearray(1)) == 1
     with pytest.raises(TimeoutError):
@@ -171,7 +171,7 @@ def test_an_address_of_another_machine_is_one_line():
 
 
 def test_more_visitors_than_places_are_sent_away_and_places_come_back(monkeypatch):
-    monkeypatch.setattr(explorer_server, "_MOST_CONNECTIONS", 2)
+    monkeypatch.setattr(explorer_server, "_MAX_CONNECTIONS", 2)
     with running(hello) as server:
         silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as third:
@@ -208,7 +208,7 @@ def send_slowly(server):
 
 
 def test_who_sends_a_byte_now_and_then_is_given_up(monkeypatch):
-    monkeypatch.setattr(explorer_server._Handler, "sending_timeout", 0.3)
+    monkeypatch.setattr(explorer_server._Handler, "request_timeout", 0.3)
     with running(box_app()) as server:
         start = time.monotonic()
         answer = send_slowly(server)

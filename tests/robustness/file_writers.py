@@ -23,8 +23,7 @@ from vae_gan3d.models.priors import GaussianMixture, MixturePrior
 from vae_gan3d.training.run_folder import write_run_config
 from vae_gan3d.viewing.page import ReportData, ShownSamples, save_report
 from vae_gan3d.viewing.plots import save_scatter, save_training_plots
-from vae_gan3d.viewing.sheets import save_sheet
-from vae_gan3d.viewing.turntable import save_turntable
+from vae_gan3d.viewing.sheets import save_sheet, save_turntable
 
 if TYPE_CHECKING:
     import optuna

@@ -122,7 +122,7 @@ def test_many_classes_fit_on_the_picture(tmp_path):
     [(np.zeros((2, 2)), ["a"]), (np.zeros((0, 2)), []), (np.zeros((1, 3)), ["a"]), (np.full((1, 2), np.nan), ["a"])],
 )
 def test_refusals(tmp_path, points, names):
-    with pytest.raises(ValueError, match="one name for each"):
+    with pytest.raises(ValueError, match="a name for each"):
         save_scatter(tmp_path / "map.png", points, names, title="T", axes=AXES)
     assert list(tmp_path.iterdir()) == []
 
@@ -202,7 +202,7 @@ def test_a_best_trial_that_lacks_a_parameter_is_marked_where_it_stands(tmp_path,
 
 
 def test_no_trials_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="there is no trial to plot"):
+    with pytest.raises(ValueError, match="no trial to plot"):
         save_trials(tmp_path / "trials.png", [], ("depth",), objective="iou", maximize=True)
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""Sheets that turn: their frames, and the way round."""
+"""Turntables: their frames, and the direction of the turn."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,8 @@ from PIL import Image
 
 import vae_gan3d
 from tests.fakes import box_grid
-from vae_gan3d.viewing import turntable
-from vae_gan3d.viewing.sheets import save_sheet
-from vae_gan3d.viewing.turntable import save_turntable, some_of
+from vae_gan3d.viewing import sheets
+from vae_gan3d.viewing.sheets import save_sheet, save_turntable, turntable_shapes
 
 
 def frames(path):
@@ -73,18 +72,18 @@ def test_large_grids_are_drawn_coarser(tmp_path, monkeypatch):
         sides.append(len(grid))
         return np.full((options["size"],) * 2 + (3,), 255, np.uint8)
 
-    monkeypatch.setattr(turntable, "render_voxels", render)
+    monkeypatch.setattr(sheets, "render_voxels", render)
     save_turntable(tmp_path / "a.gif", [np.ones((128, 128, 128), np.uint8)], columns=1, size=16, views=4)
     assert set(sides) == {64}
 
 
 @pytest.mark.parametrize(("count", "chosen"), [(1, [0]), (3, [0, 1, 2]), (16, list(range(16)))])
 def test_few_shapes_turn_all(count, chosen):
-    assert some_of(count).tolist() == chosen
+    assert turntable_shapes(count).tolist() == chosen
 
 
 def test_of_many_sixteen_turn_spread_evenly():
-    assert some_of(31).tolist() == list(range(0, 31, 2))
+    assert turntable_shapes(31).tolist() == list(range(0, 31, 2))
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from vae_gan3d.models.model import Model
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.text import counted
 from vae_gan3d.training.metrics import intersection_over_union, precision, recall
-from vae_gan3d.viewing.render import DEFAULT_COLOR, Color
-from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_sheet
+from vae_gan3d.viewing.render import DEFAULT_COLOR
+from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_pairs, save_sheet
 
 METRICS_NAME = "metrics.json"
 TABLE_NAME = "metrics.txt"
@@ -263,17 +263,18 @@ def _draw_reconstructions(
 ) -> None:
     """A sheet of some test shapes over their reconstructions."""
     originals, classes = test.grids(numbers), test.class_names(numbers)
-    draw_pairs(
+    save_pairs(
         path,
-        (originals, model.reconstruct(originals, classes, threshold=threshold)),
+        originals,
+        model.reconstruct(originals, classes, threshold=threshold),
+        columns=columns,
         titles=(
             [f"{name} {number}" for name, number in zip(classes, numbers, strict=True)],
             [f"IoU {overlap:.3f}" for overlap in quality.iou[numbers]],
         ),
-        labels=("test shape", "reconstruction"),
-        colors=(ORIGINAL_COLOR, DEFAULT_COLOR),
-        columns=columns,
         title=title,
+        labels=("test shape", "reconstruction"),
+        size=_PIXELS_A_SHAPE,
     )
 
 
@@ -294,46 +295,13 @@ def draw_neighbors(
     """
     distances = np.diagonal(voxel_distances(samples, neighbors))
     texts = [f"{name}, IoU {1 - distance:.2f}" for name, distance in zip(neighbor_names, distances, strict=True)]
-    draw_pairs(
+    save_pairs(
         path,
-        (samples, neighbors),
+        samples,
+        neighbors,
         titles=(names, texts),
-        labels=("sample", "nearest training"),
-        colors=(DEFAULT_COLOR, ORIGINAL_COLOR),
-        columns=8,
         title="samples and their nearest training shapes",
-    )
-
-
-def draw_pairs(
-    path: pathlib.Path,
-    shapes: tuple[np.ndarray, np.ndarray],
-    *,
-    titles: tuple[Sequence[str], Sequence[str]],
-    labels: tuple[str, str],
-    colors: tuple[Color, Color],
-    columns: int,
-    title: str,
-) -> None:
-    """A sheet of the first shapes over the second, in double rows."""
-    columns = min(columns, len(shapes[0]))
-    grids: list[np.ndarray | None] = []
-    texts: list[str] = []
-    shades: list[Color] = []
-    for start in range(0, len(shapes[0]), columns):
-        for row, row_titles, color in zip(shapes, titles, colors, strict=True):
-            chosen, names = list(row[start : start + columns]), list(row_titles[start : start + columns])
-            missing = columns - len(chosen)
-            grids += [*chosen, *[None] * missing]
-            texts += names + [""] * missing
-            shades += [color] * columns
-    save_sheet(
-        path,
-        grids,
-        columns=columns,
-        titles=texts,
-        title=title,
-        row_labels=labels * (len(grids) // (2 * columns)),
+        labels=("sample", "nearest training"),
         size=_PIXELS_A_SHAPE,
-        colors=shades,
+        colors=(DEFAULT_COLOR, ORIGINAL_COLOR),
     )

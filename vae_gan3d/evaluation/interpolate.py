@@ -13,8 +13,7 @@ from vae_gan3d.models.latents import PATHS, interpolate, path_alphas
 from vae_gan3d.models.model import Model
 from vae_gan3d.text import counted
 from vae_gan3d.viewing.render import DEFAULT_COLOR
-from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_sheet
-from vae_gan3d.viewing.turntable import save_turntable, some_of
+from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_sheet, save_turntable, turntable_shapes
 
 _PIXELS_A_SHAPE = 240
 _COLUMNS = 8
@@ -75,7 +74,7 @@ def interpolate_shapes(
             write_text_slices(config.output_dir / f"interpolation-{alpha:.3f}.txt", grid > config.threshold)
     _draw(config, results, reconstructions, voxels)
     if config.files.gif:
-        chosen = some_of(len(results))
+        chosen = turntable_shapes(len(results))
         save_turntable(
             config.output_dir / "interpolation.gif",
             results[chosen],

@@ -11,8 +11,7 @@ from vae_gan3d.evaluation.results import back_up_results, file_names, save_array
 from vae_gan3d.evaluation.shapes import find_latents
 from vae_gan3d.models.model import Model
 from vae_gan3d.text import counted
-from vae_gan3d.viewing.sheets import save_pairs, save_sheet
-from vae_gan3d.viewing.turntable import save_turntable, some_of
+from vae_gan3d.viewing.sheets import save_pairs, save_sheet, save_turntable, turntable_shapes
 
 _PIXELS_A_SHAPE = 240
 _COLUMNS = 8
@@ -64,7 +63,7 @@ def _draw(config: SampleConfig, samples: np.ndarray, names: list[str] | None) ->
         threshold=config.threshold,
     )
     if config.files.gif:
-        chosen = some_of(config.count)
+        chosen = turntable_shapes(config.count)
         save_turntable(
             config.output_dir / "samples.gif",
             samples[chosen],

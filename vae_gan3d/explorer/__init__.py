@@ -1,1 +1,1 @@
-"""The explorer: a page on which a model's latent space is looked at, and the server that answers it."""
+"""The explorer: a web page that shows the latent space of a model, and its server."""

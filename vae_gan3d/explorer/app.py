@@ -1,4 +1,4 @@
-"""The explorer's web application: pages, requests, uploads and downloads."""
+"""The explorer's web application (WSGI): pages, JSON requests, uploads and downloads."""
 
 import contextlib
 import dataclasses
@@ -21,77 +21,12 @@ from vae_gan3d.data.read_options import UP_AXES, ReadOptions
 from vae_gan3d.data.sandbox import read_one
 from vae_gan3d.data.surfaces import largest_body, placed_mesh, surface_mesh, write_mesh
 from vae_gan3d.errors import UserError
-from vae_gan3d.explorer.server import BusyError, Slots, temporary_folder
+from vae_gan3d.explorer.server import BusyError, RequestLimiter, temporary_folder
 from vae_gan3d.explorer.session import Explorer, LatentPoint, read_numbers, read_point
 from vae_gan3d.viewing.page import page_frame, page_shapes, web_file
 
 DOWNLOADS = ("stl", "glb")
-
-
-def mesh_file(shape: np.ndarray, extension: str, files: ShapeFilesConfig, threshold: float) -> bytes:
-    """The smooth surface of a shape as a file.
-
-    Args:
-        shape: `[R, R, R]` float32 probabilities.
-        extension: one of `DOWNLOADS`.
-        files: which bodies are kept, and the size.
-        threshold: voxels above this probability are inside.
-
-    Returns:
-        The bytes of the file.
-
-    Raises:
-        UserError: the shape is empty, the extension is another, or a package is not installed.
-    """
-    if extension not in DOWNLOADS:
-        raise UserError(f"shapes are downloaded as {' or '.join(DOWNLOADS)}: choose one")
-    vertices, triangles = surface_mesh(shape, threshold)
-    if not len(triangles):
-        raise UserError("the shape is empty here, so there is no surface to download: choose another place")
-    if files.components == "largest":
-        body = largest_body(vertices, triangles)
-        vertices, triangles = body.vertices, body.triangles
-    with temporary_folder() as folder:
-        path = folder / f"shape.{extension}"
-        write_mesh(placed_mesh(vertices, files.size_mm), triangles, path)
-        return path.read_bytes()
-
-
 _LONGEST_NAME = 80
-
-
-def read_upload(contents: bytes, name: str, reading: ReadOptions) -> np.ndarray:
-    """Reads an uploaded shape.
-
-    Args:
-        contents: of the file.
-        name: as the visitor called it; only its extension is looked at, and messages quote it.
-        reading: how it is read, at the model's resolution R.
-
-    Returns:
-        `[R, R, R]` uint8 in {0, 1}.
-
-    Raises:
-        UserError: the file is not of a type that is read, or cannot be read.
-    """
-    shown = "".join(letter for letter in name if letter.isprintable())[-_LONGEST_NAME:] or "the file"
-    suffix = pathlib.PurePath(name).suffix.lower()
-    if suffix not in EXTENSIONS:
-        raise UserError(f"{shown}: files of this type are not read; give one of {', '.join(EXTENSIONS)}")
-    with temporary_folder() as folder:
-        path = folder / f"upload{suffix}"
-        if is_mesh(path):
-            require_mesh_packages("reading a mesh", READING)
-        try:
-            path.write_bytes(contents)
-            grid = read_one(path, options=reading)
-        except OSError as error:
-            raise UserError(f"{shown}: cannot be kept to be read ({error.strerror}): try again later") from error
-        except UserError as error:
-            raise UserError(f"{shown}: {str(error).removeprefix(f'{path}: ').replace(str(path), shown)}") from error
-    return resize_grid(pad_grid(grid), reading.resolution)
-
-
 _FILES = {
     "/": ("explorer.html", "text/html"),
     "/explorer.css": ("explorer.css", "text/css"),
@@ -113,25 +48,84 @@ _MOST_STEPS = 10.0
 _NEIGHBORS = 4
 _FRAME_SAMPLES = 12
 _WAITING_FOR_THE_MODEL = 63
-# Files that are on their way here, all of which lie in memory.
-_RECEIVED_AT_ONCE = 32
+_UPLOADS_AT_ONCE = 32  # all of them are in memory
 _FILES_AT_ONCE = 2
 _WAITING_FOR_FILES = 14
 
 
+def mesh_file(shape: np.ndarray, extension: str, files: ShapeFilesConfig, threshold: float) -> bytes:
+    """The smooth surface of a shape as a file.
+
+    Args:
+        shape: `[R, R, R]` float32 probabilities.
+        extension: one of `DOWNLOADS`.
+        files: which bodies to keep, and the size.
+        threshold: voxels above this probability are inside.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        UserError: the shape is empty, the extension is unknown, or a package is not installed.
+    """
+    if extension not in DOWNLOADS:
+        raise UserError(f"shapes are downloaded as {' or '.join(DOWNLOADS)}: choose one")
+    vertices, triangles = surface_mesh(shape, threshold)
+    if not len(triangles):
+        raise UserError("the shape is empty, so there is no surface to download: move the slider")
+    if files.components == "largest":
+        body = largest_body(vertices, triangles)
+        vertices, triangles = body.vertices, body.triangles
+    with temporary_folder() as folder:
+        path = folder / f"shape.{extension}"
+        write_mesh(placed_mesh(vertices, files.size_mm), triangles, path)
+        return path.read_bytes()
+
+
+def read_upload(contents: bytes, name: str, reading: ReadOptions) -> np.ndarray:
+    """Reads an uploaded shape.
+
+    Args:
+        contents: of the file.
+        name: of the file on the client. Only its extension is used; messages quote it.
+        reading: options of the reader, with the model's resolution R.
+
+    Returns:
+        `[R, R, R]` uint8 in {0, 1}.
+
+    Raises:
+        UserError: the file type is unknown, or the file cannot be read.
+    """
+    shown = "".join(letter for letter in name if letter.isprintable())[-_LONGEST_NAME:] or "the file"
+    suffix = pathlib.PurePath(name).suffix.lower()
+    if suffix not in EXTENSIONS:
+        raise UserError(f"{shown}: unknown file type; give one of {', '.join(EXTENSIONS)}")
+    with temporary_folder() as folder:
+        path = folder / f"upload{suffix}"
+        if is_mesh(path):
+            require_mesh_packages("reading a mesh", READING)
+        try:
+            path.write_bytes(contents)
+            grid = read_one(path, options=reading)
+        except OSError as error:
+            raise UserError(f"{shown}: cannot be stored ({error.strerror}): try again later") from error
+        except UserError as error:
+            raise UserError(f"{shown}: {str(error).removeprefix(f'{path}: ').replace(str(path), shown)}") from error
+    return resize_grid(pad_grid(grid), reading.resolution)
+
+
 @dataclasses.dataclass(frozen=True)
 class AppOptions:
-    """What visitors may do, and what they read of the model.
+    """Options of the application.
 
     Attributes:
         name: of the checkpoint.
-        notes: lines on what this explorer lacks, and why.
+        notes: sentences that the page shows.
         reading: how uploads are read, at the model's resolution.
-        upload_mb: the most megabytes (of 10^6 bytes) of an upload.
-        files: the bodies and the size of downloads.
-        seed: of the draws.
-        hosts: the names by which the page may be asked for, against pages of others that take this machine's name;
-            none for any.
+        upload_mb: size limit of an upload, in megabytes (10^6 bytes).
+        files: bodies and size of downloaded meshes.
+        seed: of the random samples.
+        hosts: accepted values of the Host header, against DNS rebinding; empty for any.
     """
 
     name: str
@@ -144,27 +138,27 @@ class AppOptions:
 
 
 class ExplorerApp:
-    """Answers the page."""
+    """The WSGI application."""
 
     def __init__(self, explorer: Explorer, options: AppOptions) -> None:
-        """Generates the first shapes, so that the first visitor does not wait for TensorFlow's graphs.
+        """Generates the first shapes, so that the first client does not wait for TensorFlow to trace.
 
         Args:
-            explorer: what is explored.
-            options: for visitors.
+            explorer: the model and its training shapes.
+            options: see the class.
         """
         self._explorer = explorer
         self._options = options
-        self._model_slots = Slots(1, _WAITING_FOR_THE_MODEL)
-        self._receiving_slots = Slots(_RECEIVED_AT_ONCE, 0)
-        self._file_slots = Slots(_FILES_AT_ONCE, _WAITING_FOR_FILES)
+        self._model_limiter = RequestLimiter(1, _WAITING_FOR_THE_MODEL)
+        self._upload_limiter = RequestLimiter(_UPLOADS_AT_ONCE, 0)
+        self._file_limiter = RequestLimiter(_FILES_AT_ONCE, _WAITING_FOR_FILES)
         self._generator = np.random.default_rng(options.seed)
         self._directions = explorer.main_directions
         self._files = {path: (web_file(name).encode(), kind) for path, (name, kind) in _FILES.items()}
         class_name, pair = explorer.opening(self._generator)
         drawn = [explorer.sample(self._generator) for _ in range(_FRAME_SAMPLES)]
         self._frame = page_frame([explorer.generate(point) > explorer.threshold for point in (*pair, *drawn)])
-        self._questions: dict[str, Callable[[Request], Response]] = {
+        self._handlers: dict[str, Callable[[Request], Response]] = {
             "/api/sample": self._sample,
             "/api/record": self._record,
             "/api/upload": self._upload,
@@ -175,7 +169,7 @@ class ExplorerApp:
         self._opening = [self._end(point, _sample_title(class_name)) for point in pair]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """One request, see PEP 3333."""
+        """Answers one request, see PEP 3333."""
         request = Request(environ)
         response = self._answer(request)
         response.headers.update(_HEADERS)
@@ -186,34 +180,30 @@ class ExplorerApp:
             self._check_host(request)
             if request.method in ("GET", "HEAD"):
                 return self._file(request.path)
-            if request.method == "POST" and request.path in self._questions:
-                return self._questions[request.path](request)
+            if request.method == "POST" and request.path in self._handlers:
+                return self._handlers[request.path](request)
             raise NotFound
         except UserError as error:
-            return _refusal(400, " ".join(str(error).split()))
+            return _error(400, " ".join(str(error).split()))
         except BusyError:
-            return _refusal(503, "too many visitors ask at once: try again in a moment")
+            return _error(503, "too many requests at once: try again in a moment")
         except ClientDisconnected:
-            return _refusal(408, "what was sent did not arrive in time: send a smaller file, or try again")
+            return _error(408, "the upload took too long: send a smaller file, or try again")
         except RequestEntityTooLarge:
-            return _refusal(413, f"the file is too large: give one of at most {self._options.upload_mb} MB")
+            return _error(413, f"the file is too large: give one of at most {self._options.upload_mb} MB")
         except HTTPException as error:
-            return _refusal(error.code or 400, f"the explorer does not answer this ({error.name})")
+            return _error(error.code or 400, f"the explorer does not answer this request ({error.name})")
         except Exception:
             traceback.print_exc()
-            return _refusal(500, "the explorer failed here: its terminal says why")
+            return _error(500, "the explorer failed: see its terminal")
 
     def _check_host(self, request: Request) -> None:
-        """Refuses pages of others that have taken this machine's name, which would send their own.
-
-        Raises:
-            UserError: the page was asked for by another name than those of this machine.
-        """
+        """Refuses a request whose Host header names another site (DNS rebinding)."""
         name = None
         with contextlib.suppress(ValueError):
             name = urllib.parse.urlsplit(f"//{request.headers.get('Host', '')}").hostname
         if self._options.hosts and name not in self._options.hosts:
-            raise UserError("this explorer answers its own address alone: it is on its terminal")
+            raise UserError("the explorer answers only at its own address: see its terminal")
 
     def _file(self, path: str) -> Response:
         if path == "/api/model":
@@ -224,7 +214,7 @@ class ExplorerApp:
         return Response(contents, content_type=f"{kind}; charset=utf-8")
 
     def _describe(self) -> dict[str, Any]:
-        """What the page must know before it asks."""
+        """The contents of `/api/model`."""
         explorer, options = self._explorer, self._options
         model = explorer.model.config
         return {
@@ -245,14 +235,14 @@ class ExplorerApp:
 
     def _sample(self, request: Request) -> Response:
         class_name = _text(_fields(request), "class")
-        with self._model_slots.turn():
+        with self._model_limiter.slot():
             point = self._explorer.sample(self._generator, class_name)
         return _json(self._end(point, _sample_title(class_name)))
 
     def _record(self, request: Request) -> Response:
         index = _fields(request).get("index")
         if type(index) is not int:
-            raise UserError("the number of a record must be a whole number: give one")
+            raise UserError("the index of a record must be a whole number: give one")
         point = self._explorer.training_shape(index)
         assert self._explorer.training is not None
         return _json(self._end(point, f"record {index}, {self._explorer.training.class_name(index)}"))
@@ -261,44 +251,52 @@ class ExplorerApp:
         request.max_content_length = self._options.upload_mb * 10**6
         up_axis = request.args.get("up", "")
         if up_axis and up_axis not in UP_AXES:
-            raise UserError(f"the axis {up_axis[:20]!r} is not known: give one of {', '.join(UP_AXES)}")
+            raise UserError(f"unknown axis {up_axis[:20]!r}: give one of {', '.join(UP_AXES)}")
         reading = dataclasses.replace(self._options.reading, up_axis=up_axis or self._options.reading.up_axis)
         name = request.args.get("name", "")
         self._explorer.require_encoder()
-        with self._receiving_slots.turn():
+        with self._upload_limiter.slot():
             contents = request.get_data(cache=False)
-            with self._file_slots.turn():
+            with self._file_limiter.slot():
                 grid = read_upload(contents, name, reading)
-        with self._model_slots.turn():
+        with self._model_limiter.slot():
             point = self._explorer.encode(grid, request.args.get("class", ""))
-        return _json(self._end(point, name[-80:], grid))
+        return _json(self._end(point, name[-_LONGEST_NAME:], grid))
 
     def _shape(self, request: Request) -> Response:
-        return _json(self._end(self._place(_fields(request)), "shape between"))
+        return _json(self._end(self._latent(_fields(request)), "shape between"))
 
     def _nearest(self, request: Request) -> Response:
-        point = self._place(_fields(request))
-        with self._model_slots.turn():
+        point = self._latent(_fields(request))
+        with self._model_limiter.slot():
             found = self._explorer.nearest(point, _NEIGHBORS)
         shapes = page_shapes([neighbor.grid for neighbor in found], [f"record {neighbor.index}" for neighbor in found])
-        entries = [
-            {"index": of.index, "class": of.class_name, "source": of.source, "cosine": of.cosine, "iou": of.iou}
-            for of in found
-        ]
-        return _json([{**entry, "shape": shape} for entry, shape in zip(entries, shapes, strict=True)])
+        return _json(
+            [
+                {
+                    "index": neighbor.index,
+                    "class": neighbor.class_name,
+                    "source": neighbor.source,
+                    "cosine": neighbor.cosine,
+                    "iou": neighbor.iou,
+                    "shape": shape,
+                }
+                for neighbor, shape in zip(found, shapes, strict=True)
+            ]
+        )
 
     def _download(self, request: Request) -> Response:
         fields = _fields(request)
-        point, extension = self._place(fields), _text(fields, "format")
-        with self._model_slots.turn():
+        point, extension = self._latent(fields), _text(fields, "format")
+        with self._model_limiter.slot():
             shape = self._explorer.generate(point)
-        with self._file_slots.turn():
+        with self._file_limiter.slot():
             contents = mesh_file(shape, extension, self._options.files, self._explorer.threshold)
         kind = "model/gltf-binary" if extension == "glb" else "model/stl"
         return Response(contents, content_type=kind)
 
-    def _place(self, fields: dict[str, Any]) -> LatentPoint:
-        """The place that a page asks about: one end, or α between two, moved along the main directions."""
+    def _latent(self, fields: dict[str, Any]) -> LatentPoint:
+        """The latent of a request: one end, or α between two ends, moved along the main directions."""
         model = self._explorer.model.config
         ends = fields.get("ends")
         if not isinstance(ends, list) or not 1 <= len(ends) <= 2:
@@ -313,8 +311,8 @@ class ExplorerApp:
         return self._explorer.moved(point, np.clip(moves, -_MOST_STEPS, _MOST_STEPS), self._directions)
 
     def _end(self, point: LatentPoint, title: str, original: np.ndarray | None = None) -> dict[str, Any]:
-        """A place and its shape, and how well this is the one that was uploaded."""
-        with self._model_slots.turn():
+        """A latent with its shape; for an upload also the IoU of the reconstruction."""
+        with self._model_limiter.slot():
             occupied = self._explorer.generate(point) > self._explorer.threshold
         answer: dict[str, Any] = {"point": point.fields(), "title": title, "shape": page_shapes([occupied], [title])[0]}
         if original is not None:
@@ -328,25 +326,21 @@ def _sample_title(class_name: str) -> str:
 
 
 def _fields(request: Request) -> dict[str, Any]:
-    """The JSON object that a request holds.
-
-    Raises:
-        UserError: it holds none.
-    """
+    """The JSON object in a request."""
     request.max_content_length = _JSON_BYTES
     try:
         fields = json.loads(request.get_data(cache=False))
     except (ValueError, RecursionError) as error:
-        raise UserError("the request is no JSON: load the page again") from error
+        raise UserError("the request is not JSON: load the page again") from error
     if not isinstance(fields, dict):
-        raise UserError("the request is no JSON object: load the page again")
+        raise UserError("the request is not a JSON object: load the page again")
     return fields
 
 
 def _text(fields: dict[str, Any], name: str) -> str:
     value = fields.get(name, "")
     if not isinstance(value, str):
-        raise UserError(f"{name} must be a text: load the page again")
+        raise UserError(f"{name} must be a string: load the page again")
     return value
 
 
@@ -354,7 +348,7 @@ def _json(value: Any) -> Response:  # noqa: ANN401 (whatever JSON holds)
     return Response(json.dumps(value, allow_nan=False, separators=(",", ":")), content_type="application/json")
 
 
-def _refusal(status: int, message: str) -> Response:
+def _error(status: int, message: str) -> Response:
     response = _json({"error": message})
     response.status_code = status
     return response

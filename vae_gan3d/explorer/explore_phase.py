@@ -1,28 +1,26 @@
-"""`--phase=explore`: all that can be refused is refused before TensorFlow is imported."""
+"""`--phase=explore`. Checks the arguments before it imports TensorFlow (slow) and werkzeug (optional)."""
 
-import pathlib
+import importlib.util
 import signal
 import sys
 import webbrowser
 from typing import TYPE_CHECKING
 
-from vae_gan3d.config import ExploreConfig, ModelConfig
+from vae_gan3d.config import ExploreConfig
 from vae_gan3d.data.record_set import RecordSet, find_records
-from vae_gan3d.explorer.server import require_explorer_packages
-from vae_gan3d.models.prior_choice import PriorChoice, choose_prior, require_known_classes
+from vae_gan3d.errors import UserError
+from vae_gan3d.models.prior_choice import choose_prior, require_known_classes
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
 
 if TYPE_CHECKING:
-    from vae_gan3d.explorer.app import ExplorerApp
-    from vae_gan3d.explorer.server import ExplorerServer
     from vae_gan3d.explorer.session import Explorer
 
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 def explore(config: ExploreConfig, *, verbose: bool) -> int:
-    """Serves the explorer until Ctrl-C.
+    """Serves the explorer until Ctrl-C or SIGTERM.
 
     Args:
         config: the phase's configuration.
@@ -32,9 +30,10 @@ def explore(config: ExploreConfig, *, verbose: bool) -> int:
         The exit status, 0.
 
     Raises:
-        UserError: something that the user can mend.
+        UserError: werkzeug is not installed, the checkpoint or the records cannot be used, or the address is in use.
     """
-    require_explorer_packages()
+    if importlib.util.find_spec("werkzeug") is None:
+        raise UserError("--phase=explore needs werkzeug: pip install werkzeug")
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
     records = find_records(config.records, config.split_name) if config.records else None
@@ -44,12 +43,21 @@ def explore(config: ExploreConfig, *, verbose: bool) -> int:
     from vae_gan3d.explorer.server import ExplorerServer, remove_forgotten_folders
 
     remove_forgotten_folders()
-    server = ExplorerServer(config.host, config.port)  # an address in use is told before the seconds that follow
+    server = ExplorerServer(config.host, config.port)  # fails early if the address is in use
     start_tensorflow(verbose=verbose)
     from vae_gan3d.explorer.app import AppOptions, ExplorerApp
+    from vae_gan3d.explorer.session import Explorer, TrainingShapes
+    from vae_gan3d.models.model import load_model
 
     with memory_errors_in_one_line():
-        explorer = _build(config, prefix, model, choice, records)
+        trained = load_model(prefix, model)
+        trained.prior = choice.load(prefix, trained, seed=config.seed)
+        explorer = Explorer(
+            trained,
+            TrainingShapes(trained, records) if trained.has_encoder and records is not None else None,
+            refinements=config.refinements,
+            threshold=config.threshold,
+        )
         options = AppOptions(
             name=str(prefix),
             notes=_notes(explorer, records),
@@ -60,46 +68,6 @@ def explore(config: ExploreConfig, *, verbose: bool) -> int:
             hosts=_LOCAL_HOSTS if config.host in _LOCAL_HOSTS else (),
         )
         app = ExplorerApp(explorer, options)
-    _serve(server, app, config)
-    return 0
-
-
-def _build(
-    config: ExploreConfig,
-    prefix: pathlib.Path,
-    model: ModelConfig,
-    choice: PriorChoice,
-    records: RecordSet | None,
-) -> "Explorer":
-    """Restores the model, and finds the latents of its training shapes where it can."""
-    from vae_gan3d.explorer.session import Explorer, TrainingShapes
-    from vae_gan3d.models.model import load_model
-
-    trained = load_model(prefix, model)
-    trained.prior = choice.load(prefix, trained, seed=config.seed)
-    return Explorer(
-        trained,
-        TrainingShapes(trained, records) if trained.has_encoder and records is not None else None,
-        refinements=config.refinements,
-        threshold=config.threshold,
-    )
-
-
-def _notes(explorer: "Explorer", records: RecordSet | None) -> tuple[str, ...]:
-    """What this explorer lacks, and why."""
-    notes = []
-    if not explorer.model.has_encoder:
-        notes.append("The model is a plain GAN, which has no encoder: no uploads, and no training shapes.")
-    elif records is None:
-        notes.append("Training shapes are not shown: start the explorer with --records.")
-    if explorer.main_directions is None:
-        remedy = " Start the explorer with --records." if explorer.model.has_encoder else ""
-        notes.append(f"Main directions are not there: N(0, I) varies alike in all.{remedy}")
-    return tuple(notes)
-
-
-def _serve(server: "ExplorerServer", app: "ExplorerApp", config: ExploreConfig) -> None:
-    """Says where the page is, and answers it until Ctrl-C, or the signal of `kill`."""
     if config.host not in _LOCAL_HOSTS:
         print(
             f"warning: with --host={config.host} everyone who reaches this machine can use the explorer: it asks for "
@@ -112,3 +80,17 @@ def _serve(server: "ExplorerServer", app: "ExplorerApp", config: ExploreConfig) 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server.serve(app)
     print("\nthe explorer has ended")
+    return 0
+
+
+def _notes(explorer: "Explorer", records: RecordSet | None) -> tuple[str, ...]:
+    """Sentences for the page: which parts are missing, and why."""
+    notes = []
+    if not explorer.model.has_encoder:
+        notes.append("The model is a plain GAN, which has no encoder: no uploads, and no training shapes.")
+    elif records is None:
+        notes.append("Training shapes are not shown: start the explorer with --records.")
+    if explorer.main_directions is None:
+        remedy = " Start the explorer with --records." if explorer.model.has_encoder else ""
+        notes.append(f"Main directions are not there: N(0, I) varies equally in all directions.{remedy}")
+    return tuple(notes)

@@ -1,7 +1,6 @@
-"""The explorer's HTTP server: limits of connections, size and time for its clients."""
+"""The explorer's HTTP server. It limits connections, requests at once, and the time that a client may take."""
 
 import contextlib
-import importlib.util
 import io
 import os
 import pathlib
@@ -18,20 +17,14 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import remove_leftovers, scratch_folder, write_refused
 
-
-def require_explorer_packages() -> None:
-    """Refuses the phase where its package is not there.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    if importlib.util.find_spec("werkzeug") is None:
-        raise UserError("--phase=explore needs werkzeug: pip install werkzeug")
+_MAX_CONNECTIONS = 128
+_IDLE_SECONDS = 30
+_REQUEST_SECONDS = 30
 
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[pathlib.Path]:
-    """A folder among the system's temporary ones, which is gone when the block ends.
+    """A folder in the system's temporary folder, removed at the end of the block.
 
     Yields:
         The folder.
@@ -47,160 +40,149 @@ def temporary_folder() -> Iterator[pathlib.Path]:
 
 
 def remove_forgotten_folders() -> None:
-    """Removes those of explorers that were killed."""
+    """Removes the temporary folders of killed explorers."""
     remove_leftovers(pathlib.Path(tempfile.gettempdir()))
 
 
 class BusyError(Exception):
-    """Too many wait already."""
+    """The queue is full."""
 
 
-class Slots:
-    """Lets a few in at once and a bounded number wait; the others are told at once that they came too late."""
+class RequestLimiter:
+    """Runs a few requests at once, lets a limited number wait, and refuses the rest immediately."""
 
-    def __init__(self, at_once: int, waiting: int) -> None:
-        """Opens the slots.
+    def __init__(self, running: int, waiting: int) -> None:
+        """Sets the limits.
 
         Args:
-            at_once: how many may be in, 1 or more.
-            waiting: how many may wait, 0 or more.
+            running: requests that run at once, 1 or more.
+            waiting: requests that may wait, 0 or more.
 
         Raises:
-            ValueError: a number is too small.
+            ValueError: a limit is too small.
         """
-        if at_once < 1 or waiting < 0:
-            raise ValueError(f"{at_once} at once and {waiting} waiting are not possible: at least 1, and at least 0")
-        self._inside = threading.Semaphore(at_once)
-        self._admitted = threading.Semaphore(at_once + waiting)
+        if running < 1 or waiting < 0:
+            raise ValueError(f"running={running}, waiting={waiting}: give 1 or more, and 0 or more")
+        self._running = threading.Semaphore(running)
+        self._admitted = threading.Semaphore(running + waiting)
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        """Waits for a turn, which lasts as long as the block.
+    def slot(self) -> Iterator[None]:
+        """Waits until a request may run. It holds its slot until the end of the block.
 
         Raises:
-            BusyError: as many wait as may.
+            BusyError: the queue is full.
         """
         if not self._admitted.acquire(blocking=False):
             raise BusyError
         try:
-            with self._inside:
+            with self._running:
                 yield
         finally:
             self._admitted.release()
 
 
-class PromptReader(io.RawIOBase):
-    """Reads from a connection: the first bytes may take one time, all from there on another."""
+class TimeoutReader(io.RawIOBase):
+    """Reads from a connection. Times out idle clients, and clients that take too long for one request."""
 
     def __init__(
         self,
         connection: socket.socket,
         *,
-        silence: float | None,
-        whole: float,
+        idle: float | None,
+        total: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begins to wait with the first read.
+        """Reads nothing yet.
 
         Args:
-            connection: its timeout is left at `silence`, which holds for what is sent.
-            silence: seconds until the first bytes, and between any two; None for no bound.
-            whole: seconds from the first bytes to the last.
-            clock: seconds that only grow.
+            connection: keeps the timeout `idle`, which also limits the answer.
+            idle: seconds to the first bytes, and between two reads; None for no limit.
+            total: seconds from the first bytes to the last.
+            clock: monotonic time in seconds.
         """
         self._connection = connection
-        self._silence = silence
-        self._whole = whole
+        self._idle = idle
+        self._total = total
         self._clock = clock
         self._deadline: float | None = None
 
     def readable(self) -> bool:
-        """It is."""
+        """True."""
         return True
 
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 (whatever can be written to)
-        """Reads what has come.
-
-        Args:
-            buffer: takes the bytes.
-
-        Returns:
-            How many there were, 0 at the end.
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 (any writable buffer)
+        """Reads the bytes that have arrived, see `io.RawIOBase`.
 
         Raises:
-            TimeoutError: too late.
+            TimeoutError: the client is too slow.
         """
-        seconds = self._silence
+        seconds = self._idle
         if self._deadline is not None:
             left = self._deadline - self._clock()
             if left <= 0:
-                raise TimeoutError("what was sent took too long")
+                raise TimeoutError("the request took too long")
             seconds = left if seconds is None else min(seconds, left)
         self._connection.settimeout(seconds)
         try:
             count = self._connection.recv_into(buffer)
         finally:
-            self._connection.settimeout(self._silence)
+            self._connection.settimeout(self._idle)
         if self._deadline is None:
-            self._deadline = self._clock() + self._whole
+            self._deadline = self._clock() + self._total
         return count
 
 
-_MOST_CONNECTIONS = 128
-_SILENT_SECONDS = 30
-_SENDING_SECONDS = 30
-
-
 class _Handler(WSGIRequestHandler):
-    """Says nothing of every request, and gives up those who say nothing, or say it too slowly."""
+    """Logs nothing, and times out idle and slow clients."""
 
-    timeout = _SILENT_SECONDS
-    sending_timeout = _SENDING_SECONDS
+    timeout = _IDLE_SECONDS
+    request_timeout = _REQUEST_SECONDS
 
     def setup(self) -> None:
-        """Reads what a visitor sends, one request a connection, within its time."""
+        """Reads the one request of the connection with a timeout."""
         super().setup()
         self.rfile.close()
-        prompt = PromptReader(self.connection, silence=self.timeout, whole=self.sending_timeout)
-        self.rfile = io.BufferedReader(prompt)
+        reader = TimeoutReader(self.connection, idle=self.timeout, total=self.request_timeout)
+        self.rfile = io.BufferedReader(reader)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Keeps the terminal for what matters."""
+        """Logs nothing."""
 
     def log_error(self, format: str, *args: Any) -> None:  # noqa: ANN401 (the base class's)
-        """Visitors who leave early are no errors."""
+        """Logs nothing: a client that leaves early is not an error."""
 
 
 class ExplorerServer(ThreadedWSGIServer):
-    """Serves an application."""
+    """Serves a WSGI application with one thread for each connection, 128 at most."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Takes the address; visitors wait until `serve`.
+        """Listens at an address. Clients wait until `serve` is called.
 
         Args:
-            host: the address that is listened at.
-            port: 0 for any that is free.
+            host: a host name or an IP address.
+            port: 0 for any free port.
 
         Raises:
-            UserError: the address cannot be had.
+            UserError: the address is in use or not of this machine.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            listening = socket.create_server((host, port), family=family, backlog=_MOST_CONNECTIONS)
+            listening = socket.create_server((host, port), family=family, backlog=_MAX_CONNECTIONS)
         except OSError as error:
-            # Python adds the address to what the system says; errors of names have negative numbers.
+            # Python adds the address to the system's message; errors of names have negative numbers.
             number = error.errno or 0
             reason = os.strerror(number) if number > 0 else error.strerror
             raise UserError(
-                f"cannot listen at {host} port {port} ({reason}): give another --port, 0 for any that "
-                "is free, or another --host"
+                f"cannot listen at {host} port {port} ({reason}): give another --port (0 for any free port), or "
+                "another --host"
             ) from error
-        self._connections = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        self._connections = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         with listening:
             super().__init__(host, port, ServiceUnavailable(), _Handler, fd=listening.fileno())
 
     def serve(self, app: Callable[..., Iterable[bytes]]) -> None:
-        """Answers until Ctrl-C.
+        """Answers requests until Ctrl-C.
 
         Args:
             app: a WSGI application.
@@ -210,23 +192,23 @@ class ExplorerServer(ThreadedWSGIServer):
 
     @property
     def address(self) -> str:
-        """What a browser on this machine is given."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 (what was asked for)
+        """The URL for a browser on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 (the user asked for it)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 (the base class's)
-        """Answers in a thread; where all are taken, not at all."""
+        """Starts a thread for a connection; closes the connection if there are too many."""
         if not self._connections.acquire(blocking=False):
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 (the base class's)
-        """Answers, and gives the thread's place back."""
+        """Answers one connection."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._connections.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 (the base class's)
-        """A connection that breaks is the visitor's affair; the application reports its own errors."""
+        """Ignores broken connections; the application reports its own errors."""

@@ -1,4 +1,4 @@
-"""What the explorer shows: latents in requests, directions, training shapes, and the shapes of sliders."""
+"""The explorer's state: the model, latents in JSON, main directions, training shapes and their neighbours."""
 
 import dataclasses
 import functools
@@ -17,38 +17,42 @@ from vae_gan3d.models.latents import PATHS, interpolate
 from vae_gan3d.models.model import Model
 from vae_gan3d.models.priors import GaussianMixture, MixturePrior
 
-# Far more than any latent of a trained model, and far less than what overflows in a network.
-_LARGEST_VALUE = 1e4
+MOST_DIRECTIONS = 6
+_LARGEST_VALUE = 1e4  # far above the latents of a trained model, far below an overflow in a network
+_LEAST_SHARE = 1e-6  # of the variance along the first direction; less is rounding
+# The search for the two shapes that the page opens with: about 20 ms for a sample at 32^3.
+_CLASSES_TRIED = 3
+_SAMPLES_TRIED = 8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LatentPoint:
-    """One place.
+    """A latent, with its class for a conditional model.
 
     Attributes:
         latent: `[L]` float32.
-        shares: `[classes]` float32, how much of each class, where the model is conditional; else None.
+        shares: `[classes]` float32, the share of each class; None if the model is not conditional.
     """
 
     latent: np.ndarray
     shares: np.ndarray | None = None
 
     def fields(self) -> dict[str, Any]:
-        """The point as JSON holds it; `read_point` gives the same numbers back."""
+        """The point as a JSON object; `read_point` gives back the same numbers."""
         shares = None if self.shares is None else self.shares.tolist()
         return {"latent": self.latent.tolist(), "shares": shares}
 
 
 def read_point(fields: Any, latent_size: int, classes: int) -> LatentPoint:  # noqa: ANN401 (whatever JSON holds)
-    """Reads what a page sends, which may be anything.
+    """Reads a point from a request. Checks everything.
 
     Args:
-        fields: of `LatentPoint.fields`.
+        fields: see `LatentPoint.fields`.
         latent_size: L of the model.
-        classes: that a conditional model tells apart; 0 for other models.
+        classes: number of classes of a conditional model; 0 for another model.
 
     Raises:
-        UserError: this is no place in the model's latent space.
+        UserError: the fields are not a point of the model's latent space.
     """
     if not isinstance(fields, dict):
         raise UserError("a shape is missing: draw, choose or upload one")
@@ -61,27 +65,23 @@ def read_numbers(values: Any, count: int, name: str) -> np.ndarray:  # noqa: ANN
     """Reads a list of numbers.
 
     Args:
-        values: what should be it.
-        count: how many there must be.
-        name: what messages call it.
+        values: the list.
+        count: its length.
+        name: for messages.
 
     Returns:
         `[count]` float32, each in [-10,000, 10,000].
 
     Raises:
-        UserError: it is none, or of another length or range.
+        UserError: the values are not a list of numbers, or the length or a number is out of range.
     """
     if not isinstance(values, list) or len(values) != count:
         raise UserError(f"{name} must be a list of {count} numbers: load the page again")
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
-        raise UserError(f"{name} must hold numbers alone: load the page again")
+        raise UserError(f"{name} must hold only numbers: load the page again")
     if not all(abs(value) <= _LARGEST_VALUE for value in values):  # false for NaN too
         raise UserError(f"{name} holds a number outside [-{_LARGEST_VALUE:g}, {_LARGEST_VALUE:g}]: load the page again")
     return np.array(values, np.float32)
-
-
-# Of the variance along the first direction: what is below it is rounding.
-_LEAST_SHARE = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -89,9 +89,9 @@ class MainDirections:
     """Principal components (Pearson 1901).
 
     Attributes:
-        steps: `[D, L]` float32; the length of each is the standard deviation along it, and its largest entry is
-            positive, so that equal latents give equal directions.
-        shares: `[D]` float64, the share of the variance along each, falling.
+        steps: `[D, L]` float32. The length of a row is the standard deviation along it. Its largest entry is positive,
+            so that equal latents give equal directions.
+        shares: `[D]` float64, the share of the variance along each, in descending order.
     """
 
     steps: np.ndarray
@@ -99,14 +99,14 @@ class MainDirections:
 
 
 def directions_of_latents(latents: np.ndarray, count: int) -> MainDirections:
-    """The main directions of the latents of shapes.
+    """The main directions of latents.
 
     Args:
         latents: `[K, L]` float, K at least 2, not all equal.
-        count: how many directions at most; none is given along which nothing varies.
+        count: how many directions at most. Directions without variance are left out.
 
     Raises:
-        ValueError: the shape is another, or all latents are equal.
+        ValueError: wrong shape, or all latents are equal.
     """
     if latents.ndim != 2 or len(latents) < 2:
         raise ValueError(f"latents of shape {latents.shape} have no directions: give [K, L], K at least 2")
@@ -116,16 +116,17 @@ def directions_of_latents(latents: np.ndarray, count: int) -> MainDirections:
 
 
 def directions_of_prior(prior: MixturePrior, count: int) -> MainDirections:
-    """The main directions of a fitted prior, without a draw: those of the covariance of all its mixtures together.
+    """The main directions of a fitted prior: the eigenvectors of the covariance of all its mixtures together.
 
-    Cov = Σ w (C + m mᵀ) - (Σ w m)(Σ w m)ᵀ over all components, their weights times the share of their class.
+    Cov = Σ w (C + m mᵀ) - (Σ w m)(Σ w m)ᵀ over all components, where w is a component's weight times the share of its
+    class.
 
     Args:
         prior: the prior.
         count: how many directions at most.
 
     Raises:
-        ValueError: nothing varies.
+        ValueError: the covariance is 0.
     """
     total = sum(prior.counts)
     parts = [(size / total, mixture) for size, mixture in zip(prior.counts, prior.mixtures, strict=True) if mixture]
@@ -144,16 +145,10 @@ def _second_moment(mixture: GaussianMixture) -> np.ndarray:
 
 
 def _directions(variances: np.ndarray, vectors: np.ndarray, count: int) -> MainDirections:
-    """The first of some directions.
-
-    Args:
-        variances: `[N]` float64, falling, 0 or more.
-        vectors: `[N, L]` of length 1.
-        count: how many directions at most.
-    """
+    """The first of the directions `[N, L]` (unit vectors), with variances `[N]` in descending order."""
     kept = int((variances[:count] > variances[0] * _LEAST_SHARE).sum())
     if not kept:
-        raise ValueError("all latents are equal: nothing varies")
+        raise ValueError("all latents are equal: there is no main direction")
     signs = np.sign(vectors[np.arange(kept), np.abs(vectors[:kept]).argmax(axis=1)])
     steps = vectors[:kept] * (signs * np.sqrt(variances[:kept]))[:, np.newaxis]
     return MainDirections(steps.astype(np.float32), variances[:kept] / variances.sum())
@@ -161,14 +156,14 @@ def _directions(variances: np.ndarray, vectors: np.ndarray, count: int) -> MainD
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Neighbor:
-    """A training shape beside another shape.
+    """A training shape, compared with another shape.
 
     Attributes:
         index: of its record.
         class_name: its class.
         source: the file that it came from, or empty.
-        cosine: of the angle between the two latents.
-        iou: of the two shapes.
+        cosine: cosine similarity of the two latents.
+        iou: IoU of the two shapes.
         grid: `[R, R, R]` uint8 in {0, 1}.
     """
 
@@ -181,21 +176,21 @@ class Neighbor:
 
 
 class TrainingShapes:
-    """The shapes of a set of records, and the encoder's mean of each.
+    """The training shapes and their latents.
 
     Attributes:
-        latents: `[count, L]` float32.
+        latents: `[count, L]` float32, the encoder's means.
     """
 
     def __init__(self, model: Model, records: RecordSet) -> None:
-        """Reads and encodes every record, with a bar where that takes some seconds.
+        """Reads and encodes every record, with a progress bar if it takes long.
 
         Args:
             model: with an encoder.
-            records: at least one shape; of the model's classes where that is conditional.
+            records: at least one shape. A conditional model must know their classes.
 
         Raises:
-            UserError: a record is damaged, or the model's resolution cannot be reached from theirs.
+            UserError: a record is damaged, or has a resolution that cannot be resized to the model's.
         """
         self._shapes = ShapeSet(records, model.resolution)
         self.latents = self._shapes.encode(model, np.arange(self._shapes.count))
@@ -214,15 +209,15 @@ class TrainingShapes:
         return self._shapes.class_names([index])[0]
 
     def nearest(self, latent: np.ndarray, occupied: np.ndarray, count: int) -> list[Neighbor]:
-        """The shapes whose latents lie nearest to one, by the angle between the two.
+        """The shapes with the nearest latents, by cosine distance.
 
         Args:
             latent: `[L]` float32.
-            occupied: `[R, R, R]` bool, the shape that is generated from it.
-            count: how many.
+            occupied: `[R, R, R]` bool, the shape generated from it.
+            count: how many at most.
 
         Returns:
-            As many, nearest first; fewer where there are no more.
+            The neighbours, nearest first.
         """
         distances = cosine_distances(latent, self.latents)
         numbers = nearest(distances, count)
@@ -236,22 +231,14 @@ class TrainingShapes:
         ]
 
 
-MOST_DIRECTIONS = 6
-# What is tried for the two shapes that the page opens on: some 20 ms a sample at 32^3.
-_CLASSES_TRIED = 3
-_SAMPLES_TRIED = 8
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Explorer:
-    """A model with its prior, and the shapes that it was trained on, if they are given.
-
-    It holds nothing of those who use it: places in the latent space are given and returned.
+    """A model with its prior and, if given, its training shapes. It keeps no state of its clients.
 
     Attributes:
         model: the trained model.
         training: the training shapes, or None.
-        refinements: passages of each drawn latent through generator and encoder.
+        refinements: see `Model.draw`.
         threshold: voxels above this probability count as occupied.
     """
 
@@ -262,16 +249,16 @@ class Explorer:
 
     @property
     def drawn_classes(self) -> tuple[str, ...]:
-        """The classes that can be drawn of."""
+        """The classes that `sample` can draw from."""
         prior = self.model.prior
         return tuple(prior.fitted) if isinstance(prior, MixturePrior) else prior.classes
 
     def sample(self, generator: np.random.Generator, class_name: str = "") -> LatentPoint:
-        """Draws a place from the prior.
+        """Draws a point from the prior.
 
         Args:
-            generator: the source of chance.
-            class_name: the class to draw of; empty for any.
+            generator: source of random numbers.
+            class_name: the class to draw from; empty for any.
 
         Raises:
             UserError: the prior does not know the class.
@@ -280,13 +267,15 @@ class Explorer:
         return self._point(drawn.latents[0], drawn.classes)
 
     def opening(self, generator: np.random.Generator) -> tuple[str, tuple[LatentPoint, LatentPoint]]:
-        """Two samples of one class to begin with: whole ones, if possible with a whole one halfway.
+        """Two samples of one class for the start of the page.
+
+        Prefers samples of one piece, if possible with a shape of one piece halfway between them.
 
         Args:
-            generator: the source of chance.
+            generator: source of random numbers.
 
         Returns:
-            The class, empty where the prior knows none, and the samples; any two where no class gives two whole ones.
+            The class (empty if the prior knows no classes), and the two points.
         """
         candidates = []
         for name in (self.drawn_classes or ("",))[:_CLASSES_TRIED]:
@@ -307,24 +296,24 @@ class Explorer:
         return name, pair
 
     def _is_whole(self, point: LatentPoint) -> bool:
-        """Whether the shape at a place is one piece, where voxels that share a corner hang together."""
+        """Whether the shape is one piece; voxels that share a corner are connected."""
         return scipy.ndimage.label(self.generate(point) > self.threshold, np.ones((3, 3, 3)))[1] == 1
 
     def require_encoder(self) -> None:
-        """Refuses shapes from outside if the model has no encoder.
+        """Refuses uploads if the model has no encoder.
 
         Raises:
-            UserError: it has none.
+            UserError: the model is a plain GAN.
         """
         if not self.model.has_encoder:
             raise UserError("a plain GAN has no encoder: draw samples, or use a vae_gan or vae model")
 
     def encode(self, grid: np.ndarray, class_name: str = "") -> LatentPoint:
-        """The encoder's mean of a shape.
+        """Encodes a shape.
 
         Args:
             grid: `[R, R, R]` uint8 in {0, 1}.
-            class_name: its class, which a conditional model must be told; others do not look at it.
+            class_name: its class; a conditional model needs it.
 
         Raises:
             UserError: the model has no encoder, or is conditional and does not know the class.
@@ -332,32 +321,32 @@ class Explorer:
         self.require_encoder()
         known = self.model.config.known_classes
         if known and class_name not in known:
-            raise UserError(f"the model is told the class of each shape: choose one of {', '.join(known)}")
+            raise UserError(f"the model needs the class of the shape: choose one of {', '.join(known)}")
         return self._point(self.model.encode(grid[np.newaxis], [class_name])[0], [class_name])
 
     def training_shape(self, index: int) -> LatentPoint:
-        """The encoder's mean of a training shape.
+        """The latent of a training shape.
 
         Raises:
-            UserError: there is no such shape, or no records were given.
+            UserError: there is no such record, or no records were given.
         """
         if self.training is None:
-            raise UserError("training shapes are not there: start the explorer with --records")
+            raise UserError("there are no training shapes: start the explorer with --records")
         if not 0 <= index < self.training.count:
             raise UserError(f"there is no record {index}: give a number from 0 to {self.training.count - 1}")
         return self._point(self.training.latents[index], [self.training.class_name(index)])
 
     def between(self, first: LatentPoint, second: LatentPoint, alpha: float, path: str = "linear") -> LatentPoint:
-        """v = α v0 + (1 - α) v1, or the same share along a great circle.
+        """v = α v0 + (1 - α) v1, or the same along a great circle.
 
         Args:
             first: v0.
             second: v1.
-            alpha: the share of the first, in [0, 1].
+            alpha: α, the share of `first`, in [0, 1].
             path: one of `PATHS`.
 
         Raises:
-            UserError: alpha or the path is another.
+            UserError: alpha is out of range, or the path is unknown.
         """
         if path not in PATHS or not 0 <= alpha <= 1:
             raise UserError(f"a path {path!r} at alpha {alpha} is not possible: give {' or '.join(PATHS)}, from 0 to 1")
@@ -367,20 +356,20 @@ class Explorer:
         return LatentPoint(PATHS[path](first.latent, second.latent, alpha), shares)
 
     def moved(self, point: LatentPoint, moves: Sequence[float] | np.ndarray, along: MainDirections) -> LatentPoint:
-        """A place moved along the main directions.
+        """Moves a point along the main directions.
 
         Args:
-            point: where from.
-            moves: for each direction, how many standard deviations.
+            point: the start.
+            moves: standard deviations, one for each direction.
             along: the directions.
         """
         return dataclasses.replace(point, latent=point.latent + np.asarray(moves, np.float32) @ along.steps)
 
     @functools.cached_property
     def main_directions(self) -> MainDirections | None:
-        """The directions in which training latents vary most, or the fitted prior; None where neither is there.
+        """Main directions of the training latents, or of the fitted prior; None if there is neither.
 
-        N(0, I) varies alike in all directions.
+        N(0, I) has no main direction.
         """
         if self.training is not None and self.training.count > 1 and np.ptp(self.training.latents, axis=0).any():
             return directions_of_latents(self.training.latents, MOST_DIRECTIONS)
@@ -389,21 +378,21 @@ class Explorer:
         return None
 
     def generate(self, point: LatentPoint) -> np.ndarray:
-        """The shape at a place, `[R, R, R]` float32 probabilities."""
+        """The shape of a latent, `[R, R, R]` float32 probabilities."""
         shares = None if point.shares is None else point.shares[np.newaxis]
         return self.model.decode(point.latent[np.newaxis], shares)[0]
 
     def nearest(self, point: LatentPoint, count: int) -> list[Neighbor]:
-        """The training shapes nearest to a place.
+        """The training shapes with the nearest latents.
 
         Raises:
             UserError: no records were given.
         """
         if self.training is None:
-            raise UserError("training shapes are not there: start the explorer with --records")
+            raise UserError("there are no training shapes: start the explorer with --records")
         return self.training.nearest(point.latent, self.generate(point) > self.threshold, count)
 
     def _point(self, latent: np.ndarray, classes: Sequence[str] | None) -> LatentPoint:
-        """A latent with its class, which only a conditional model needs."""
+        """A latent with its class."""
         shares = self.model.class_shares(classes, 1)
         return LatentPoint(latent, None if shares is None else shares[0])

@@ -1,11 +1,11 @@
-"""Pictures, curves, sheets and pages, all drawn without a display."""
+"""Pictures, plots and pages. Needs no display."""
 
 import contextlib
 import os
 import sys
 
 if "matplotlib" not in sys.modules:
-    # Its import fails where MPLBACKEND names no backend, and nothing here needs one.
+    # matplotlib fails to import if MPLBACKEND names an unknown backend; we need no backend.
     backend = os.environ.pop("MPLBACKEND", None)
     import matplotlib
 

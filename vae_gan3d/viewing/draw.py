@@ -18,16 +18,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Args:
-        arguments: the words after the command; None takes those of the process.
+        arguments: the arguments of the command; None for those of the process.
 
     Returns:
-        The exit status: 0, or 1 after one line on stderr that says what is wrong.
+        The exit status: 0, or 1 after an error message on stderr.
     """
     try:
         options = _make_parser().parse_args(arguments)
         picture = options.picture or options.file.with_name(f"{shape_stem(options.file)}.png")
         if picture.suffix.lower() != ".png":
-            raise UserError(f"{picture}: pictures are written as PNG: give a name that ends in .png")
+            raise UserError(f"{picture}: pictures are PNG files: give a name that ends in .png")
         grid = read_one(options.file)
         save_sheet(picture, [grid], title=printable(options.file.name), size=_PIXELS)
     except UserError as error:
@@ -39,7 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    """The words of the command line."""
     parser = OneLineParser(
         prog="python -m vae_gan3d.viewing.draw",
         description="Draws one shape file as a PNG picture.",
@@ -51,7 +50,7 @@ def _make_parser() -> argparse.ArgumentParser:
         type=path_argument,
         nargs="?",
         metavar="OUT.png",
-        help="the picture (default: beside FILE, under its name with .png)",
+        help="the picture (default: FILE with the extension .png)",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""The page of a run, `report.html`: its shapes, curves, metrics and flags in one file that loads nothing."""
+"""The report page of a run, `report.html`: shapes, curves, metrics and flags in one self-contained file."""
 
 import base64
 import dataclasses
@@ -19,7 +19,22 @@ from vae_gan3d.files import write_text
 from vae_gan3d.viewing.measures import BOUND_MEANING, Measure
 from vae_gan3d.viewing.plots import ACCURACIES, LOSSES, Curve, thinned
 
-_PLACE = re.compile(r"\{\{(\w+)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+# Limits that keep the page below 10 MB. A shape of 64 a side has about 10,000 faces, noise 400,000.
+_LARGEST_SIDE = 64
+_SMALLEST_SIDE = 16
+MOST_FACES = 60_000
+_EMPTY_FRAME = {"middle": [0.5, 0.5, 0.5], "radius": 0.87}
+_ROOM = 1.04
+
+_SCRIPTS = ("three.min.js", "shapes.js", "curves.js", "report.js")
+_MOST_POINTS = 600  # of a curve; more than a panel has pixels
+_DIGITS = 6
+_PANELS = {**LOSSES, **ACCURACIES, "occupancy_ratio": "occupancy of generated shapes over that of real ones"}
+_HOW_TO_TURN = (
+    "Drag a shape to turn all of them; Ctrl and the wheel, or two fingers, zoom; a double click turns them back. "
+    "With the keys: Tab, then the arrows, + and −, Home."
+)
 
 
 def web_file(name: str) -> str:
@@ -28,53 +43,42 @@ def web_file(name: str) -> str:
 
 
 def fill_template(template: str, parts: Mapping[str, str]) -> str:
-    """Puts texts in the places of a template's `{{name}}`; what looks like a place within a text stays as it is.
+    """Replaces each `{{name}}` of a template. A `{{name}}` within the inserted text stays.
 
     Args:
         template: HTML.
-        parts: HTML, scripts and styles by name; other texts must have gone through `escaped` or `script_json`.
+        parts: HTML, scripts and styles by name. Pass any other text through `escaped` or `script_json` first.
 
     Raises:
-        KeyError: a place has no text.
+        KeyError: a name has no text.
     """
-    return _PLACE.sub(lambda place: parts[place.group(1)], template)
+    return _PLACEHOLDER.sub(lambda match: parts[match.group(1)], template)
 
 
 def escaped(text: str) -> str:
-    """Any text as HTML that shows it, also as an attribute in quotes."""
+    """A text as HTML, also for an attribute in quotes."""
     return html.escape(text, quote=True)
 
 
 def script_json(value: Any) -> str:  # noqa: ANN401 (whatever JSON holds)
-    """A value as JSON that can stand within a script element: no text in it can end the element.
+    """A value as JSON for a script element: no string in it can end the element.
 
     Args:
-        value: numbers, texts, None, and mappings and lists of them.
+        value: numbers, strings, None, and dictionaries and lists of them.
 
     Raises:
-        ValueError: a number is NaN or infinite, which JSON has not.
+        ValueError: a number is NaN or infinite, which JSON does not allow.
     """
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-# More than a page can show, and what keeps it under its 10 MB.
-_LARGEST_SIDE = 64
-_SMALLEST_SIDE = 16
-# A shape of 64 a side has some 10,000 faces; the noise of an untrained network 400,000, too many for a page of them.
-MOST_FACES = 60_000
-_EMPTY_FRAME = {"middle": [0.5, 0.5, 0.5], "radius": 0.87}
-_ROOM = 1.04
-
-
 def page_shapes(grids: Sequence[np.ndarray] | np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
-    """Packs shapes for a page.
-
-    Grids of more than 64 a side, or of more than `MOST_FACES` exposed faces, are max-pooled.
+    """Packs shapes for a page. Max-pools grids of more than 64 a side or `MOST_FACES` exposed faces.
 
     Args:
         grids: K grids `[R, R, R]` bool.
-        labels: what each is, for who cannot see it; the number of its voxels is added.
+        labels: descriptions for screen readers; the number of voxels is added.
 
     Returns:
         A dictionary for each: `side`, `bits` (base64 of the packed grid, C order) and `label`.
@@ -95,19 +99,19 @@ def _page_shape(grid: np.ndarray, label: str) -> dict[str, Any]:
 
 
 def _faces(grid: np.ndarray) -> int:
-    """How many faces lie between occupied and empty voxels."""
+    """Number of faces between occupied and empty voxels."""
     padded = np.pad(grid, 1).astype(np.int8)
     return int(sum(np.abs(np.diff(padded, axis=axis)).sum() for axis in range(3)))
 
 
 def page_frame(grids: Sequence[np.ndarray] | np.ndarray) -> dict[str, Any]:
-    """What a camera must look at to see each of some shapes, all at one scale.
+    """A ball around the occupied voxels of all shapes, so that one camera shows all of them at the same scale.
 
     Args:
-        grids: K grids `[R, R, R]` bool of one side.
+        grids: K grids `[R, R, R]` bool.
 
     Returns:
-        `middle`, three shares of the side, and `radius`, one: of a ball around all occupied voxels.
+        `middle` (x, y, z) and `radius`, in units of the grid's side.
     """
     occupied = np.argwhere(np.any(np.asarray(grids, bool), axis=0))
     if not len(occupied):
@@ -122,20 +126,14 @@ def page_frame(grids: Sequence[np.ndarray] | np.ndarray) -> dict[str, Any]:
     }
 
 
-_HOW_TO_TURN = (
-    "Drag a shape to turn all of them; Ctrl and the wheel, or two fingers, zoom; a double click turns them back. "
-    "With the keys: Tab, then the arrows, + and −, Home."
-)
-
-
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A part of the page.
+    """A section of the page.
 
     Attributes:
-        name: its anchor.
-        title: its heading, as HTML.
-        body: what stands below, as HTML.
+        name: the anchor.
+        title: the heading, as HTML.
+        body: the contents, as HTML.
     """
 
     name: str
@@ -144,7 +142,7 @@ class Section:
 
     @property
     def link(self) -> str:
-        """A link to it."""
+        """A link to the section."""
         return f'<a href="#{self.name}">{self.title}</a>'
 
     @property
@@ -154,13 +152,13 @@ class Section:
 
 
 def samples_section(title: str) -> Section:
-    """Where generated shapes go."""
+    """The section of generated shapes."""
     return Section("samples", escaped(title), _tiles("sample-list", title))
 
 
 def pairs_section(title: str) -> Section:
-    """Where originals over their reconstructions go."""
-    hint = '<p class="hint">Originals in grey over their reconstructions.</p>\n'
+    """The section of originals and reconstructions."""
+    hint = '<p class="hint">Originals (grey) above their reconstructions.</p>\n'
     return Section("reconstructions", escaped(title), hint + _tiles("pair-list", title))
 
 
@@ -173,7 +171,7 @@ def _tiles(name: str, title: str) -> str:
 
 
 def path_section(title: str, first: str, second: str) -> Section:
-    """Where the path between two shapes goes, with its slider."""
+    """The section of the path between two shapes, with a slider."""
     label = escaped(f"{title}: arrow keys turn the shape, plus and minus zoom, Home turns it back")
     body = f"""<p class="hint">v = α v0 + (1 − α) v1. The slider sets α; drag the shape to turn it.</p>
 <div id="path-list" class="turning" tabindex="0" role="group" aria-label="{label}">
@@ -189,13 +187,13 @@ def path_section(title: str, first: str, second: str) -> Section:
 
 
 def curves_section(*, has_rows: bool) -> Section:
-    """Where the curves go."""
-    hint = "The mouse reads values off." if has_rows else "metrics.csv has no rows yet."
+    """The section of curves."""
+    hint = "Move the mouse over a curve to read values." if has_rows else "metrics.csv has no rows yet."
     return Section("curves", "Curves", f'<p class="hint">{hint}</p>\n<div id="curve-list"></div>')
 
 
 def measures_section(measures: Sequence[Measure], note: str) -> Section:
-    """The table of measures with their bound, or the note alone."""
+    """The section of metrics: the table, or only the note if there are no metrics."""
     hint = f'<p class="hint">{escaped(note)}</p>'
     if not measures:
         return Section("metrics", "Metrics", hint)
@@ -228,20 +226,14 @@ def flags_section(flags: Mapping[str, str]) -> Section:
     return Section("flags", "Flags", f"<table><tbody>\n{rows}\n</tbody></table>")
 
 
-_SCRIPTS = ("three.min.js", "shapes.js", "curves.js", "report.js")
-_MOST_POINTS = 600  # of a curve: more than a panel has pixels across
-_DIGITS = 6
-_PANELS = {**LOSSES, **ACCURACIES, "occupancy_ratio": "occupancy of generated shapes over that of real ones"}
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class ShownSamples:
     """Generated shapes.
 
     Attributes:
-        title: what they are.
+        title: heading of the section.
         grids: `[K, R, R, R]` bool, K at least 1.
-        captions: a short text under each, or empty.
+        captions: a short text under each shape, or empty.
     """
 
     title: str
@@ -254,7 +246,7 @@ class ShownPairs:
     """Shapes and their reconstructions.
 
     Attributes:
-        title: what they are.
+        title: heading of the section.
         originals, reconstructions: `[K, R, R, R]` bool, K at least 1.
         names: of the originals.
     """
@@ -267,12 +259,12 @@ class ShownPairs:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ShownPath:
-    """What lies between two shapes, v = α v0 + (1 - α) v1.
+    """Shapes of the path v = α v0 + (1 - α) v1.
 
     Attributes:
-        title: what they are.
-        grids: `[K, R, R, R]` bool, K at least 2, at even steps from α = 0, the second shape, to α = 1, the first.
-        first, second: what the ends are.
+        title: heading of the section.
+        grids: `[K, R, R, R]` bool, K at least 2, from α = 0 (the second shape) to α = 1 (the first) in equal steps.
+        first, second: descriptions of the two shapes.
     """
 
     title: str
@@ -283,16 +275,16 @@ class ShownPath:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ReportData:
-    """What stands on the page of a run.
+    """The contents of the page.
 
     Attributes:
         title: the run.
         summary: one line about it.
-        curves: step and value of each row of `metrics.csv` by the names of its columns; NaN is passed over.
-        samples, pairs, path: shapes; what is None is left out.
-        measures: of an evaluation; none where there was none yet.
-        measures_note: of which checkpoint the measures are, or how to get them.
-        flags: names and values.
+        curves: (step, value) of each row of `metrics.csv`, by column; NaN is skipped.
+        samples, pairs, path: shapes; None leaves the section out.
+        measures: metrics of an evaluation; empty before the first one.
+        measures_note: the checkpoint that was evaluated, or how to evaluate.
+        flags: values by name.
     """
 
     title: str
@@ -307,13 +299,13 @@ class ReportData:
 
 
 def save_report(path: pathlib.Path, data: ReportData) -> None:
-    """Writes the page, which needs no other file and no network.
+    """Writes the page. It needs no other file and no network.
 
-    With 32 samples, 16 pairs and a path of 11 it has less than 5 MB at any resolution.
+    Less than 5 MB at any resolution with 32 samples, 16 pairs and a path of 11 shapes.
 
     Args:
         path: the HTML file.
-        data: what stands on it. Any text is shown as it is.
+        data: the contents. Texts are escaped.
 
     Raises:
         UserError: the file cannot be written.
@@ -355,7 +347,7 @@ def report_text(data: ReportData) -> str:
 
 
 def _curves(curves: Mapping[str, Curve]) -> list[dict[str, Any]]:
-    """A panel for each known column that has a finite value."""
+    """A panel for each known column with a finite value."""
     panels = []
     for column, title in _PANELS.items():
         finite = [(step, value) for step, value in curves.get(column, ()) if math.isfinite(value)]
@@ -400,7 +392,7 @@ def _pairs(pairs: ShownPairs | None) -> dict[str, Any] | None:
 
 
 def _overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """The IoU of two grids; 1 where both are empty."""
+    """IoU of two grids; 1 if both are empty."""
     either = np.count_nonzero(first | second)
     return np.count_nonzero(first & second) / either if either else 1.0
 

@@ -1,4 +1,4 @@
-"""Plots: the curves of a training run, latents in the plane, the trials of a search."""
+"""Plots: training curves, a map of latents, the trials of a study."""
 
 import dataclasses
 import pathlib
@@ -15,12 +15,14 @@ from vae_gan3d.files import PROGRAM, atomic_path, make_folder
 from vae_gan3d.text import counted
 from vae_gan3d.viewing.render import Color
 
+Curve = Sequence[tuple[int, float]]
+
 _DPI = 100
 _PANEL_INCHES = (4.5, 3.0)
 _COLUMNS = 2
-_MOST_POINTS = 2000  # more than a panel has pixels across
-_LOG_RATIO = 20  # of a curve's largest value to its smallest: from here on its axis is logarithmic
-# The panels, by the columns of metrics.csv, and what they are called; one that has no value is left out.
+_MOST_POINTS = 2000  # more than a panel has pixels
+_LOG_RATIO = 20  # maximum / minimum from which an axis is logarithmic
+# Columns of metrics.csv and the titles of their panels.
 LOSSES = {
     "reconstruction_loss": "reconstruction loss",
     "kl": "KL divergence",
@@ -29,16 +31,26 @@ LOSSES = {
 }
 ACCURACIES = {"iou": "IoU of reconstructions", "discriminator_accuracy": "discriminator accuracy"}
 
-Curve = Sequence[tuple[int, float]]
+_SCATTER_DPI = 120
+_INCHES = (10.0, 7.5)
+_COLORS = 10
+_MARKERS = "os^DvP*X<>"
+_LEGEND_ROWS = 30
+
+_TRIALS_DPI = 120
+_TRIALS_COLUMNS = 3
+_TRIALS_PANEL_INCHES = (3.6, 2.8)
+_BEST_COLOR, _LINE_COLOR = "tab:red", "tab:gray"
+_MOST_TICKS = 8
 
 
 @style.context("default")  # whatever the matplotlibrc of this machine says
 def save_training_plots(folder: pathlib.Path, curves: Mapping[str, Curve]) -> None:
-    """Draws `losses.png` and `accuracy.png`; a picture without any curve is not written.
+    """Draws `losses.png` and `accuracy.png`, a panel for each column; skips a picture without curves.
 
     Args:
-        folder: made where it is absent.
-        curves: step and finite value of every row that has one, in order, by the names of the columns.
+        folder: made if it is missing.
+        curves: (step, value) of every row with a finite value, in order, by column of `metrics.csv`.
 
     Raises:
         vae_gan3d.errors.UserError: a picture cannot be written.
@@ -50,7 +62,7 @@ def save_training_plots(folder: pathlib.Path, curves: Mapping[str, Curve]) -> No
 
 
 def _save_panels(path: pathlib.Path, curves: list[tuple[Curve, str]], bounds: tuple[float, float] | None) -> None:
-    """A panel for each curve; `bounds` are those of the values where they are known."""
+    """Draws a panel for each curve, with `bounds` of the values if they are known."""
     columns = min(_COLUMNS, len(curves))
     rows = -(-len(curves) // columns)
     figure = Figure((_PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows), dpi=_DPI, layout="tight")
@@ -59,6 +71,10 @@ def _save_panels(path: pathlib.Path, curves: list[tuple[Curve, str]], bounds: tu
         _draw_curve(panel, curve, title, bounds)
     for panel in panels[len(curves) :]:
         panel.set_visible(False)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: pathlib.Path) -> None:
     make_folder(path.parent)
     with atomic_path(path) as temporary:
         FigureCanvasAgg(figure).print_png(str(temporary), metadata={"Software": PROGRAM})
@@ -76,46 +92,39 @@ def _draw_curve(panel: Axes, curve: Curve, title: str, bounds: tuple[float, floa
 
 
 def thinned(curve: Curve, most: int = _MOST_POINTS) -> list[tuple[float, float]]:
-    """A curve with at most `most` points: means of as many neighbours as it takes.
+    """Reduces a curve to at most `most` points, the means of neighbouring points.
 
     Args:
-        curve: step and value of each point, in order; one or more.
+        curve: (step, value), in order, one or more.
         most: 1 or more.
 
     Returns:
-        The points of a short curve as they are.
+        The points; those of a short curve unchanged.
     """
     neighbours = -(-len(curve) // most)
     starts = range(0, len(curve), neighbours)
     return [tuple(np.mean(curve[start : start + neighbours], axis=0).tolist()) for start in starts]
 
 
-_SCATTER_DPI = 120
-_INCHES = (10.0, 7.5)
-_COLORS = 10
-_MARKERS = "os^DvP*X<>"
-_LEGEND_ROWS = 30
-
-
 @style.context("default")  # whatever the matplotlibrc of this machine says
 def save_scatter(
     path: pathlib.Path, points: np.ndarray, names: Sequence[str], *, title: str, axes: tuple[str, str]
 ) -> None:
-    """Draws points to a PNG file, those of a class in its `class_style`.
+    """Draws points into a PNG file, with a color and a marker for each class (`class_style`).
 
     Args:
-        path: the PNG file; its folder is made where it is absent.
+        path: the PNG file; missing folders are made.
         points: `[K, 2]` float, K at least 1.
-        names: K class names; the legend lists them in the order in which they first come, with their counts.
-        title: over the picture.
-        axes: the texts at the axes.
+        names: K class names. The legend lists the classes in order of appearance, with their counts.
+        title: above the picture.
+        axes: labels of the axes.
 
     Raises:
-        ValueError: the counts differ, there is no point, or one is not finite.
+        ValueError: the counts differ, there is no point, or a coordinate is not finite.
         vae_gan3d.errors.UserError: the file cannot be written.
     """
     if points.shape != (len(names), 2) or not len(names) or not np.isfinite(points).all():
-        raise ValueError(f"points {points.shape} and {len(names)} names: give one name for each of some finite points")
+        raise ValueError(f"points {points.shape}, {len(names)} names: give finite points [K, 2] and a name for each")
     figure = Figure(figsize=_INCHES, dpi=_SCATTER_DPI, layout="constrained")
     plot = figure.add_subplot()
     classes = list(dict.fromkeys(names))
@@ -137,37 +146,28 @@ def save_scatter(
     plot.set_aspect("equal", adjustable="datalim")
     columns = -(-len(classes) // _LEGEND_ROWS)
     figure.legend(loc="outside right upper", frameon=False, fontsize=9, markerscale=1.5, ncols=columns)
-    make_folder(path.parent)
-    with atomic_path(path) as temporary:
-        FigureCanvasAgg(figure).print_png(str(temporary), metadata={"Software": PROGRAM})
+    _save(figure, path)
 
 
 def class_style(label: int) -> tuple[Color, str]:
-    """The color and the matplotlib marker of class number `label`: ten colors, and other marks every ten classes."""
+    """Color and matplotlib marker of class number `label`: ten colors, and another marker every ten classes."""
     color = matplotlib.colormaps["tab10"](label % _COLORS)[:3]
     return color, _MARKERS[label // _COLORS % len(_MARKERS)]
 
 
 def _mark_size(count: int) -> float:
-    """The area of a mark in square points: smaller where there are many."""
+    """Area of a marker in square points; many points get small markers."""
     return float(np.clip(16_000 / count, 12, 60))
-
-
-_TRIALS_DPI = 120
-_TRIALS_COLUMNS = 3
-_TRIALS_PANEL_INCHES = (3.6, 2.8)
-_BEST_COLOR, _LINE_COLOR = "tab:red", "tab:gray"
-_MOST_TICKS = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class PlottedTrial:
-    """A trial that has a value.
+    """A complete trial.
 
     Attributes:
-        number: its number.
-        value: how good it was, finite.
-        parameters: numbers and words by name.
+        number: of the trial.
+        value: of the objective, finite.
+        parameters: hyperparameters by name.
     """
 
     number: int
@@ -179,21 +179,21 @@ class PlottedTrial:
 def save_trials(
     path: pathlib.Path, trials: Sequence[PlottedTrial], names: Sequence[str], *, objective: str, maximize: bool
 ) -> None:
-    """Draws values over trials, and a panel of values over each parameter, to a PNG file. The best trial is red.
+    """Plots the objective over the trials, and over each hyperparameter, into a PNG file. The best trial is red.
 
     Args:
-        path: the PNG file; its folder is made where it is absent.
-        trials: one or more, by number.
-        names: the parameters that get a panel; a trial may lack some.
-        objective: what the values are.
-        maximize: whether large values are good.
+        path: the PNG file; missing folders are made.
+        trials: one or more, in order of their numbers.
+        names: the hyperparameters to plot; a trial may lack some.
+        objective: name of the objective.
+        maximize: whether larger values are better.
 
     Raises:
         ValueError: there is no trial.
         vae_gan3d.errors.UserError: the file cannot be written.
     """
     if not trials:
-        raise ValueError("there is no trial to plot: give one or more")
+        raise ValueError("no trial to plot: give one or more")
     values = np.array([trial.value for trial in trials])
     best = int(values.argmax() if maximize else values.argmin())
     columns = min(_TRIALS_COLUMNS, 1 + len(names))
@@ -216,13 +216,11 @@ def save_trials(
     chosen = trials[best]
     found = f"{counted(len(trials), 'trial')}, the best one is number {chosen.number}"
     figure.suptitle(f"{found}: {objective} {chosen.value:.4f}")
-    make_folder(path.parent)
-    with atomic_path(path) as temporary:
-        FigureCanvasAgg(figure).print_png(str(temporary), metadata={"Software": PROGRAM})
+    _save(figure, path)
 
 
 def _draw_parameter(panel: Axes, trials: Sequence[PlottedTrial], name: str, best: int) -> None:
-    """Values over one parameter, on an axis that suits it."""
+    """Plots values over one hyperparameter: categories, or a linear or logarithmic axis."""
     places = [place for place, trial in enumerate(trials) if name in trial.parameters]
     found = [trials[place].parameters[name] for place in places]
     values = np.array([trials[place].value for place in places])

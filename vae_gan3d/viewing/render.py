@@ -1,4 +1,4 @@
-"""Shaded pictures of voxel grids from a three-quarter view, by ray casting."""
+"""Renders voxel grids from a three-quarter view by ray casting."""
 
 import dataclasses
 import functools
@@ -8,60 +8,73 @@ import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
 
+Color = str | tuple[float, float, float]
+
+DEFAULT_COLOR: Color = (0.36, 0.6, 0.85)
 _ELEVATION = np.deg2rad(27.0)
+_BAND_ROWS = 32
+_SUPERSAMPLING = 2
+_SIZES = (16, 1024)
+_LARGEST_SIDE = 256
+# Brightness of faces towards low x, low y and up, seen from the default camera; above 1 they turn white.
+_FACE_LIGHT = np.array([1.0, 0.68, 1.4])
+_OUTWARD = np.array([[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+_OUTLINE = 0.42
+_CREASE = 0.9
+_OCCLUSION = 1.25
+_SHADOW = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """Where a picture is taken from: low x, low y and above.
+    """An orthographic camera that looks from low x, low y and above.
 
     Attributes:
-        azimuth: how far the line of sight is turned from x to y, in degrees, between 0 and 90. At the default a chair
-            of 3D ShapeNets (back at high x) shows its seat.
+        azimuth: angle of the line of sight from x to y in degrees, above 0 and below 90. The default shows the seat of
+            a chair of 3D ShapeNets, whose back is at high x.
 
     Raises:
-        ValueError: the camera would look along an axis, or from another corner of the grid.
+        ValueError: the azimuth is out of range.
     """
 
     azimuth: float = 38.0
 
     def __post_init__(self) -> None:
         if not 0 < self.azimuth < 90:
-            raise ValueError(f"azimuth {self.azimuth} is not possible: give one between 0 and 90, and turn the grid")
+            raise ValueError(f"azimuth={self.azimuth}: give a number between 0 and 90, or rotate the grid")
 
     @functools.cached_property
     def forward(self) -> np.ndarray:
-        """The line of sight, `[3]` float64."""
+        """Unit vector of the line of sight, `[3]` float64."""
         turn = np.deg2rad(self.azimuth)
         level = np.cos(_ELEVATION)
         return np.array([level * np.cos(turn), level * np.sin(turn), -np.sin(_ELEVATION)])
 
     @functools.cached_property
     def right(self) -> np.ndarray:
-        """What lies to the right in the picture, `[3]` float64."""
+        """Unit vector to the right of the picture, `[3]` float64."""
         turn = np.deg2rad(self.azimuth)
         return np.array([np.sin(turn), -np.cos(turn), 0.0])
 
     @functools.cached_property
     def up(self) -> np.ndarray:
-        """What lies upwards in the picture, `[3]` float64."""
+        """Unit vector to the top of the picture, `[3]` float64."""
         return np.cross(self.right, self.forward)
 
 
 DEFAULT_CAMERA = Camera()
 FORWARD, RIGHT, UP = DEFAULT_CAMERA.forward, DEFAULT_CAMERA.right, DEFAULT_CAMERA.up
-# Half the picture in sides of the grid: the corners of the grid just touch the border, from whichever azimuth.
+# Half the side of the picture, in sides of the grid: for every azimuth the whole grid is in the picture.
 HALF_PICTURE = 0.5 * max(np.abs(RIGHT).sum(), np.abs(UP).sum()) * 1.01
-_BAND_ROWS = 32
 
 
 @dataclasses.dataclass(frozen=True)
 class RayTable:
-    """The voxels that the rays of a picture pass, ray after ray (row by row), each from near to far.
+    """The voxels on the rays of a picture: ray by ray (row by row), near to far.
 
     Attributes:
         rays: `[E]` int32, the ray of each entry, row * pixels + column; ascending.
-        voxels: `[E]` int32, the flat index of the voxel in a `[N, N, N]` grid of C order.
+        voxels: `[E]` int32, the flat index of the voxel in a `[N, N, N]` grid in C order.
         faces: `[E]` uint8, the axis of the face through which the ray enters: 0 low x, 1 low y, 2 high z.
     """
 
@@ -71,12 +84,12 @@ class RayTable:
 
 
 def ray_origins(pixels: int, side: float, camera: Camera = DEFAULT_CAMERA) -> np.ndarray:
-    """Where the rays cross the plane through the grid's middle that faces the camera.
+    """Points of the rays on the plane through the centre of the grid that faces the camera.
 
     Args:
-        pixels: rows and columns of the picture.
+        pixels: height and width of the picture.
         side: side of the grid in voxels.
-        camera: where the picture is taken from.
+        camera: the camera.
 
     Returns:
         `[pixels, pixels, 3]` float64 x, y, z in voxels; the grid spans 0 to `side` on each axis.
@@ -87,15 +100,15 @@ def ray_origins(pixels: int, side: float, camera: Camera = DEFAULT_CAMERA) -> np
 
 @functools.lru_cache(maxsize=4)
 def ray_table(side: int, pixels: int, camera: Camera = DEFAULT_CAMERA) -> RayTable:
-    """Works out the voxels along every ray; the last few tables are kept.
+    """Computes the voxels on every ray. The last four tables are cached.
 
     Args:
         side: side N of the grid in voxels.
-        pixels: rows and columns of the picture.
-        camera: where the picture is taken from.
+        pixels: height and width of the picture.
+        camera: the camera.
 
     Returns:
-        The table, about `1.3 * N * pixels²` entries of 9 bytes at most.
+        The table: at most about `1.3 * N * pixels²` entries of 9 bytes.
     """
     origins = ray_origins(pixels, side, camera)
     bands = [
@@ -122,7 +135,7 @@ def _band_table(
         rays.append(ray)
         voxels.append((cell[:, 0] * side + cell[:, 1]) * side + cell[:, 2])
         faces.append(np.full(ray.shape, axis, np.uint8))
-        # Each step from one voxel to the next adds one to this sum, whatever the face: it counts from near to far.
+        # Each step from one voxel to the next adds one to this sum, so it sorts from near to far.
         orders.append(cell[:, 0] + cell[:, 1] + side - 1 - cell[:, 2])
     ray = np.concatenate(rays)
     order = np.argsort(ray * (3 * side) + np.concatenate(orders), kind="stable")
@@ -133,31 +146,16 @@ def _band_table(
     )
 
 
-Color = str | tuple[float, float, float]
-
-DEFAULT_COLOR: Color = (0.36, 0.6, 0.85)
-_SUPERSAMPLING = 2
-_SIZES = (16, 1024)
-_LARGEST_SIDE = 256
-# Brightness of faces that look to low x, low y and up from the default camera; over 1 goes towards white.
-_FACE_LIGHT = np.array([1.0, 0.68, 1.4])
-_OUTWARD = np.array([[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
-_OUTLINE = 0.42
-_CREASE = 0.9
-_OCCLUSION = 1.25
-_SHADOW = 0.3
-
-
 @dataclasses.dataclass(frozen=True)
 class _Hits:
-    """What the rays of a picture of P by P pixels meet first.
+    """The first occupied voxel on each ray, for P by P pixels.
 
     Attributes:
-        rays: `[H]`, the rays that meet something, ascending.
-        faces: `[H]`, the axis of the face they meet.
-        points: `[H, 3]`, where, in voxels.
-        depths: `[P, P]`, how far from the middle plane, in voxels; infinite where nothing is met.
-        normals: `[P, P]`, the axis of the face, 3 where nothing is met.
+        rays: `[H]`, rays with a hit, ascending.
+        faces: `[H]`, axis of the face that is hit.
+        points: `[H, 3]`, the point of the hit, in voxels.
+        depths: `[P, P]`, distance from the middle plane in voxels; infinite without a hit.
+        normals: `[P, P]`, axis of the face; 3 without a hit.
     """
 
     rays: np.ndarray
@@ -175,22 +173,22 @@ def render_voxels(
     color: Color = DEFAULT_COLOR,
     camera: Camera = DEFAULT_CAMERA,
 ) -> np.ndarray:
-    """Draws one grid, seen from low x, low y and above, on white with a soft shadow on the floor.
+    """Draws one grid on white with a soft shadow on the floor.
 
-    The scale is that of the grid, not of the shape: two grids of one side can be compared by eye.
+    The scale depends on the grid, not on the shape, so shapes in grids of the same side can be compared.
 
     Args:
-        voxels: `[N, N, N]` bool, integer or float, usually in [0, 1]; axes x, y, z, the last is up; N from 1 to 256.
-        threshold: a voxel is occupied where its value is over this; NaN is empty.
-        size: rows and columns of the picture in pixels, 16 to 1024.
-        color: a matplotlib color name or red, green and blue in [0, 1].
-        camera: where the picture is taken from; the light turns with it.
+        voxels: `[N, N, N]` bool, integer or float, usually in [0, 1]; axes x, y, z, z is up; N from 1 to 256.
+        threshold: voxels above this value are occupied; NaN is empty.
+        size: height and width of the picture in pixels, 16 to 1024.
+        color: a matplotlib color name, or red, green and blue in [0, 1].
+        camera: the camera; the light turns with it.
 
     Returns:
         `[size, size, 3]` uint8 red, green, blue; all white for an empty grid.
 
     Raises:
-        ValueError: the array is not a cubic grid of numbers, or the size or the color is not possible.
+        ValueError: the array is not a cubic grid of numbers, or the size or the color is invalid.
     """
     grid = _occupied(voxels, threshold)
     _check_size(size)
@@ -209,7 +207,7 @@ def render_voxels(
 
 
 def _occupied(voxels: npt.ArrayLike, threshold: float) -> np.ndarray:
-    """Checks a grid and puts the threshold on it: `[N, N, N]` bool, contiguous."""
+    """Checks a grid and applies the threshold: `[N, N, N]` bool, contiguous."""
     values = np.asarray(voxels)
     if values.dtype.kind not in "biuf":
         raise ValueError(f"voxels of type {values.dtype} cannot be drawn: give numbers or booleans")
@@ -219,22 +217,22 @@ def _occupied(voxels: npt.ArrayLike, threshold: float) -> np.ndarray:
 
 
 def _check_size(size: int) -> None:
-    """Refuses a picture size that is not an integer in the range."""
+    """Raises ValueError unless the size is an integer in the range."""
     low, high = _SIZES
     if isinstance(size, bool) or not isinstance(size, int | np.integer) or not low <= size <= high:
-        raise ValueError(f"size {size!r} is not possible: choose an integer from {low} to {high} pixels")
+        raise ValueError(f"size={size!r}: give an integer from {low} to {high} (pixels)")
 
 
 def _check_color(color: Color) -> np.ndarray:
-    """Turns a color into `[3]` float64 red, green, blue in [0, 1]."""
+    """A color as `[3]` float64 red, green, blue in [0, 1]."""
     try:
         return np.array(matplotlib.colors.to_rgb(color))
     except ValueError as error:
-        raise ValueError(f"color {color!r} is unknown: give a matplotlib color or three numbers in [0, 1]") from error
+        raise ValueError(f"unknown color {color!r}: give a matplotlib color or three numbers in [0, 1]") from error
 
 
 def _face_light(camera: Camera) -> np.ndarray:
-    """Brightness of faces that look to low x, low y and up, `[3]`: the more a side looks to the right, the darker."""
+    """Brightness `[3]` of faces towards low x, low y and up; sides that face right are darker."""
     to_the_right = _OUTWARD[:2] @ DEFAULT_CAMERA.right
     slope = (_FACE_LIGHT[1] - _FACE_LIGHT[0]) / (to_the_right[1] - to_the_right[0])
     sides = _FACE_LIGHT[0] + slope * (_OUTWARD[:2] @ camera.right - to_the_right[0])
@@ -242,7 +240,7 @@ def _face_light(camera: Camera) -> np.ndarray:
 
 
 def _cast(grid: np.ndarray, pixels: int, camera: Camera) -> _Hits:
-    """Finds the first occupied voxel along every ray."""
+    """Finds the first occupied voxel on every ray."""
     side = grid.shape[0]
     table = ray_table(side, pixels, camera)
     met = np.flatnonzero(grid.reshape(-1)[table.voxels])
@@ -263,7 +261,7 @@ def _cast(grid: np.ndarray, pixels: int, camera: Camera) -> _Hits:
 
 
 def _shade(grid: np.ndarray, hits: _Hits, base: np.ndarray, face_light: np.ndarray) -> np.ndarray:
-    """The color of every pixel that is met: `[H, 3]` float64 in [0, 1]."""
+    """The color of every hit: `[H, 3]` float64 in [0, 1]."""
     light = face_light[hits.faces] * _open_sky(grid, hits)
     light *= _edges(hits, grid.shape[0]).reshape(-1)[hits.rays]
     bright = np.maximum(light - 1, 0)[:, None]
@@ -271,10 +269,10 @@ def _shade(grid: np.ndarray, hits: _Hits, base: np.ndarray, face_light: np.ndarr
 
 
 def _open_sky(grid: np.ndarray, hits: _Hits) -> np.ndarray:
-    """How open the surroundings of a face are: `[H]` in (0, 1], 1 in the open, lower in corners and under seats."""
+    """Ambient occlusion `[H]` in (0, 1]: 1 in the open, lower in corners and under seats."""
     blur = max(grid.shape[0] / 22, 0.8)
     density = scipy.ndimage.gaussian_filter(grid.astype(np.float32), blur, mode="constant", truncate=2.5)
-    # One and a half blurs before a plane wall, the wall itself fills this share of the surroundings.
+    # In front of a plane wall, at a distance of 1.5 blurs, the wall itself gives this density.
     own = 0.067
     places = hits.points + _OUTWARD[hits.faces] * (1.5 * blur) - 0.5
     filled = scipy.ndimage.map_coordinates(density, places.T, order=1, mode="constant")
@@ -282,7 +280,7 @@ def _open_sky(grid: np.ndarray, hits: _Hits) -> np.ndarray:
 
 
 def _edges(hits: _Hits, side: int) -> np.ndarray:
-    """Darkening at outlines (where the depth jumps) and at creases (where the face turns): `[P, P]` in (0, 1]."""
+    """Darkening `[P, P]` in (0, 1] at outlines (the depth jumps) and creases (the face changes)."""
     far = np.pad(np.nan_to_num(hits.depths, posinf=1e6), 1, constant_values=1e6)
     turn = np.pad(hits.normals, 1, constant_values=3)
     here, face = far[1:-1, 1:-1], turn[1:-1, 1:-1]
@@ -296,7 +294,7 @@ def _edges(hits: _Hits, side: int) -> np.ndarray:
 
 
 def _floor_shadow(grid: np.ndarray, size: int, camera: Camera) -> np.ndarray:
-    """How dark the floor under the shape is where each pixel sees it: `[size, size]` in [0, 1]."""
+    """Shadow `[size, size]` in [0, 1] on the floor, at the level of the lowest voxel."""
     side = grid.shape[0]
     lowest = int(np.flatnonzero(grid.any(axis=(0, 1)))[0])
     reach = np.exp(-(np.arange(side) - lowest) / (0.22 * side)) * (np.arange(side) >= lowest)

@@ -1,4 +1,4 @@
-"""The surface of a voxel grid as triangles: the faces towards empty space, at a size that viewers bear."""
+"""The surface of a voxel grid as a triangle mesh, and a smaller one for the mesh viewer of TensorBoard."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,20 +6,43 @@ import numpy.typing as npt
 from vae_gan3d.data.grids import resize_grid
 from vae_gan3d.viewing.render import RIGHT
 
-# The corners of a face across an axis, along the two axes after it: counter-clockwise from that axis's higher side.
+# Corners of a face along the two axes after its normal: counter-clockwise seen from the side that the normal points to.
 _SQUARE = ((0, 0), (1, 0), (1, 1), (0, 1))
+# The viewer counts vertices in 16 bits; a grid of 32 a side has 33³ corners, which fit.
+_LARGEST_SIDE = 32
+_COARSE_SIDE = 16
+MOST_TRIANGLES = 20_000  # 0.24 MB of triangles, and about half as much of vertices
+_UP = (0.0, 0.0, 1.0)
+# From the axes of the grid to the axes of the viewer (right, up, towards the eye), with the camera of viewing.render.
+_TO_VIEWER = np.stack([RIGHT, _UP, np.cross(RIGHT, _UP)]).astype(np.float32)
+# The scene of the viewer. The light comes from the upper right, so that the faces of a voxel differ.
+VIEWER = {
+    "camera": {"cls": "PerspectiveCamera", "fov": 30},
+    "lights": [
+        {"cls": "AmbientLight", "color": "#ffffff", "intensity": 0.6},
+        {"cls": "DirectionalLight", "color": "#ffffff", "intensity": 0.6, "position": [1, 3, 2]},
+    ],
+    "material": {
+        "cls": "MeshStandardMaterial",
+        "color": "#5c99d9",
+        "roughness": 1,
+        "metalness": 0,
+        "flatShading": True,
+    },
+}
 
 
 def voxel_mesh(grid: npt.ArrayLike, threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
-    """Makes a closed surface around the occupied voxels, two triangles for each exposed face.
+    """The closed surface of the occupied voxels: two triangles for each exposed face.
 
     Args:
         grid: `[N, N, N]`, values or probabilities.
-        threshold: a voxel is occupied where its value is over this.
+        threshold: voxels above this value are occupied.
 
     Returns:
-        Vertices `[V, 3]` float32 in voxels, from 0 to N, each once; and triangles `[T, 3]` int32 of their numbers,
-        whose corners go counter-clockwise for who looks from outside. Both are empty where no voxel is occupied.
+        vertices: `[V, 3]` float32 in voxels, from 0 to N, without duplicates.
+        triangles: `[T, 3]` int32, indices of vertices, counter-clockwise seen from outside. Both are empty for an empty
+            grid.
 
     Raises:
         ValueError: the grid is not three-dimensional.
@@ -41,12 +64,9 @@ def voxel_mesh(grid: npt.ArrayLike, threshold: float = 0.5) -> tuple[np.ndarray,
 
 
 def _exposed_faces(occupied: np.ndarray, axis: int, outward: bool) -> np.ndarray:
-    """The corners `[F, 4, 3]` of the faces across one axis, those at its higher side where `outward`.
+    """Corners `[F, 4, 3]` of the exposed faces normal to an axis, on the high side of voxels if `outward`.
 
-    Args:
-        occupied: bool, with an empty border of one voxel.
-        axis: 0, 1 or 2.
-        outward: which of a voxel's two faces.
+    `occupied` has an empty border of one voxel.
     """
     neighbor = np.roll(occupied, -1 if outward else 1, axis)
     voxels = np.argwhere(occupied & ~neighbor) - 1
@@ -56,39 +76,14 @@ def _exposed_faces(occupied: np.ndarray, axis: int, outward: bool) -> np.ndarray
     return voxels[:, np.newaxis] + offsets
 
 
-# The viewer counts vertices in 16 bits; a grid of 32 a side has 33³ corners, which fit.
-_LARGEST_SIDE = 32
-_COARSE_SIDE = 16
-# 0.24 MB of triangles, and about half as much of vertices.
-MOST_TRIANGLES = 20_000
-_UP = (0.0, 0.0, 1.0)
-# From the grid's axes to the viewer's (right, up, towards the eye), as the pictures of viewing.render show a shape.
-_TO_VIEWER = np.stack([RIGHT, _UP, np.cross(RIGHT, _UP)]).astype(np.float32)
-# The viewer's scene: light from the upper right, so that the faces of a voxel differ.
-VIEWER = {
-    "camera": {"cls": "PerspectiveCamera", "fov": 30},
-    "lights": [
-        {"cls": "AmbientLight", "color": "#ffffff", "intensity": 0.6},
-        {"cls": "DirectionalLight", "color": "#ffffff", "intensity": 0.6, "position": [1, 3, 2]},
-    ],
-    "material": {
-        "cls": "MeshStandardMaterial",
-        "color": "#5c99d9",
-        "roughness": 1,
-        "metalness": 0,
-        "flatShading": True,
-    },
-}
-
-
 def viewer_mesh(grid: np.ndarray, threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
-    """The surface of a shape, standing upright in the viewer and seen first as in the pictures.
+    """The surface of a shape in the axes of the viewer, with the same view as in the pictures.
 
-    A grid of more than 32 a side is max-pooled to 32, and one of more than `MOST_TRIANGLES` then to 16.
+    Max-pools a larger grid to 32 a side, or to 16 if the mesh then has more than `MOST_TRIANGLES`.
 
     Args:
         grid: `[R, R, R]` with R of 16, 32, 64 or 128, values or probabilities.
-        threshold: a voxel is occupied where its value is over this.
+        threshold: voxels above this value are occupied.
 
     Returns:
         Vertices `[V, 3]` float32 in voxels of the grid, and triangles `[T, 3]` int32; none for an empty grid.
