@@ -388,7 +388,7 @@ class ProgressiveConfig:
         (),
         "A comma list of resolutions, each twice the one before, such as 16,32,64. Trains at each in turn, and each "
         "stage starts from the inner layers of the one before. --base_width is that of the last stage "
-        "(docs/PROGRESSIVE.md).",
+        "(docs/MODELS.md).",
         name="progressive",
         choices=RESOLUTIONS,
         default_text="none",

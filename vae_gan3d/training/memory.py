@@ -31,7 +31,7 @@ except ImportError:  # Windows has none
     resource = None  # type: ignore[assignment]
 
 # Of every sample, voxel and channel of the outermost layers a step keeps 5 (plain GAN) to 22, a VAE-GAN 15
-# (docs/PERFORMANCE.md). The least stands below them all, so that nothing is refused that would have run.
+# (docs/RESULTS.md). The least stands below them all, so that nothing is refused that would have run.
 _LEAST_BYTES, _USUAL_BYTES = 4, 15
 _START_BYTES = 640 << 20  # Python with TensorFlow
 _GIBIBYTE = 1 << 30
