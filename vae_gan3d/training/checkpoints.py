@@ -27,17 +27,20 @@ from vae_gan3d.files import (
     write_text,
 )
 from vae_gan3d.networks.build import Networks
-from vae_gan3d.training.checkpoint_files import Progress, find_fault, require_model, say_if_unchecked, write_digest
-from vae_gan3d.training.checkpoint_rotation import finish_saving, older_parts, ready_folder
-from vae_gan3d.training.run_folder import (
-    PLOTS_NAME,
+from vae_gan3d.training.checkpoint_files import (
+    Progress,
     checkpoint_epochs,
     checkpoint_prefix,
-    read_model_config,
-    run_id,
+    find_fault,
+    finish_saving,
+    older_parts,
+    ready_folder,
+    require_model,
+    say_if_unchecked,
     seen_epochs,
-    weights_file,
+    write_digest,
 )
+from vae_gan3d.training.run_folder import PLOTS_NAME, read_model_config, run_id, weights_file
 from vae_gan3d.training.state import TrainingState, averaged_names
 
 _MARK = b"vae_gan3d.weights sha256 "

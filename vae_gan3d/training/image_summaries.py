@@ -11,7 +11,7 @@ from vae_gan3d.files import make_folder
 from vae_gan3d.networks.build import Networks
 from vae_gan3d.networks.encoder import Encoder
 from vae_gan3d.networks.generator import Generator
-from vae_gan3d.training.metrics import occupancy
+from vae_gan3d.training.losses import occupancy
 from vae_gan3d.training.noise import interpolated
 from vae_gan3d.training.run_folder import PICTURES_NAME
 from vae_gan3d.training.run_log import TensorBoardLog

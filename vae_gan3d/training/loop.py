@@ -1,8 +1,8 @@
-"""A training run: from records to checkpoints, logs and pictures."""
+"""The training loop, from records to checkpoints, logs and pictures; and the stages of progressive growing."""
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -12,23 +12,30 @@ from vae_gan3d.data.pipeline import training_batches
 from vae_gan3d.data.record_set import NEWEST_ORDER, RecordSet
 from vae_gan3d.errors import FileRefusedError, UserError
 from vae_gan3d.files import make_folder
+from vae_gan3d.networks.build import grow
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line
 from vae_gan3d.text import counted
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs, checkpoint_prefix, newest_step
 from vae_gan3d.training.checkpoints import load_weight_files, restore_newest
-from vae_gan3d.training.distribution import ONE_DEVICE, Distribution
+from vae_gan3d.training.distribution import ONE_DEVICE, Distribution, require_same_start
 from vae_gan3d.training.gan_step import gan_step
-from vae_gan3d.training.memory import memory_remedy, require_memory
-from vae_gan3d.training.non_finite_steps import SkippedSteps
-from vae_gan3d.training.precision import set_determinism, set_precision, slow_kernels_warning
-from vae_gan3d.training.run_flags import run_flags, write_flags
+from vae_gan3d.training.hardware import (
+    machine_memory,
+    memory_remedy,
+    require_memory,
+    set_determinism,
+    set_precision,
+    slow_kernels_warning,
+)
+from vae_gan3d.training.health import SkippedSteps
 from vae_gan3d.training.run_folder import changed_records_note, sample_order, update_run_config, write_run_config
+from vae_gan3d.training.run_log import run_flags, write_flags
 from vae_gan3d.training.run_recorder import RunRecorder
 from vae_gan3d.training.schedule import Schedule, plan_schedule
 from vae_gan3d.training.state import Hyperparameters, TrainingState, build_state
 from vae_gan3d.training.stop_request import StopRequest, stop_request
 from vae_gan3d.training.vae_gan_step import vae_gan_step
-from vae_gan3d.training.worker_checks import require_same_start
 
 ENTRY_LINE = "the discriminator enters: a step takes two to three times as long"
 # Measured at 32^3 on 2 CPU cores: 2.0 to 2.3 times as long as a step without the discriminator.
@@ -76,7 +83,7 @@ def _train(
 ) -> int:
     precision = set_precision(config.precision)
     set_determinism(config.deterministic)
-    require_memory(config, processes=len(distribution.processes))
+    require_memory(config, machine_memory(), processes=len(distribution.processes))
     with distribution.peers_needed(), distribution.scope():
         state = build_state(config)
     restored = restore_newest(state.checkpoint(), config.save_path)
@@ -368,3 +375,74 @@ class _Run:
         if self._recorder:
             self._recorder.write_log(self._step, self._window, bar)
         self._window = []
+
+
+def train_stage(
+    stages: Sequence[TrainingConfig],
+    number: int,
+    records: RecordSet,
+    after_save: AfterSave | None = None,
+    distribution: Distribution = ONE_DEVICE,
+) -> int:
+    """Trains one stage to its end, or until Ctrl-C or SIGTERM; resumes what its run folder holds.
+
+    Args:
+        stages: see `stage_plan.plan_stages`.
+        number: of the stage, from 0. A new stage begins with what the one before has learnt.
+        records: the checked records.
+        after_save, distribution: see `loop.train`.
+
+    Returns:
+        0, or 128 plus the signal's number where a signal stopped the run.
+
+    Raises:
+        UserError: the stage before has no checkpoint that can be read; else see `loop.train`.
+    """
+    stage = stages[number]
+    print(f"stage {number + 1} of {len(stages)}: {stage.model.resolution}^3 in {stage.save_path}")
+    if number == 0:
+        return train(stage, records, after_save, distribution=distribution)
+    return train(stage, records, after_save, lambda state: begin_with_stage(state, stages[number - 1]), distribution)
+
+
+def begin_with_stage(state: TrainingState, before: TrainingConfig) -> None:
+    """Gives networks and their averaged copies the weights of a stage of half the resolution.
+
+    The optimizers begin anew.
+
+    Args:
+        state: of a new run; changed.
+        before: the finished stage.
+
+    Raises:
+        UserError: it has no checkpoint that can be read.
+    """
+    small = build_state(before)
+    epoch = restore_newest(small.checkpoint(), before.save_path)
+    if epoch is None:
+        raise UserError(f"{before.save_path} holds no checkpoint to grow out of: train that stage first")
+    grow(small.networks, state.networks)
+    grow(small.average, state.average)
+    print(f"grown out of {checkpoint_prefix(before.save_path, epoch)}")
+
+
+def first_unfinished(stages: Sequence[TrainingConfig], record_count: int) -> int:
+    """The number of the stage that training goes on with.
+
+    It is the last one that has a checkpoint, because what an earlier one would learn yet would reach no later one, or,
+    where that one has taken all its steps, the stage after it.
+
+    Args:
+        stages: see `stage_plan.plan_stages`.
+        record_count: shapes in the records.
+
+    Returns:
+        The number, from 0; that of the last stage also where that one is finished.
+    """
+    begun = [number for number, stage in enumerate(stages) if checkpoint_epochs(stage.save_path)]
+    if not begun:
+        return 0
+    newest, stage = begun[-1], stages[begun[-1]]
+    found = newest_step(stage.save_path)
+    finished = found is not None and found[1] >= plan_schedule(stage, record_count, found).total_steps
+    return min(newest + finished, len(stages) - 1)

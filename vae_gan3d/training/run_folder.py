@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import vae_gan3d
@@ -28,13 +28,17 @@ from vae_gan3d.files import (
 )
 from vae_gan3d.text import counted, name_some
 from vae_gan3d.training.checkpoint_files import (
+    CHECKPOINT_STEM,
+    checkpoint_epochs,
     checkpoint_model,
+    checkpoint_prefix,
     find_fault,
+    is_checkpoint_file,
     newest_whole,
     read_progress,
     require_model,
     require_whole,
-    stored_step,
+    seen_epochs,
 )
 
 _SEARCHED = 200
@@ -67,7 +71,6 @@ def _runs_in(place: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]
     return []
 
 
-CHECKPOINT_STEM = "model.ckpt"
 CONFIG_NAME = "config.json"
 METRICS_NAME = "metrics.csv"
 WINDOW_NAME = "metrics_window.npz"
@@ -83,69 +86,6 @@ CONFIG_SCHEMA = 1
 _CONFIG_REMEDY = "copy it from the run they came from, or train anew (those of other code, as of TF1, cannot be opened)"
 _FIRST_OPTIMIZER = "adam"  # the only one, before config.json said which
 _STAGE_PATTERN = re.compile(r"stage-(\d+)")
-_PART_PATTERN = re.compile(rf"{re.escape(CHECKPOINT_STEM)}-(\d+)\.(index|data-00000-of-00001|json)")
-
-
-def checkpoint_epochs(folder: pathlib.Path) -> list[int]:
-    """The numbers of the checkpoints that lie in a folder with index and data, newest first."""
-    parts = (index_file, data_file)
-    return [epoch for epoch in seen_epochs(folder) if all(part(folder, epoch).is_file() for part in parts)]
-
-
-def seen_epochs(folder: pathlib.Path) -> list[int]:
-    """The numbers of the checkpoints of which at least one file lies in a folder, newest first."""
-    if not folder.is_dir():
-        return []
-    found = (_PART_PATTERN.fullmatch(path.name) for path in folder.iterdir())
-    return newest_first(folder, {int(match.group(1)) for match in found if match})
-
-
-def newest_first(folder: pathlib.Path, epochs: Iterable[int]) -> list[int]:
-    """Sorts numbers of checkpoints: the one of the most steps first.
-
-    The highest number is not always the newest: older versions counted epochs by the records of the day. A checkpoint
-    whose step cannot be read, being damaged, is taken for newer than all of lower numbers.
-    """
-    steps = {epoch: stored_step(checkpoint_prefix(folder, epoch)) for epoch in epochs}
-
-    def place(epoch: int) -> tuple[int, int]:
-        step = steps[epoch]
-        if step is None:
-            lower = (found for other, found in steps.items() if other < epoch and found is not None)
-            step = max(lower, default=-1)
-        return step, epoch
-
-    return sorted(steps, key=place, reverse=True)
-
-
-def newest_step(folder: pathlib.Path) -> tuple[int, int] | None:
-    """The number and the step of the newest checkpoint that is whole; None where there is none, or it has no step."""
-    for epoch in checkpoint_epochs(folder):
-        prefix = checkpoint_prefix(folder, epoch)
-        if find_fault(prefix) is None:
-            step = stored_step(prefix)
-            return None if step is None else (epoch, step)
-    return None
-
-
-def checkpoint_prefix(folder: pathlib.Path, epoch: int) -> pathlib.Path:
-    """`FOLDER/model.ckpt-EPOCH`, the name that a user gives to `--checkpoint`."""
-    return folder / f"{CHECKPOINT_STEM}-{epoch}"
-
-
-def index_file(folder: pathlib.Path, epoch: int) -> pathlib.Path:
-    """The index file of an epoch's checkpoint."""
-    return folder / f"{CHECKPOINT_STEM}-{epoch}.index"
-
-
-def data_file(folder: pathlib.Path, epoch: int) -> pathlib.Path:
-    """The data file of an epoch's checkpoint."""
-    return folder / f"{CHECKPOINT_STEM}-{epoch}.data-00000-of-00001"
-
-
-def prior_file(prefix: pathlib.Path) -> pathlib.Path:
-    """The file beside a checkpoint that holds the prior fitted to its latents."""
-    return pathlib.Path(f"{prefix}.prior.npz")
 
 
 def weights_file(folder: pathlib.Path, network: str) -> pathlib.Path:
@@ -195,7 +135,7 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
             )
         return newest_whole([checkpoint_prefix(checkpoint, epoch) for epoch in epochs])
     prefix = checkpoint
-    if _PART_PATTERN.fullmatch(checkpoint.name) or checkpoint.suffix == ".index":
+    if is_checkpoint_file(checkpoint.name):
         prefix = checkpoint.with_suffix("")
     missing = [
         str(path)

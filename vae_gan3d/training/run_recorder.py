@@ -18,20 +18,21 @@ from vae_gan3d.data.pipeline import spread_shapes
 from vae_gan3d.data.record_set import RecordSet
 from vae_gan3d.errors import FileRefusedError, UserError
 from vae_gan3d.text import counted
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs, checkpoint_prefix
 from vae_gan3d.training.checkpoints import save_checkpoint, save_weight_files
-from vae_gan3d.training.health import all_watches
+from vae_gan3d.training.health import all_watches, skipped, skipped_line
 from vae_gan3d.training.image_summaries import ImageSummaries, Monitor, ShapeMonitor, make_monitor
-from vae_gan3d.training.non_finite_steps import skipped, skipped_line
-from vae_gan3d.training.run_flags import final_metrics, read_flags, read_object, run_hyperparameters
-from vae_gan3d.training.run_folder import (
-    CONFIG_NAME,
-    EVALUATED_NAME,
-    METRICS_NAME,
-    REPORT_NAME,
-    checkpoint_epochs,
-    checkpoint_prefix,
+from vae_gan3d.training.run_folder import CONFIG_NAME, EVALUATED_NAME, METRICS_NAME, REPORT_NAME
+from vae_gan3d.training.run_log import (
+    RunLog,
+    final_metrics,
+    read_flags,
+    read_metrics,
+    read_object,
+    read_window,
+    run_hyperparameters,
+    save_window,
 )
-from vae_gan3d.training.run_log import RunLog, read_metrics, read_window, save_window
 from vae_gan3d.training.schedule import Schedule
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.vae_gan_step import STEP_METRICS
