@@ -31,6 +31,9 @@ _OUT_OF_MEMORY = re.compile(
     r"Cannot parse tensor from proto|Dst tensor is not initialized|received an exception: ?Status: 1,|bad_alloc"
 )
 _USER_ERROR = re.compile(r"\bUserError: (.+)")  # as TensorFlow tells of an exception in Python that it called
+VARIABLE = "TF_CONFIG"
+_JOBS = ("chief", "worker")  # in this order
+_EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
 def start_tensorflow(*, verbose: bool) -> None:
@@ -63,81 +66,6 @@ def start_in_cluster(*, verbose: bool) -> "tf.distribute.Strategy":
         signal.signal(signal.SIGINT, before)
 
 
-def _start(*, verbose: bool, in_cluster: bool = False) -> "tf.distribute.Strategy | None":
-    _note_what_has_no_effect()
-    if not verbose:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with contextlib.nullcontext() if verbose else _error_stream_aside():
-        with _keras_environment():
-            import tensorflow as tf  # takes seconds: flags and paths are checked before
-
-            _set_keras()
-        strategy = _join(tf.distribute.MultiWorkerMirroredStrategy) if in_cluster else None
-        tf.config.list_logical_devices()
-        if tuple(map(int, tf.__version__.split(".")[:2])) < (2, 21):
-            # This pass fails on the training step and is then left out; these versions say so whatever their log level.
-            tf.config.optimizer.set_experimental_options({"remapping": False})
-        if not verbose:
-            tf.get_logger().setLevel("ERROR")
-    return strategy
-
-
-def _note_what_has_no_effect() -> None:
-    """Says so where the environment asks for another Keras than the one that computes here."""
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    if backend != "tensorflow":
-        print(f"note: KERAS_BACKEND={backend} has no effect: the networks run on TensorFlow", file=sys.stderr)
-    legacy = os.environ.get("TF_USE_LEGACY_KERAS", "")
-    if legacy.lower() in ("true", "1"):
-        print(f"note: TF_USE_LEGACY_KERAS={legacy} has no effect: the networks run on Keras 3", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _keras_environment() -> Iterator[None]:
-    """Sets the environment for the import of Keras; what only the import reads is set back, for what else uses it."""
-    aside = {name: os.environ.pop(name) for name in _READ_AT_IMPORT if name in os.environ}
-    os.environ.update(KERAS_ENVIRONMENT)
-    try:
-        yield
-    finally:
-        del os.environ["KERAS_HOME"]
-        os.environ.update(aside)
-
-
-def _set_keras() -> None:
-    """Sets what a program may have changed that imported Keras before, such as a notebook.
-
-    Raises:
-        UserError: Keras runs on something else than TensorFlow, which cannot be changed any more.
-    """
-    import keras  # as above
-
-    if keras.config.backend() != "tensorflow":
-        raise UserError(
-            f"Keras runs on {keras.config.backend()} in this process: start a new one with KERAS_BACKEND=tensorflow"
-        )
-    keras.config.set_floatx("float32")
-    keras.config.set_epsilon(1e-7)
-    keras.config.set_image_data_format("channels_last")
-
-
-def _join(make_strategy: "type[tf.distribute.MultiWorkerMirroredStrategy]") -> "tf.distribute.Strategy":
-    """Makes the strategy of a cluster.
-
-    Raises:
-        UserError: see `start_in_cluster`.
-    """
-    import tensorflow as tf  # as above
-
-    try:
-        return make_strategy()
-    except (tf.errors.OpError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"this process cannot join those that TF_CONFIG names ({reason}): is its port free, and do the others run?"
-        ) from error
-
-
 @contextlib.contextmanager
 def memory_errors_in_one_line(remedy: str = _LESS) -> Iterator[None]:
     """Tells a user what to make smaller where the memory of the device, or of the machine, does not suffice.
@@ -159,46 +87,6 @@ def memory_errors_in_one_line(remedy: str = _LESS) -> Iterator[None]:
         if told is None:
             raise
         raise UserError(told) from error
-
-
-def _in_one_line(error: Exception, remedy: str) -> str | None:
-    """What to tell a user of an error; None where that is not known."""
-    import tensorflow as tf  # as above
-
-    text = str(error)
-    if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError) or _OUT_OF_MEMORY.search(text):
-        return f"the memory does not suffice: {remedy}"
-    if isinstance(error, tf.errors.NotFoundError | tf.errors.PermissionDeniedError):
-        refused = "No such file" in text or "ermission denied" in text
-        return f"{text.splitlines()[0]}: was the file removed, or protected?" if refused else None
-    told = _USER_ERROR.search(text) if isinstance(error, tf.errors.InvalidArgumentError) else None
-    return told.group(1) if told else None
-
-
-@contextlib.contextmanager
-def _error_stream_aside() -> Iterator[None]:
-    """Keeps what is written to file descriptor 2, by C++ code too, and shows it only after an exception."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as aside:
-        terminal = os.dup(2)
-        os.dup2(aside.fileno(), 2)
-        try:
-            yield
-        except UserError:  # which says it all
-            raise
-        except Exception:
-            aside.seek(0)
-            os.write(terminal, aside.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)
-
-
-VARIABLE = "TF_CONFIG"
-_JOBS = ("chief", "worker")  # in this order
-_EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,6 +171,116 @@ def choose_cluster(devices: DevicesConfig, environment: Mapping[str, str]) -> Cl
             "--strategy=single"
         )
     return cluster
+
+
+def _start(*, verbose: bool, in_cluster: bool = False) -> "tf.distribute.Strategy | None":
+    _note_what_has_no_effect()
+    if not verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with contextlib.nullcontext() if verbose else _error_stream_aside():
+        with _keras_environment():
+            import tensorflow as tf  # takes seconds: flags and paths are checked before
+
+            _set_keras()
+        strategy = _join(tf.distribute.MultiWorkerMirroredStrategy) if in_cluster else None
+        tf.config.list_logical_devices()
+        if tuple(map(int, tf.__version__.split(".")[:2])) < (2, 21):
+            # This pass fails on the training step and is then left out; these versions say so whatever their log level.
+            tf.config.optimizer.set_experimental_options({"remapping": False})
+        if not verbose:
+            tf.get_logger().setLevel("ERROR")
+    return strategy
+
+
+def _note_what_has_no_effect() -> None:
+    """Says so where the environment asks for another Keras than the one that computes here."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow":
+        print(f"note: KERAS_BACKEND={backend} has no effect: the networks run on TensorFlow", file=sys.stderr)
+    legacy = os.environ.get("TF_USE_LEGACY_KERAS", "")
+    if legacy.lower() in ("true", "1"):
+        print(f"note: TF_USE_LEGACY_KERAS={legacy} has no effect: the networks run on Keras 3", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _keras_environment() -> Iterator[None]:
+    """Sets the environment for the import of Keras; what only the import reads is set back, for what else uses it."""
+    aside = {name: os.environ.pop(name) for name in _READ_AT_IMPORT if name in os.environ}
+    os.environ.update(KERAS_ENVIRONMENT)
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_HOME"]
+        os.environ.update(aside)
+
+
+def _set_keras() -> None:
+    """Sets what a program may have changed that imported Keras before, such as a notebook.
+
+    Raises:
+        UserError: Keras runs on something else than TensorFlow, which cannot be changed any more.
+    """
+    import keras  # as above
+
+    if keras.config.backend() != "tensorflow":
+        raise UserError(
+            f"Keras runs on {keras.config.backend()} in this process: start a new one with KERAS_BACKEND=tensorflow"
+        )
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+
+
+def _join(make_strategy: "type[tf.distribute.MultiWorkerMirroredStrategy]") -> "tf.distribute.Strategy":
+    """Makes the strategy of a cluster.
+
+    Raises:
+        UserError: see `start_in_cluster`.
+    """
+    import tensorflow as tf  # as above
+
+    try:
+        return make_strategy()
+    except (tf.errors.OpError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"this process cannot join those that TF_CONFIG names ({reason}): is its port free, and do the others run?"
+        ) from error
+
+
+def _in_one_line(error: Exception, remedy: str) -> str | None:
+    """What to tell a user of an error; None where that is not known."""
+    import tensorflow as tf  # as above
+
+    text = str(error)
+    if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError) or _OUT_OF_MEMORY.search(text):
+        return f"the memory does not suffice: {remedy}"
+    if isinstance(error, tf.errors.NotFoundError | tf.errors.PermissionDeniedError):
+        refused = "No such file" in text or "ermission denied" in text
+        return f"{text.splitlines()[0]}: was the file removed, or protected?" if refused else None
+    told = _USER_ERROR.search(text) if isinstance(error, tf.errors.InvalidArgumentError) else None
+    return told.group(1) if told else None
+
+
+@contextlib.contextmanager
+def _error_stream_aside() -> Iterator[None]:
+    """Keeps what is written to file descriptor 2, by C++ code too, and shows it only after an exception."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as aside:
+        terminal = os.dup(2)
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except UserError:  # which says it all
+            raise
+        except Exception:
+            aside.seek(0)
+            os.write(terminal, aside.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def _addresses(given: Any) -> tuple[str, ...]:  # noqa: ANN401 (of JSON)

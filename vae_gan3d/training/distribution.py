@@ -34,6 +34,9 @@ _LOST = (
     tf.errors.DeadlineExceededError,
     tf.errors.FailedPreconditionError,
 )
+# Paths may differ from machine to machine, and these flags are of one process alone.
+_OF_EACH = ("records", "save_path", "logdir", "restart", "assume_yes", "expected_count", "report", "weights")
+_SECONDS = 10.0  # a network's file system may show a file so late
 
 
 class Distribution:
@@ -216,25 +219,6 @@ class SeveralReplicas(Distribution):
             )
 
 
-def _ordering_token(device: str) -> tf.Variable:
-    """What the collective operations of a device hold, so that each device does them in the same order."""
-    with tf.device(device):
-        return tf.Variable(0.0, trainable=False)
-
-
-def _rows(values: tf.Tensor, number: int, parts: int) -> tf.Tensor:
-    """One of the equal parts of a batch."""
-    rows = values.shape[0] // parts
-    return values[number * rows : (number + 1) * rows]
-
-
-def _way_between(devices: Sequence[str]) -> str:
-    """How devices of these kinds are added up over: NCCL knows whole GPUs alone, and no part of one."""
-    of_gpus = all(tf.DeviceSpec.from_string(device).device_type == "GPU" for device in devices)
-    in_parts = len(tf.config.list_logical_devices("GPU")) > len(tf.config.list_physical_devices("GPU"))
-    return "nccl" if of_gpus and not in_parts else "ring"
-
-
 def choose_distribution(
     config: TrainingConfig, cluster: Cluster | None = None, strategy: tf.distribute.Strategy | None = None
 ) -> Distribution:
@@ -264,34 +248,6 @@ def choose_distribution(
     return distribution
 
 
-def _devices(strategy: str) -> list[str]:
-    """The GPUs; where there are none, `mirrored` takes the processors that TensorFlow was told to see as several."""
-    found = tf.config.list_logical_devices("GPU")
-    if not found and strategy == "mirrored":
-        found = tf.config.list_logical_devices("CPU")
-    return [device.name for device in found]
-
-
-def _require_equal_parts(config: TrainingConfig, distribution: Distribution) -> None:
-    """Refuses a batch that replicas cannot share equally.
-
-    Raises:
-        UserError: it is one.
-    """
-    parts = distribution.replicas * config.devices.accumulate
-    by_accumulation = f" and --accumulate={config.devices.accumulate}" if config.devices.accumulate > 1 else ""
-    require(
-        config.batch_size % parts == 0,
-        f"--batch_size={config.batch_size} has no {parts} equal parts for {distribution.replicas} replicas"
-        f"{by_accumulation}: give a multiple of {parts}, or --strategy=single",
-    )
-
-
-# Paths may differ from machine to machine, and these flags are of one process alone.
-_OF_EACH = ("records", "save_path", "logdir", "restart", "assume_yes", "expected_count", "report", "weights")
-_SECONDS = 10.0  # a network's file system may show a file so late
-
-
 def require_same_start(distribution: Distribution, config: TrainingConfig, *, record_count: int, step: int) -> None:
     """Refuses to train where processes would not do the same steps, or do not see one run folder.
 
@@ -316,6 +272,48 @@ def require_same_start(distribution: Distribution, config: TrainingConfig, *, re
                     f"{name} {reason} {distribution.processes[0]}: start every worker with the same command, the same "
                     "records and the same --save_path"
                 )
+
+
+def _ordering_token(device: str) -> tf.Variable:
+    """What the collective operations of a device hold, so that each device does them in the same order."""
+    with tf.device(device):
+        return tf.Variable(0.0, trainable=False)
+
+
+def _rows(values: tf.Tensor, number: int, parts: int) -> tf.Tensor:
+    """One of the equal parts of a batch."""
+    rows = values.shape[0] // parts
+    return values[number * rows : (number + 1) * rows]
+
+
+def _way_between(devices: Sequence[str]) -> str:
+    """How devices of these kinds are added up over: NCCL knows whole GPUs alone, and no part of one."""
+    of_gpus = all(tf.DeviceSpec.from_string(device).device_type == "GPU" for device in devices)
+    in_parts = len(tf.config.list_logical_devices("GPU")) > len(tf.config.list_physical_devices("GPU"))
+    return "nccl" if of_gpus and not in_parts else "ring"
+
+
+def _devices(strategy: str) -> list[str]:
+    """The GPUs; where there are none, `mirrored` takes the processors that TensorFlow was told to see as several."""
+    found = tf.config.list_logical_devices("GPU")
+    if not found and strategy == "mirrored":
+        found = tf.config.list_logical_devices("CPU")
+    return [device.name for device in found]
+
+
+def _require_equal_parts(config: TrainingConfig, distribution: Distribution) -> None:
+    """Refuses a batch that replicas cannot share equally.
+
+    Raises:
+        UserError: it is one.
+    """
+    parts = distribution.replicas * config.devices.accumulate
+    by_accumulation = f" and --accumulate={config.devices.accumulate}" if config.devices.accumulate > 1 else ""
+    require(
+        config.batch_size % parts == 0,
+        f"--batch_size={config.batch_size} has no {parts} equal parts for {distribution.replicas} replicas"
+        f"{by_accumulation}: give a multiple of {parts}, or --strategy=single",
+    )
 
 
 def _flags_number(config: TrainingConfig) -> int:

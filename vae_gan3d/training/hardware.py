@@ -12,6 +12,21 @@ import tensorflow as tf
 from vae_gan3d.config import TrainingConfig
 from vae_gan3d.errors import UserError
 
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
+
+# Of every sample, voxel and channel of the outermost layers a step keeps 5 (plain GAN) to 22, a VAE-GAN 15
+# (docs/PERFORMANCE.md). The least stands below them all, so that nothing is refused that would have run.
+_LEAST_BYTES, _USUAL_BYTES = 4, 15
+_START_BYTES = 640 << 20  # Python with TensorFlow
+_GIBIBYTE = 1 << 30
+_CONTROL_GROUPS = ("memory.max", "memory/memory.limit_in_bytes")
+# What Linux calls the x86 instructions that multiply bfloat16 matrices; without them it is slower than float32.
+_BFLOAT16_INSTRUCTIONS = frozenset({"avx512_bf16", "amx_bf16"})
+_PROCESSOR_FILE = pathlib.Path("/proc/cpuinfo")
+
 
 def memory_remedy(config: TrainingConfig) -> str:
     """The flags that decide how much memory a run needs, with their present values.
@@ -25,19 +40,6 @@ def memory_remedy(config: TrainingConfig) -> str:
         f"--resolution (now {config.model.resolution}) or --base_width (now {config.model.base_width}); what was saved "
         "before is whole"
     )
-
-
-try:
-    import resource
-except ImportError:  # Windows has none
-    resource = None  # type: ignore[assignment]
-
-# Of every sample, voxel and channel of the outermost layers a step keeps 5 (plain GAN) to 22, a VAE-GAN 15
-# (docs/PERFORMANCE.md). The least stands below them all, so that nothing is refused that would have run.
-_LEAST_BYTES, _USUAL_BYTES = 4, 15
-_START_BYTES = 640 << 20  # Python with TensorFlow
-_GIBIBYTE = 1 << 30
-_CONTROL_GROUPS = ("memory.max", "memory/memory.limit_in_bytes")
 
 
 class MachineMemory(NamedTuple):
@@ -111,11 +113,6 @@ def set_determinism(deterministic: bool) -> None:
     """
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-
-
-# What Linux calls the x86 instructions that multiply bfloat16 matrices; without them it is slower than float32.
-_BFLOAT16_INSTRUCTIONS = frozenset({"avx512_bf16", "amx_bf16"})
-_PROCESSOR_FILE = pathlib.Path("/proc/cpuinfo")
 
 
 def set_precision(precision: str, processor_file: pathlib.Path = _PROCESSOR_FILE) -> str:

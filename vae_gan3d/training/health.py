@@ -23,6 +23,7 @@ _FIRST_STEP = 200  # before this, no generator has found its way out of the init
 _COLLAPSED_KL = 1.0  # nats, over all dimensions of the latent together
 _WON_ACCURACY = 0.99
 _WON_STEPS = 500  # a discriminator that wins for a few rows is often caught again
+_WHY = "a NaN or an infinity in a loss or a gradient"
 
 
 class Watch(abc.ABC):
@@ -139,9 +140,6 @@ def all_watches(*, encoded: bool, kl_warmup: int, adversarial_loss: str) -> list
     if adversarial_loss != "wgan-gp":
         watches.append(DiscriminatorWatch())
     return watches
-
-
-_WHY = "a NaN or an infinity in a loss or a gradient"
 
 
 def skipped(metrics: np.ndarray) -> np.ndarray:

@@ -19,6 +19,9 @@ from vae_gan3d.viewing.sheets import save_pairs, save_sheet
 
 _PICTURED = 8
 _SAMPLED = 32
+# TensorBoard shows fewer of each; more would only swell its files, by up to 2 MB a look.
+MOST_SUMMARIES = 50
+_MESHES = 4
 
 
 class Monitor(abc.ABC):
@@ -218,11 +221,6 @@ def make_monitor(
     if networks.encoder is None:
         return PriorMonitor(networks.generator, voxels, seed, latent_deviation, labels)
     return ShapeMonitor(networks.encoder, networks.generator, voxels, seed, labels)
-
-
-# TensorBoard shows fewer of each; more would only swell its files, by up to 2 MB a look.
-MOST_SUMMARIES = 50
-_MESHES = 4
 
 
 class ImageSummaries:

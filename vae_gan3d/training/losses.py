@@ -223,18 +223,6 @@ def adaptive_weight(reconstruction_gradient: tf.Tensor, adversarial_gradient: tf
     return share * tf.clip_by_value(ratio, 0.0, 1e4)
 
 
-def _squared_slope(discriminator: Callable[[tf.Tensor], tf.Tensor], voxels: tf.Tensor) -> tf.Tensor:
-    """The squared norm `[B]` of the gradient of the discriminator's logits at voxels."""
-    with tf.GradientTape() as tape:
-        tape.watch(voxels)
-        score = tf.reduce_sum(discriminator(voxels))
-    return tf.reduce_sum(tf.square(tape.gradient(score, voxels)), axis=[1, 2, 3, 4])
-
-
-def _unknown_adversarial_loss(kind: str) -> ValueError:
-    return ValueError(f"adversarial loss {kind!r} is not known: give bce, relativistic, hinge or wgan-gp")
-
-
 def intersection_over_union(probabilities: tf.Tensor, voxels: tf.Tensor, threshold: float = 0.5) -> tf.Tensor:
     """The share of voxels occupied in both among those occupied in either.
 
@@ -280,14 +268,6 @@ def recall(probabilities: tf.Tensor, voxels: tf.Tensor, threshold: float = 0.5) 
     return _share_of_first(voxels > 0.5, probabilities > threshold)
 
 
-def _share_of_first(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-    """The share of the first's voxels that are in the second too; where there are none, 1 if both are empty, else 0."""
-    both = tf.math.count_nonzero(first & second, axis=[1, 2, 3, 4], dtype=tf.float32)
-    size = tf.math.count_nonzero(first, axis=[1, 2, 3, 4], dtype=tf.float32)
-    second_is_empty = tf.logical_not(tf.reduce_any(second, axis=[1, 2, 3, 4]))
-    return tf.where(size > 0, both / tf.maximum(size, 1.0), tf.cast(second_is_empty, tf.float32))
-
-
 def occupancy(probabilities: tf.Tensor, threshold: float = 0.5) -> tf.Tensor:
     """The share of occupied voxels.
 
@@ -314,3 +294,23 @@ def discriminator_accuracy(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf
     real = tf.reduce_mean(tf.cast(real_logits > 0, tf.float32))
     fake = tf.reduce_mean(tf.cast(fake_logits <= 0, tf.float32))
     return 0.5 * (real + fake)
+
+
+def _squared_slope(discriminator: Callable[[tf.Tensor], tf.Tensor], voxels: tf.Tensor) -> tf.Tensor:
+    """The squared norm `[B]` of the gradient of the discriminator's logits at voxels."""
+    with tf.GradientTape() as tape:
+        tape.watch(voxels)
+        score = tf.reduce_sum(discriminator(voxels))
+    return tf.reduce_sum(tf.square(tape.gradient(score, voxels)), axis=[1, 2, 3, 4])
+
+
+def _unknown_adversarial_loss(kind: str) -> ValueError:
+    return ValueError(f"adversarial loss {kind!r} is not known: give bce, relativistic, hinge or wgan-gp")
+
+
+def _share_of_first(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
+    """The share of the first's voxels that are in the second too; where there are none, 1 if both are empty, else 0."""
+    both = tf.math.count_nonzero(first & second, axis=[1, 2, 3, 4], dtype=tf.float32)
+    size = tf.math.count_nonzero(first, axis=[1, 2, 3, 4], dtype=tf.float32)
+    second_is_empty = tf.logical_not(tf.reduce_any(second, axis=[1, 2, 3, 4]))
+    return tf.where(size > 0, both / tf.maximum(size, 1.0), tf.cast(second_is_empty, tf.float32))

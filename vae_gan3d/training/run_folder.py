@@ -42,6 +42,21 @@ from vae_gan3d.training.checkpoint_files import (
 )
 
 _SEARCHED = 200
+CONFIG_NAME = "config.json"
+METRICS_NAME = "metrics.csv"
+WINDOW_NAME = "metrics_window.npz"
+PICTURES_NAME = "output_ims"
+PLOTS_NAME = "plots"
+REPORT_NAME = "report.html"
+FLAGS_NAME = "flags.json"
+EVALUATED_NAME = "evaluated.json"
+WEIGHTS_SUFFIX = ".weights.h5"
+NETWORK_NAMES = ("encoder", "generator", "discriminator")
+CONFIG_FORMAT = "vae_gan3d.model"
+CONFIG_SCHEMA = 1
+_CONFIG_REMEDY = "copy it from the run they came from, or train anew (those of other code, as of TF1, cannot be opened)"
+_FIRST_OPTIMIZER = "adam"  # the only one, before config.json said which
+_STAGE_PATTERN = re.compile(r"stage-(\d+)")
 
 
 def suggest_runs(folder: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]) -> str:
@@ -61,31 +76,6 @@ def suggest_runs(folder: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], 
     alike = difflib.get_close_matches(folder.name, {run.name for run in runs}, n=len(runs))
     runs.sort(key=lambda run: alike.index(run.name) if run.name in alike else len(alike))
     return f"give a run folder that holds checkpoints: {name_some([str(run) for run in runs])}"
-
-
-def _runs_in(place: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]) -> list[pathlib.Path]:
-    """The sub-folders with checkpoints, in order of their names; of what cannot be listed nothing is said."""
-    with contextlib.suppress(OSError):
-        children = (path for path in sorted(place.iterdir()) if path.is_dir())
-        return [path for path in itertools.islice(children, _SEARCHED) if has_checkpoint(path)]
-    return []
-
-
-CONFIG_NAME = "config.json"
-METRICS_NAME = "metrics.csv"
-WINDOW_NAME = "metrics_window.npz"
-PICTURES_NAME = "output_ims"
-PLOTS_NAME = "plots"
-REPORT_NAME = "report.html"
-FLAGS_NAME = "flags.json"
-EVALUATED_NAME = "evaluated.json"
-WEIGHTS_SUFFIX = ".weights.h5"
-NETWORK_NAMES = ("encoder", "generator", "discriminator")
-CONFIG_FORMAT = "vae_gan3d.model"
-CONFIG_SCHEMA = 1
-_CONFIG_REMEDY = "copy it from the run they came from, or train anew (those of other code, as of TF1, cannot be opened)"
-_FIRST_OPTIMIZER = "adam"  # the only one, before config.json said which
-_STAGE_PATTERN = re.compile(r"stage-(\d+)")
 
 
 def weights_file(folder: pathlib.Path, network: str) -> pathlib.Path:
@@ -164,26 +154,6 @@ def newest_of_run(folder: pathlib.Path) -> pathlib.Path:
     return find_checkpoint(folder)
 
 
-def _has_checkpoint(folder: pathlib.Path) -> bool:
-    return bool(checkpoint_epochs(folder) or trained_stages(folder))
-
-
-def _describe_missing(prefix: pathlib.Path, missing: Sequence[str]) -> str:
-    """What to say where files of a checkpoint are not there."""
-    folder = prefix.parent
-    there = name_some([f"{CHECKPOINT_STEM}-{epoch}" for epoch in checkpoint_epochs(folder)])
-    if len(missing) == 1:
-        rest = f"put it back, or give another of {folder}: {there}" if there else suggest_runs(folder, _has_checkpoint)
-        return f"{missing[0]} is missing, a part of the checkpoint {prefix}: {rest}"
-    if there:
-        return f"there is no checkpoint {prefix}: {folder} holds {there}; give one of these, or {folder} for the newest"
-    run = folder if prefix.name.startswith(CHECKPOINT_STEM) else prefix
-    what = f"{run} holds no checkpoint" if run.is_dir() else f"there is no folder {run}"
-    if run.is_file():
-        what = f"{run} is no checkpoint"
-    return f"{what}: {suggest_runs(run, _has_checkpoint)}"
-
-
 def write_run_config(
     folder: pathlib.Path,
     model: ModelConfig,
@@ -232,10 +202,6 @@ def update_run_config(folder: pathlib.Path, model: ModelConfig) -> None:
     contents.setdefault("run", _new_run_id())
     contents.pop(DIGEST, None)
     write_text(folder / CONFIG_NAME, json.dumps(with_checksum(contents), indent=2) + "\n")
-
-
-def _new_run_id() -> str:
-    return secrets.token_hex(8)
 
 
 def run_id(folder: pathlib.Path) -> str:
@@ -381,28 +347,6 @@ def changed_records_note(
     )
 
 
-def _read_contents(folder: pathlib.Path) -> dict[str, Any]:
-    path = folder / CONFIG_NAME
-    try:
-        contents = dict(read_json(path))
-        require_known_version(path, contents, CONFIG_FORMAT, CONFIG_SCHEMA)
-        require_checksum(contents)
-        unknown = contents["model"].keys() - {field.name for field in dataclasses.fields(ModelConfig)}
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing, which describes the checkpoints beside it: {_CONFIG_REMEDY}") from error
-    except UserError:  # which says it all
-        raise
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(folder, error) from error
-    if unknown:
-        raise newer_version(path, contents, f"networks with {name_some(sorted(unknown))}")
-    return contents
-
-
-def _damaged(folder: pathlib.Path, error: Exception) -> UserError:
-    return UserError(f"{folder / CONFIG_NAME} is damaged ({error}): put back the one that training wrote")
-
-
 def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
     """Everything in a folder that a run wrote, by its names; nothing else is ever removed."""
     patterns = [f"{CHECKPOINT_STEM}-*", f".{CHECKPOINT_STEM}-*.ready", "checkpoint", CONFIG_NAME, METRICS_NAME]
@@ -426,3 +370,57 @@ def clear_run(folder: pathlib.Path) -> None:
                 path.unlink()
     except OSError as error:
         raise UserError(f"cannot clear {folder}: {error.strerror}: {error.filename}") from error
+
+
+def _runs_in(place: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]) -> list[pathlib.Path]:
+    """The sub-folders with checkpoints, in order of their names; of what cannot be listed nothing is said."""
+    with contextlib.suppress(OSError):
+        children = (path for path in sorted(place.iterdir()) if path.is_dir())
+        return [path for path in itertools.islice(children, _SEARCHED) if has_checkpoint(path)]
+    return []
+
+
+def _has_checkpoint(folder: pathlib.Path) -> bool:
+    return bool(checkpoint_epochs(folder) or trained_stages(folder))
+
+
+def _describe_missing(prefix: pathlib.Path, missing: Sequence[str]) -> str:
+    """What to say where files of a checkpoint are not there."""
+    folder = prefix.parent
+    there = name_some([f"{CHECKPOINT_STEM}-{epoch}" for epoch in checkpoint_epochs(folder)])
+    if len(missing) == 1:
+        rest = f"put it back, or give another of {folder}: {there}" if there else suggest_runs(folder, _has_checkpoint)
+        return f"{missing[0]} is missing, a part of the checkpoint {prefix}: {rest}"
+    if there:
+        return f"there is no checkpoint {prefix}: {folder} holds {there}; give one of these, or {folder} for the newest"
+    run = folder if prefix.name.startswith(CHECKPOINT_STEM) else prefix
+    what = f"{run} holds no checkpoint" if run.is_dir() else f"there is no folder {run}"
+    if run.is_file():
+        what = f"{run} is no checkpoint"
+    return f"{what}: {suggest_runs(run, _has_checkpoint)}"
+
+
+def _new_run_id() -> str:
+    return secrets.token_hex(8)
+
+
+def _read_contents(folder: pathlib.Path) -> dict[str, Any]:
+    path = folder / CONFIG_NAME
+    try:
+        contents = dict(read_json(path))
+        require_known_version(path, contents, CONFIG_FORMAT, CONFIG_SCHEMA)
+        require_checksum(contents)
+        unknown = contents["model"].keys() - {field.name for field in dataclasses.fields(ModelConfig)}
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing, which describes the checkpoints beside it: {_CONFIG_REMEDY}") from error
+    except UserError:  # which says it all
+        raise
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder, error) from error
+    if unknown:
+        raise newer_version(path, contents, f"networks with {name_some(sorted(unknown))}")
+    return contents
+
+
+def _damaged(folder: pathlib.Path, error: Exception) -> UserError:
+    return UserError(f"{folder / CONFIG_NAME} is damaged ({error}): put back the one that training wrote")

@@ -53,8 +53,16 @@ _DAMAGE = (
     zlib.error,
 )
 _KEYS = ("format", "schema", "version", "columns", "steps", "sizes", "rows")
-
 Windows = dict[int, np.ndarray]
+_EVENTS = "events.out.tfevents.*.{process}.*"
+_LITTLE = 1 << 20  # bytes; less than that is left where a disk is full for one block and not for another
+_FRAME_BYTES = 16  # around each record: length, its checksum, and that of the record
+CLOCK_COLUMNS = ("steps_per_second",)  # all others are the same where a run is the same bit for bit
+# A capital letter sorts before all other tags, and the table shows the first ones.
+_FINAL = "Final"
+_FINAL_METRICS = ("iou", "kl", "occupancy_ratio", "reconstruction_loss")
+FLAGS_FORMAT = "vae_gan3d.flags"
+FLAGS_SCHEMA = 1
 
 
 def save_window(folder: pathlib.Path, step: int, rows: np.ndarray, keep: int) -> None:
@@ -99,41 +107,6 @@ def read_window(folder: pathlib.Path, step: int) -> np.ndarray:
         UserError: the file is of a newer version.
     """
     return _read(folder / WINDOW_NAME).get(step, np.zeros((0, len(STEP_METRICS)), np.float32))
-
-
-def _read(path: pathlib.Path) -> Windows:
-    """All windows of a file, by steps; none where it is absent, and none but a warning where it is damaged."""
-    if not path.is_file():
-        return {}
-    try:
-        with zipfile.ZipFile(path) as archive:  # numpy reads no checksum of an array whose header is changed
-            damaged = archive.testzip()
-        if damaged:
-            raise ValueError(f"{damaged} in it is not of its checksum")
-        with np.load(path, allow_pickle=False) as stored:
-            fields = {name: stored[name] for name in _KEYS if name in stored.files}
-        require_known_version(path, fields, WINDOW_FORMAT, WINDOW_SCHEMA)
-        return _windows(fields)
-    except UserError:
-        raise
-    except _DAMAGE as error:
-        reason = " ".join(str(error).split())
-        print(f"warning: {path} is damaged ({reason}): the next row is of the steps from here on", file=sys.stderr)
-        return {}
-
-
-def _windows(fields: dict[str, np.ndarray]) -> Windows:
-    steps, ends = fields["steps"].tolist(), np.cumsum(fields["sizes"])
-    rows = fields["rows"]
-    if fields["columns"].tolist() != list(STEP_METRICS) or rows.shape != (ends[-1], len(STEP_METRICS)):
-        raise ValueError(f"rows of shape {rows.shape} for the columns {', '.join(fields['columns'].tolist())}")
-    parts = np.split(rows.astype(np.float32), ends[:-1])
-    return dict(zip(steps, parts, strict=True))
-
-
-_EVENTS = "events.out.tfevents.*.{process}.*"
-_LITTLE = 1 << 20  # bytes; less than that is left where a disk is full for one block and not for another
-_FRAME_BYTES = 16  # around each record: length, its checksum, and that of the record
 
 
 class TensorBoardLog:
@@ -267,22 +240,6 @@ class TensorBoardLog:
             raise write_refused(f"TensorBoard's logs in {self._logdir}", error) from error
 
 
-def _end_of_records(path: pathlib.Path, start: int) -> int:
-    """Where the last whole record of a file ends, looking from the end of another one on."""
-    with open(path, "rb") as file:
-        size, end = os.fstat(file.fileno()).st_size, start
-        while end < size:
-            file.seek(end)
-            after = end + _FRAME_BYTES + int.from_bytes(file.read(8), "little")
-            if after > size:
-                break
-            end = after
-    return end
-
-
-CLOCK_COLUMNS = ("steps_per_second",)  # all others are the same where a run is the same bit for bit
-
-
 class RunLog:
     """Appends rows of numbers to `metrics.csv` and to TensorBoard.
 
@@ -381,11 +338,6 @@ def read_metrics(path: pathlib.Path) -> list[dict[str, str]]:
     return complete
 
 
-# A capital letter sorts before all other tags, and the table shows the first ones.
-_FINAL = "Final"
-_FINAL_METRICS = ("iou", "kl", "occupancy_ratio", "reconstruction_loss")
-
-
 def run_hyperparameters(config: TrainingConfig) -> dict[str, bool | float | str]:
     """What distinguishes a run, by the names of its flags.
 
@@ -415,20 +367,6 @@ def final_metrics(values: Mapping[str, float]) -> dict[str, float]:
         values: of the row; NaN where one is not known.
     """
     return {f"{_FINAL}/{name}": values[name] for name in _FINAL_METRICS if not math.isnan(values[name])}
-
-
-def _plain(value: object) -> bool | float | str:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        return float(value)
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
-    return "" if value is None else str(value)
-
-
-FLAGS_FORMAT = "vae_gan3d.flags"
-FLAGS_SCHEMA = 1
 
 
 def run_flags(config: TrainingConfig) -> dict[str, str]:
@@ -478,6 +416,59 @@ def read_object(path: pathlib.Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _read(path: pathlib.Path) -> Windows:
+    """All windows of a file, by steps; none where it is absent, and none but a warning where it is damaged."""
+    if not path.is_file():
+        return {}
+    try:
+        with zipfile.ZipFile(path) as archive:  # numpy reads no checksum of an array whose header is changed
+            damaged = archive.testzip()
+        if damaged:
+            raise ValueError(f"{damaged} in it is not of its checksum")
+        with np.load(path, allow_pickle=False) as stored:
+            fields = {name: stored[name] for name in _KEYS if name in stored.files}
+        require_known_version(path, fields, WINDOW_FORMAT, WINDOW_SCHEMA)
+        return _windows(fields)
+    except UserError:
+        raise
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())
+        print(f"warning: {path} is damaged ({reason}): the next row is of the steps from here on", file=sys.stderr)
+        return {}
+
+
+def _windows(fields: dict[str, np.ndarray]) -> Windows:
+    steps, ends = fields["steps"].tolist(), np.cumsum(fields["sizes"])
+    rows = fields["rows"]
+    if fields["columns"].tolist() != list(STEP_METRICS) or rows.shape != (ends[-1], len(STEP_METRICS)):
+        raise ValueError(f"rows of shape {rows.shape} for the columns {', '.join(fields['columns'].tolist())}")
+    parts = np.split(rows.astype(np.float32), ends[:-1])
+    return dict(zip(steps, parts, strict=True))
+
+
+def _end_of_records(path: pathlib.Path, start: int) -> int:
+    """Where the last whole record of a file ends, looking from the end of another one on."""
+    with open(path, "rb") as file:
+        size, end = os.fstat(file.fileno()).st_size, start
+        while end < size:
+            file.seek(end)
+            after = end + _FRAME_BYTES + int.from_bytes(file.read(8), "little")
+            if after > size:
+                break
+            end = after
+    return end
+
+
+def _plain(value: object) -> bool | float | str:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _text(value: bool | float | str) -> str:

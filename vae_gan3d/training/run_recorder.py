@@ -43,6 +43,15 @@ from vae_gan3d.viewing.plots import Curve
 PATH_STEPS = 11
 PATH_TITLE = "Between two shapes"
 _THRESHOLD = 0.5
+_COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "skipped_steps", "steps_per_second")
+# What stands beside the bar, where it is known, and its form.
+_SHOWN = {
+    "reconstruction": ("reconstruction_loss", ".0f"),
+    "kl": ("kl", ".1f"),
+    "iou": ("iou", ".3f"),
+    "d_accuracy": ("discriminator_accuracy", ".2f"),
+    "occupancy": ("occupancy_ratio", ".2f"),
+}
 
 
 class RunReport:
@@ -162,13 +171,6 @@ def read_curves(folder: pathlib.Path) -> dict[str, Curve]:
     return dict(curves)
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
 def known_measures(folder: pathlib.Path) -> tuple[Sequence[Measure], str]:
     """The measures of a run's last evaluation, which left them in its folder.
 
@@ -195,17 +197,6 @@ def measures_note(metrics: Mapping[str, Any]) -> str:
     name = pathlib.Path(str(metrics["checkpoint"])).name
     samples = counted(metrics["samples"], "sample")
     return f"Of {name}: {samples} of the {metrics['prior']} prior, seed {metrics['seed']}."
-
-
-_COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "skipped_steps", "steps_per_second")
-# What stands beside the bar, where it is known, and its form.
-_SHOWN = {
-    "reconstruction": ("reconstruction_loss", ".0f"),
-    "kl": ("kl", ".1f"),
-    "iou": ("iou", ".3f"),
-    "d_accuracy": ("discriminator_accuracy", ".2f"),
-    "occupancy": ("occupancy_ratio", ".2f"),
-}
 
 
 class RunRecorder:
@@ -367,3 +358,10 @@ def mean_without_nan(rows: np.ndarray) -> list[float]:
     counts = known.sum(axis=0)
     sums = np.where(known, rows, 0.0).sum(axis=0)
     return [float(total / count) if count else float("nan") for total, count in zip(sums, counts, strict=True)]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -28,6 +28,9 @@ from vae_gan3d.training import checkpoint_files, run_folder
 from vae_gan3d.training.checkpoint_files import finish_saving
 from vae_gan3d.training.schedule import ENOUGH_STEPS, FEW_STEPS, plan_schedule, plan_stages
 
+if TYPE_CHECKING:
+    from vae_gan3d.training.distribution import Distribution
+
 
 @contextlib.contextmanager
 def run_folders_held(folders: Sequence[pathlib.Path], *, writes: bool) -> Iterator[None]:
@@ -53,23 +56,6 @@ def run_folders_held(folders: Sequence[pathlib.Path], *, writes: bool) -> Iterat
                 stack.enter_context(folder_lock(folder, "--save_path"))
                 _finish_saving(folder)
         yield
-
-
-def _remove_empty(folder: pathlib.Path) -> None:
-    with contextlib.suppress(OSError):  # it holds something, or is gone
-        folder.rmdir()
-
-
-def _finish_saving(folder: pathlib.Path) -> None:
-    """Gives a whole checkpoint its name, whose process was killed before.
-
-    Raises:
-        UserError: the system refuses.
-    """
-    try:
-        finish_saving(folder)
-    except OSError as error:
-        raise write_refused(f"the checkpoint in {folder}", error) from error
 
 
 def note_other_count(config: TrainingConfig, records: RecordSet) -> None:
@@ -164,10 +150,6 @@ def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
         print(warning, file=sys.stderr)
 
 
-if TYPE_CHECKING:
-    from vae_gan3d.training.distribution import Distribution
-
-
 def start_devices(
     config: TrainingConfig, cluster: Cluster | None, start_alone: Callable[..., None], *, verbose: bool
 ) -> "Distribution":
@@ -220,6 +202,23 @@ def train_progressively(config: ProgressiveConfig, *, verbose: bool) -> int:
         folders = [run_folder.stage_folder(training.save_path, resolution) for resolution in config.resolutions]
         with run_folders_held(folders, writes=is_chief(cluster)):
             return _train_stages(config, records, cluster, verbose=verbose)
+
+
+def _remove_empty(folder: pathlib.Path) -> None:
+    with contextlib.suppress(OSError):  # it holds something, or is gone
+        folder.rmdir()
+
+
+def _finish_saving(folder: pathlib.Path) -> None:
+    """Gives a whole checkpoint its name, whose process was killed before.
+
+    Raises:
+        UserError: the system refuses.
+    """
+    try:
+        finish_saving(folder)
+    except OSError as error:
+        raise write_refused(f"the checkpoint in {folder}", error) from error
 
 
 def _train_stages(config: ProgressiveConfig, records: RecordSet, cluster: Cluster | None, *, verbose: bool) -> int:
