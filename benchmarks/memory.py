@@ -30,7 +30,7 @@ def measure_here(model: str, resolution: int, batch_size: int, precision: str) -
 
     start_tensorflow(verbose=False)
     from benchmarks.models import compiled_step
-    from vae_gan3d.training.precision import set_precision
+    from vae_gan3d.training.hardware import set_precision
 
     set_precision(precision)
     before = peak_mebibytes()

@@ -21,7 +21,7 @@ import tensorflow as tf  # noqa: E402 (its messages are kept aside first)
 
 from vae_gan3d.config import ARCHITECTURE_DEFAULTS, LossConfig  # noqa: E402
 from vae_gan3d.training.gan_step import gan_step  # noqa: E402
-from vae_gan3d.training.precision import set_precision  # noqa: E402
+from vae_gan3d.training.hardware import set_precision  # noqa: E402
 from vae_gan3d.training.state import Hyperparameters, TrainingState  # noqa: E402
 from vae_gan3d.training.vae_gan_step import vae_gan_step  # noqa: E402
 

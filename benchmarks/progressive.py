@@ -33,9 +33,12 @@ from vae_gan3d.evaluation.metrics import set_metrics, voxel_distances  # noqa: E
 from vae_gan3d.evaluation.shape_set import ShapeSet  # noqa: E402
 from vae_gan3d.models.model import load_model  # noqa: E402
 from vae_gan3d.models.prior_fitting import fit_and_store_prior  # noqa: E402
-from vae_gan3d.training.loop import AfterSave, train  # noqa: E402
-from vae_gan3d.training.precision import set_precision  # noqa: E402
-from vae_gan3d.training.progressive import train_stage  # noqa: E402
+from vae_gan3d.training.hardware import set_precision  # noqa: E402
+from vae_gan3d.training.loop import (  # noqa: E402
+    AfterSave,
+    train,
+    train_stage,
+)
 from vae_gan3d.training.run_folder import find_checkpoint  # noqa: E402
 from vae_gan3d.training.schedule import Schedule, plan_stages  # noqa: E402
 from vae_gan3d.training.state import Hyperparameters, build_state  # noqa: E402

@@ -27,7 +27,7 @@ from benchmarks.models import compiled_step, seconds_of  # noqa: E402 (TensorFlo
 from vae_gan3d.data.pipeline import training_batches  # noqa: E402
 from vae_gan3d.data.record_reader import load_packed  # noqa: E402
 from vae_gan3d.data.record_set import find_records  # noqa: E402
-from vae_gan3d.training.precision import set_precision  # noqa: E402
+from vae_gan3d.training.hardware import set_precision  # noqa: E402
 
 _STEPS_A_ROUND = 8  # of which one carries the R1 penalty
 _BATCHES_A_ROUND = 100

@@ -25,7 +25,7 @@ def tensorflow_engine(flags: argparse.Namespace) -> tuple[Callable[[], None], Ca
     import tensorflow as tf
 
     from benchmarks.models import compiled_step
-    from vae_gan3d.training.precision import set_precision
+    from vae_gan3d.training.hardware import set_precision
 
     set_precision(flags.precision)
     step = compiled_step("vae_gan", flags.resolution, flags.batch_size, base_width=flags.base_width)

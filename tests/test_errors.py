@@ -11,7 +11,7 @@ import pytest
 from tests.fakes import legacy_example, random_grids, write_mat, write_records, write_shape_tree, write_tfrecords
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.data.manifest import write_manifest
-from vae_gan3d.training import run_folder
+from vae_gan3d.training import checkpoint_files, run_folder
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TENSORFLOW_STARTS = "TensorFlow would start now"
@@ -109,8 +109,8 @@ def work(tmp_path_factory):
     write_tfrecords(work / "old20.tfrecords", [legacy_example(bytes(20**3))])
     for name in ("run", "noconfig"):
         (work / name).mkdir()
-        run_folder.index_file(work / name, 1).touch()
-        run_folder.data_file(work / name, 1).touch()
+        checkpoint_files.index_file(work / name, 1).touch()
+        checkpoint_files.data_file(work / name, 1).touch()
     run_folder.write_run_config(
         work / "run", ModelConfig(32, 128, "default", 16, "group", "relu"), batch_size=32, record_count=9
     )

@@ -7,9 +7,9 @@ import pytest
 
 from tests.conftest import ARITHMETIC, MAP, MODEL, NEIGHBORS
 from tests.fakes import random_grids, write_records
-from vae_gan3d import latent_phases, phases
+from vae_gan3d import phases
 from vae_gan3d.errors import UserError
-from vae_gan3d.training import run_folder
+from vae_gan3d.training import checkpoint_files, run_folder
 
 
 class Started(Exception):
@@ -21,25 +21,25 @@ def no_tensorflow(monkeypatch):
     def start(*, verbose):
         raise Started
 
-    monkeypatch.setattr(latent_phases, "start_tensorflow", start)
+    monkeypatch.setattr(phases, "start_tensorflow", start)
 
 
 @pytest.fixture
-def places(tmp_path):
+def paths(tmp_path):
     """Where a checkpoint (its files are empty), its records and the results are."""
     write_records(tmp_path / "records", random_grids(4, 16), [0, 0, 1, 1], ("chair", "table"))
     run = tmp_path / "run"
     run.mkdir()
     run_folder.write_run_config(run, dataclasses.replace(MODEL, resolution=16), batch_size=32, record_count=4)
-    run_folder.index_file(run, 1).touch()
-    run_folder.data_file(run, 1).touch()
+    checkpoint_files.index_file(run, 1).touch()
+    checkpoint_files.data_file(run, 1).touch()
     return {"checkpoint": run, "records": str(tmp_path / "records"), "output_dir": tmp_path / "results"}
 
 
 @pytest.mark.parametrize("config", [ARITHMETIC, NEIGHBORS, MAP], ids=["arithmetic", "neighbors", "map"])
 @pytest.mark.usefixtures("no_tensorflow")
-def test_a_checkpoint_and_records_are_needed(places, tmp_path, config):
-    config = dataclasses.replace(config, **places)
+def test_a_checkpoint_and_records_are_needed(paths, tmp_path, config):
+    config = dataclasses.replace(config, **paths)
     for changed in ({"checkpoint": tmp_path}, {"records": str(tmp_path / "absent")}):
         with pytest.raises(UserError, match=r"holds no checkpoint|no records match"):
             phases.run(dataclasses.replace(config, **changed))
@@ -59,19 +59,19 @@ def test_a_checkpoint_and_records_are_needed(places, tmp_path, config):
     ],
 )
 @pytest.mark.usefixtures("no_tensorflow")
-def test_shapes_that_are_not_there_are_refused(places, config, changed, message):
+def test_shapes_that_are_not_there_are_refused(paths, config, changed, message):
     with pytest.raises(UserError, match=message):
-        phases.run(dataclasses.replace(config, **{**places, **changed}))
-    assert not places["output_dir"].exists()
+        phases.run(dataclasses.replace(config, **{**paths, **changed}))
+    assert not paths["output_dir"].exists()
 
 
 @pytest.mark.usefixtures("no_tensorflow")
-def test_tsne_without_scikit_learn_is_refused_at_once(places, monkeypatch):
+def test_tsne_without_scikit_learn_is_refused_at_once(paths, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs scikit-learn"):
-        phases.run(dataclasses.replace(MAP, **places, method="tsne"))
+        phases.run(dataclasses.replace(MAP, **paths, method="tsne"))
     with pytest.raises(Started):
-        phases.run(dataclasses.replace(MAP, **places))
+        phases.run(dataclasses.replace(MAP, **paths))
 
 
 @pytest.fixture
@@ -91,20 +91,20 @@ def untrained(monkeypatch):
     ],
 )
 @pytest.mark.usefixtures("untrained")
-def test_each_phase_writes_its_files(places, config, files):
-    results = places["output_dir"]
+def test_each_phase_writes_its_files(paths, config, files):
+    results = paths["output_dir"]
     for folders in ([], ["earlier-1"]):  # a second result moves the first one aside
-        assert phases.run(dataclasses.replace(config, **places)) == 0
+        assert phases.run(dataclasses.replace(config, **paths)) == 0
         assert sorted(path.name for path in results.iterdir()) == sorted([*folders, *files])
     assert sorted(path.name for path in (results / "earlier-1").iterdir()) == files
 
 
 @pytest.mark.usefixtures("untrained")
-def test_neighbours_in_another_set_may_be_the_shape_itself(places, tmp_path, capsys):
+def test_neighbours_in_another_set_may_be_the_shape_itself(paths, tmp_path, capsys):
     write_records(tmp_path / "others", random_grids(4, 16)[::-1])
-    config = dataclasses.replace(NEIGHBORS, **places, searched_records=str(tmp_path / "others"), shape="0", count=1)
+    config = dataclasses.replace(NEIGHBORS, **paths, searched_records=str(tmp_path / "others"), shape="0", count=1)
     phases.run(config)
     line = capsys.readouterr().out.splitlines()[2].split()
     assert (line[0], np.round(float(line[3]), 3)) == ("3", 0)
-    phases.run(dataclasses.replace(config, searched_records=places["records"]))
+    phases.run(dataclasses.replace(config, searched_records=paths["records"]))
     assert capsys.readouterr().out.splitlines()[2].split()[0] != "0"

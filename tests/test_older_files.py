@@ -9,7 +9,7 @@ from tests.conftest import TEST, TRAIN, run_script, words
 from tests.fakes import write_legacy_records
 from vae_gan3d.data.formats.text_slices import write_text_slices
 from vae_gan3d.demo_shapes import demo_shape, write_demo_shapes
-from vae_gan3d.training.run_folder import checkpoint_epochs
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs
 
 SHAPES, BATCH = 8, 4
 STEPS = SHAPES // BATCH

@@ -15,7 +15,7 @@ from vae_gan3d.data.formats import meshes
 from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import folder_lock
-from vae_gan3d.training import run_folder
+from vae_gan3d.training import checkpoint_files, run_folder
 from vae_gan3d.training.checkpoint_files import Progress, write_digest
 
 
@@ -39,8 +39,8 @@ def training(tmp_path):
     run.mkdir()
     model = dataclasses.replace(MODEL, resolution=16)
     run_folder.write_run_config(run, model, batch_size=32, record_count=3)
-    run_folder.index_file(run, 1).touch()
-    run_folder.data_file(run, 1).touch()
+    checkpoint_files.index_file(run, 1).touch()
+    checkpoint_files.data_file(run, 1).touch()
     return dataclasses.replace(
         TRAINING, model=model, records=str(tmp_path / "records"), save_path=run, logdir=tmp_path / "logs"
     )
@@ -82,7 +82,7 @@ def test_a_finished_run_of_few_steps_is_not_warned_of(training, capsys):
 
 def write_step(folder, epoch, step, **of_run):
     """Says beside a checkpoint of no bytes at which step it is."""
-    prefix = run_folder.checkpoint_prefix(folder, epoch)
+    prefix = checkpoint_files.checkpoint_prefix(folder, epoch)
     write_digest(prefix, run_folder.read_model_config(folder), progress=Progress(step, 0, 0, 3), **of_run)
 
 
@@ -97,13 +97,13 @@ def test_a_checkpoint_under_the_configuration_of_another_run_is_named_and_not_it
     latent_size = training.model.latent_size if networks == "like" else 9
     model = dataclasses.replace(training.model, latent_size=latent_size)
     run_folder.write_run_config(other, model, batch_size=32, record_count=5)
-    for part in (run_folder.index_file, run_folder.data_file):
+    for part in (checkpoint_files.index_file, checkpoint_files.data_file):
         part(other, 1).write_bytes(b"of the other run")
     write_step(other, 1, 30, run=run_folder.run_id(other))
     for path in other.glob("model.ckpt-1*"):
         path.replace(folder / path.name)
     prior = dataclasses.replace(PRIOR, checkpoint="0" * 64)
-    prior.save(run_folder.prior_file(folder / "model.ckpt-1"))
+    prior.save(checkpoint_files.prior_file(folder / "model.ckpt-1"))
     places = {"checkpoint": folder, "output_dir": tmp_path / "results"}
     config = {
         "sample": SAMPLE,
@@ -138,7 +138,7 @@ def test_restart_without_a_terminal_needs_yes(training, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     with pytest.raises(UserError, match=r"would remove the run in .* \(3 files\): add --yes"):
         phases.run(dataclasses.replace(training, restart=True))
-    assert run_folder.checkpoint_epochs(training.save_path) == [1]
+    assert checkpoint_files.checkpoint_epochs(training.save_path) == [1]
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -149,7 +149,7 @@ def test_a_second_run_in_one_folder_is_refused_before_it_changes_anything(traini
         pytest.raises(UserError, match=r"run is in use by process \d+ on .* or give another --save_path"),
     ):
         phases.run(changed)
-    assert run_folder.checkpoint_epochs(training.save_path) == [1]
+    assert checkpoint_files.checkpoint_epochs(training.save_path) == [1]
     with pytest.raises(Started):
         phases.run(changed)
 
@@ -180,7 +180,7 @@ def test_restart_on_a_terminal_removes_nothing_without_a_yes(training, monkeypat
     monkeypatch.setattr("sys.stdin", Terminal(answer))
     with pytest.raises(UserError, match="nothing was removed from"):
         phases.run(dataclasses.replace(training, restart=True))
-    assert run_folder.checkpoint_epochs(training.save_path) == [1]
+    assert checkpoint_files.checkpoint_epochs(training.save_path) == [1]
 
 
 def test_restart_in_an_empty_folder_asks_nothing(training, tmp_path):
@@ -222,7 +222,7 @@ def test_samples_of_what_no_prior_knows_are_refused(training, tmp_path):
         phases.run(dataclasses.replace(config, prior="mixture"))
     with pytest.raises(UserError, match="--classes=sofa: the records hold chair"):
         phases.run(dataclasses.replace(config, records=training.records, classes=("sofa",)))
-    run_folder.prior_file(training.save_path / "model.ckpt-1").touch()
+    checkpoint_files.prior_file(training.save_path / "model.ckpt-1").touch()
     with pytest.raises(UserError, match=r"model\.ckpt-1\.prior\.npz is damaged, or no prior"):
         phases.run(config)
     assert not (tmp_path / "results").exists()

@@ -19,8 +19,8 @@ from vae_gan3d.data.shape_folders import ALL_CLASSES, find_shapes
 from vae_gan3d.errors import FileRefusedError, UserError
 from vae_gan3d.files import append_text, write_text
 from vae_gan3d.training import loop
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint
-from vae_gan3d.training.run_folder import checkpoint_epochs
 from vae_gan3d.training.run_log import RunLog, TensorBoardLog, read_metrics, read_window
 from vae_gan3d.training.vae_gan_step import STEP_METRICS
 

@@ -25,6 +25,28 @@ from vae_gan3d.errors import FileRefusedError, UserError
 
 # What stands in files of formats of others, where they have room for who wrote them.
 PROGRAM = f"vae_gan3d {vae_gan3d.__version__}"
+# Process, machine (which older versions left out), and the name of what is written.
+_TEMPORARY_NAME = re.compile(r"\.(\d{1,10})(?:-([0-9a-f]{8}))?\.tmp\..+", re.DOTALL)
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*|\{[A-Za-z_]\w*\})")
+_FORGOTTEN_SECONDS = 24 * 3600.0
+_MORE_SPACE = "free some space or choose another place"
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _MORE_SPACE),
+    **dict.fromkeys((errno.ENOENT, errno.ESTALE), "was the folder removed? choose another place"),
+}
+# How TensorFlow begins and ends what the system told it.
+_OPERATION = re.compile(r"^(\{\{.*?\}\} )+|( \[Op:[^\]]*\])? *(name: \S*)?$")
+# What file systems answer that cannot flush a folder, or do not let this user.
+_NO_FOLDER_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
+DIGEST = "digest"
+# Three hundred thousand files that were left out, with their reasons, fill it.
+_MOST_BYTES = 64 << 20
+LOCK_NAME = ".lock"
+# The errors of file systems that have no locks, such as some network drives.
+_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+_LONGEST_NOTE = 200
+# A holder that ends at this moment removes the file that we have just opened: filelock then needs a second attempt.
+_RETRY_SECONDS = 0.2
 
 
 def file_version(file_format: str, schema: int) -> dict[str, str | int]:
@@ -68,21 +90,6 @@ def newer_version(path: pathlib.Path, fields: Mapping[str, Any], what: str) -> U
     return UserError(f"{path} was written by a newer version{version} of vae_gan3d ({what}): update this program")
 
 
-# Process, machine (which older versions left out), and the name of what is written.
-_TEMPORARY_NAME = re.compile(r"\.(\d{1,10})(?:-([0-9a-f]{8}))?\.tmp\..+", re.DOTALL)
-_VARIABLE = re.compile(r"\$([A-Za-z_]\w*|\{[A-Za-z_]\w*\})")
-_FORGOTTEN_SECONDS = 24 * 3600.0
-_MORE_SPACE = "free some space or choose another place"
-_REMEDIES = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _MORE_SPACE),
-    **dict.fromkeys((errno.ENOENT, errno.ESTALE), "was the folder removed? choose another place"),
-}
-# How TensorFlow begins and ends what the system told it.
-_OPERATION = re.compile(r"^(\{\{.*?\}\} )+|( \[Op:[^\]]*\])? *(name: \S*)?$")
-# What file systems answer that cannot flush a folder, or do not let this user.
-_NO_FOLDER_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
-
-
 def expand_path(text: str) -> str:
     """A path as a shell reads it: `~`, `~user` at its beginning and `$NAME` or `${NAME}` anywhere are replaced.
 
@@ -119,12 +126,6 @@ def require_utf8_names(texts: Iterable[str]) -> None:
     beyond = next((text for text in texts if not text.isascii()), None)
     if beyond is not None and encoding.lower() not in ("utf-8", "utf8"):
         raise UserError(f"{beyond} is read in {encoding} by the locale of this machine: set PYTHONUTF8=1")
-
-
-def _is_named_so(path: str, position: int) -> bool:
-    """Whether the file or folder is there whose name ends at or after a position in a path."""
-    end = path.find("/", position)
-    return os.path.lexists(path if end < 0 else path[:end])
 
 
 def make_folder(path: pathlib.Path) -> pathlib.Path:
@@ -280,52 +281,6 @@ def write_refused(what: object, error: Exception) -> FileRefusedError:
     return FileRefusedError(f"cannot write {what}: {_OPERATION.sub('', first_line)}; {_MORE_SPACE}")
 
 
-def _own_prefix() -> str:
-    return f".{os.getpid()}-{_machine()}.tmp."
-
-
-@functools.cache
-def _machine() -> str:
-    """Eight digits for this machine, or for the container within it whose processes have numbers of their own."""
-    numbering = ""
-    with contextlib.suppress(OSError):
-        numbering = str(pathlib.Path("/proc/self/ns/pid").readlink())
-    return hashlib.sha256(f"{platform.node()} {numbering}".encode()).hexdigest()[:8]
-
-
-def _is_left(path: pathlib.Path, process: int, machine: str | None) -> bool:
-    """Whether nobody writes to a temporary name any more."""
-    if machine == _machine() and os.name == "posix":
-        return not _is_alive(process)
-    with contextlib.suppress(OSError):
-        parts = [path, *path.rglob("*")]
-        return time.time() - max(part.lstat().st_mtime for part in parts) > _FORGOTTEN_SECONDS
-    return False
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)  # sends nothing
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # of another user
-        return True
-    return True
-
-
-def _remove(path: pathlib.Path) -> None:
-    with contextlib.suppress(OSError):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
-DIGEST = "digest"
-# Three hundred thousand files that were left out, with their reasons, fill it.
-_MOST_BYTES = 64 << 20
-
-
 def read_json(path: pathlib.Path) -> Any:  # noqa: ANN401 (whatever JSON can hold)
     """What a JSON file holds, of a size and depth that can be held in memory.
 
@@ -371,19 +326,6 @@ def require_checksum(fields: Mapping[str, Any]) -> None:
         raise ValueError(f"it was changed after it was written, by its {DIGEST!r}")
 
 
-def _digest(fields: Mapping[str, Any]) -> str:
-    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-LOCK_NAME = ".lock"
-# The errors of file systems that have no locks, such as some network drives.
-_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-_LONGEST_NOTE = 200
-# A holder that ends at this moment removes the file that we have just opened: filelock then needs a second attempt.
-_RETRY_SECONDS = 0.2
-
-
 @contextlib.contextmanager
 def folder_lock(folder: pathlib.Path, flag: str, name: str = LOCK_NAME) -> Iterator[None]:
     """Locks a folder within the block.
@@ -422,6 +364,58 @@ def folder_lock(folder: pathlib.Path, flag: str, name: str = LOCK_NAME) -> Itera
             with contextlib.suppress(OSError):
                 path.unlink()  # before the release: filelock does not lock a file that has been removed
             lock.release()
+
+
+def _is_named_so(path: str, position: int) -> bool:
+    """Whether the file or folder is there whose name ends at or after a position in a path."""
+    end = path.find("/", position)
+    return os.path.lexists(path if end < 0 else path[:end])
+
+
+def _own_prefix() -> str:
+    return f".{os.getpid()}-{_machine()}.tmp."
+
+
+@functools.cache
+def _machine() -> str:
+    """Eight digits for this machine, or for the container within it whose processes have numbers of their own."""
+    numbering = ""
+    with contextlib.suppress(OSError):
+        numbering = str(pathlib.Path("/proc/self/ns/pid").readlink())
+    return hashlib.sha256(f"{platform.node()} {numbering}".encode()).hexdigest()[:8]
+
+
+def _is_left(path: pathlib.Path, process: int, machine: str | None) -> bool:
+    """Whether nobody writes to a temporary name any more."""
+    if machine == _machine() and os.name == "posix":
+        return not _is_alive(process)
+    with contextlib.suppress(OSError):
+        parts = [path, *path.rglob("*")]
+        return time.time() - max(part.lstat().st_mtime for part in parts) > _FORGOTTEN_SECONDS
+    return False
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # sends nothing
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
+def _remove(path: pathlib.Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _digest(fields: Mapping[str, Any]) -> str:
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _write_holder(descriptor: int) -> None:

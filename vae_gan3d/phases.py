@@ -1,4 +1,4 @@
-"""The phases, one function each: all that can be refused is refused before TensorFlow is imported."""
+"""The phases, one function each. Each checks flags and paths before it imports TensorFlow, which takes seconds."""
 
 import contextlib
 import dataclasses
@@ -9,11 +9,14 @@ from collections.abc import Mapping, Sequence
 
 from vae_gan3d.command_line import print_next
 from vae_gan3d.config import (
+    ArithmeticConfig,
     EvaluateConfig,
     ExploreConfig,
     ExportConfig,
     InterpolateConfig,
+    MapConfig,
     ModelConfig,
+    NeighborsConfig,
     ProgressiveConfig,
     RecordsConfig,
     SampleConfig,
@@ -28,22 +31,22 @@ from vae_gan3d.data.read_options import UP_AXES
 from vae_gan3d.data.record_set import RecordSet, find_records
 from vae_gan3d.data.shape_folders import ShapeListing, find_shapes, hold_out
 from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.latent_tools import combine_shapes, map_shapes, require_scikit_learn
 from vae_gan3d.evaluation.results import require_writable
 from vae_gan3d.evaluation.shapes import (
     ShapeChoice,
     choose_records,
     choose_shape,
+    choose_term,
     require_known_shapes,
     say_which_axis_is_up,
     shape_classes,
 )
 from vae_gan3d.files import LOCK_NAME, folder_lock, make_folder
-from vae_gan3d.latent_phases import LatentConfig, run_latent_phase
 from vae_gan3d.models.prior_choice import choose_prior, require_known_classes
-from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
+from vae_gan3d.tensorflow_start import Cluster, choose_cluster, is_chief, memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.text import counted, printable
 from vae_gan3d.training import run_folder
-from vae_gan3d.training.cluster import Cluster, choose_cluster, is_chief
 from vae_gan3d.training.train_phase import (
     clear_after_a_yes,
     fit_prior_once,
@@ -162,47 +165,55 @@ def run(
     | SampleConfig
     | EvaluateConfig
     | ExportConfig
+    | ArithmeticConfig
+    | NeighborsConfig
+    | MapConfig
     | ExploreConfig
-    | TuneConfig
-    | LatentConfig,
+    | TuneConfig,
     *,
     verbose: bool = False,
 ) -> int:
-    """Runs the phase that a configuration is of.
+    """Runs the phase of a configuration.
 
     Args:
         config: of the phase.
         verbose: shows TensorFlow's own messages.
 
     Returns:
-        The exit status: 0, or 128 plus a signal's number where training was stopped by one.
+        The exit status: 0, or 128 plus a signal's number if a signal stopped training.
 
     Raises:
-        UserError: something that the user can mend.
+        UserError: something that the user can fix.
     """
-    if isinstance(config, TrainingConfig):
-        return _train(config, verbose)
-    if isinstance(config, ProgressiveConfig):
-        from vae_gan3d.training.train_phase import train_progressively
+    match config:
+        case TrainingConfig():
+            return _train(config, verbose)
+        case ProgressiveConfig():
+            from vae_gan3d.training.train_phase import train_progressively
 
-        return train_progressively(config, verbose=verbose)
-    if isinstance(config, InterpolateConfig):
-        return _interpolate(config, verbose)
-    if isinstance(config, EvaluateConfig):
-        return _evaluate(config, verbose)
-    if isinstance(config, ExportConfig):
-        return _export(config, verbose)
-    if isinstance(config, SampleConfig):
-        return _sample(config, verbose)
-    if isinstance(config, TuneConfig):
-        from vae_gan3d.tuning.search import tune
+            return train_progressively(config, verbose=verbose)
+        case InterpolateConfig():
+            return _interpolate(config, verbose)
+        case SampleConfig():
+            return _sample(config, verbose)
+        case EvaluateConfig():
+            return _evaluate(config, verbose)
+        case ExportConfig():
+            return _export(config, verbose)
+        case ArithmeticConfig():
+            return _combine(config, verbose)
+        case NeighborsConfig():
+            return _find_neighbors(config, verbose)
+        case MapConfig():
+            return _draw_map(config, verbose)
+        case ExploreConfig():
+            from vae_gan3d.explorer.explore_phase import explore
 
-        return tune(config)
-    if isinstance(config, ExploreConfig):
-        from vae_gan3d.explorer.explore_phase import explore
+            return explore(config, verbose=verbose)
+        case TuneConfig():
+            from vae_gan3d.tuning.search import tune
 
-        return explore(config, verbose=verbose)
-    return run_latent_phase(config, verbose=verbose)
+            return tune(config)
 
 
 def _train(config: TrainingConfig, verbose: bool) -> int:
@@ -333,4 +344,75 @@ def _evaluate(config: EvaluateConfig, verbose: bool) -> int:
         test_shapes = ShapeSet(test, model.resolution)
         training_shapes = ShapeSet(training, model.resolution) if training else None
         evaluate_model(config, trained, test_shapes, training_shapes)
+    return 0
+
+
+def _find_model(checkpoint: pathlib.Path) -> tuple[pathlib.Path, ModelConfig]:
+    """The prefix of a checkpoint, and the networks that it is of, which must have an encoder."""
+    prefix = run_folder.find_checkpoint(checkpoint)
+    model = run_folder.read_checkpoint_model(prefix)
+    run_folder.require_encoder(model, prefix)
+    return prefix, model
+
+
+def _combine(config: ArithmeticConfig, verbose: bool) -> int:
+    require_writable(config.files)
+    prefix, model = _find_model(config.checkpoint)
+    records = find_records(config.records, config.split_name) if config.records else None
+    first, second, third = (
+        choose_term(texts, records, config.reading.at(model.resolution))
+        for texts in (config.start, config.minus, config.plus)
+    )
+    for term in (first, second, third):
+        require_known_shapes(model, term.shapes)
+        require_known_classes(model, term.classes)
+    say_which_axis_is_up((*config.start, *config.minus, *config.plus), config.reading.up_axis)
+    make_folder(config.output_dir)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.evaluation.shape_set import ShapeSet
+    from vae_gan3d.models.model import load_model
+
+    with memory_errors_in_one_line():
+        terms = (first, second, third)
+        named = records if any(term.classes for term in terms) else None
+        shapes = ShapeSet(named, model.resolution) if named else None
+        combine_shapes(config, load_model(prefix, model), terms, shapes)
+    return 0
+
+
+def _find_neighbors(config: NeighborsConfig, verbose: bool) -> int:
+    prefix, model = _find_model(config.checkpoint)
+    records = find_records(config.records, config.split_name) if config.records else None
+    choice = choose_shape(config.shape, records, reading=config.reading.at(model.resolution))
+    searched = records
+    if config.searched_records or searched is None:  # one of the two is given
+        searched = find_records(config.searched_records, config.searched_split_name)
+    require_known_shapes(model, [choice])
+    require_known_classes(model, searched.classes)
+    say_which_axis_is_up([config.shape], config.reading.up_axis)
+    make_folder(config.output_dir)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.evaluation.neighbors import find_neighbors
+    from vae_gan3d.evaluation.shape_set import ShapeSet
+    from vae_gan3d.models.model import load_model
+
+    own = choice.index if choice.records and choice.records.files == searched.files else None
+    with memory_errors_in_one_line():
+        find_neighbors(config, load_model(prefix, model), choice, ShapeSet(searched, model.resolution), own=own)
+    return 0
+
+
+def _draw_map(config: MapConfig, verbose: bool) -> int:
+    prefix, model = _find_model(config.checkpoint)
+    records = find_records(config.records, config.split_name)
+    require_known_classes(model, records.classes)
+    if config.method == "tsne":
+        require_scikit_learn()
+    make_folder(config.output_dir)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.evaluation.shape_set import ShapeSet
+    from vae_gan3d.models.model import load_model
+
+    with memory_errors_in_one_line():
+        map_shapes(config, load_model(prefix, model), ShapeSet(records, model.resolution))
     return 0

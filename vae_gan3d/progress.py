@@ -10,6 +10,12 @@ from typing import Any
 
 import tqdm
 
+_SECONDS_ON_A_TERMINAL = 0.2
+_SECONDS_BETWEEN_LINES = 20.0
+_SHARE_BETWEEN_LINES = 0.02  # of the time so far: 50 lines in the first 17 minutes, 220 in 8 hours
+# As tqdm's own, but for the time left.
+_FORM = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{time_left}, {rate_fmt}{postfix}]"
+
 
 class TimeLeft:
     """An estimate from the pace so far, which weighs steps by what they are said to cost.
@@ -73,13 +79,6 @@ class TimeLeft:
         )
 
 
-_SECONDS_ON_A_TERMINAL = 0.2
-_SECONDS_BETWEEN_LINES = 20.0
-_SHARE_BETWEEN_LINES = 0.02  # of the time so far: 50 lines in the first 17 minutes, 220 in 8 hours
-# As tqdm's own, but for the time left.
-_FORM = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{time_left}, {rate_fmt}{postfix}]"
-
-
 def progress_bar(
     items: Iterable[Any] | None = None,
     *,
@@ -103,14 +102,6 @@ def progress_bar(
     if _can_redraw():
         return _Bar(time_left, items, mininterval=_SECONDS_ON_A_TERMINAL, dynamic_ncols=True, **options)
     return _Lines(time_left, items, mininterval=_SECONDS_BETWEEN_LINES, maxinterval=_SECONDS_BETWEEN_LINES, **options)
-
-
-def _can_redraw() -> bool:
-    """Whether standard error is a terminal with columns; some in containers have none, and a bar there stays unseen."""
-    try:
-        return sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns > 0
-    except (OSError, ValueError):  # a stream of another program, such as a notebook's
-        return False
 
 
 class _Bar(tqdm.tqdm):
@@ -162,3 +153,11 @@ class _Lines(_Bar):
     def _tell(self) -> None:
         self._told = time.monotonic()
         print(self, file=self.fp, flush=True)
+
+
+def _can_redraw() -> bool:
+    """Whether standard error is a terminal with columns; some in containers have none, and a bar there stays unseen."""
+    try:
+        return sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except (OSError, ValueError):  # a stream of another program, such as a notebook's
+        return False

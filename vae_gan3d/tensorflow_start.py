@@ -1,14 +1,17 @@
-"""Imports TensorFlow without its start-up messages, and Keras without what the machine sets for other programs."""
+"""Starts TensorFlow and Keras, alone or in a cluster of processes that `TF_CONFIG` names."""
 
 import contextlib
+import dataclasses
+import json
 import os
 import re
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
+from vae_gan3d.config import DevicesConfig
 from vae_gan3d.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ _OUT_OF_MEMORY = re.compile(
     r"Cannot parse tensor from proto|Dst tensor is not initialized|received an exception: ?Status: 1,|bad_alloc"
 )
 _USER_ERROR = re.compile(r"\bUserError: (.+)")  # as TensorFlow tells of an exception in Python that it called
+VARIABLE = "TF_CONFIG"
+_JOBS = ("chief", "worker")  # in this order
+_EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
 def start_tensorflow(*, verbose: bool) -> None:
@@ -58,6 +64,113 @@ def start_in_cluster(*, verbose: bool) -> "tf.distribute.Strategy":
         return _start(verbose=verbose, in_cluster=True)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def memory_errors_in_one_line(remedy: str = _LESS) -> Iterator[None]:
+    """Tells a user what to make smaller where the memory of the device, or of the machine, does not suffice.
+
+    Likewise what Python that TensorFlow calls has to say, such as of a damaged record.
+
+    Args:
+        remedy: what to make smaller.
+
+    Raises:
+        UserError: in place of the error that TensorFlow or NumPy raises.
+    """
+    import tensorflow as tf  # as above
+
+    try:
+        yield
+    except (tf.errors.OpError, MemoryError) as error:
+        told = _in_one_line(error, remedy)
+        if told is None:
+            raise
+        raise UserError(told) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """The processes that train together, and which of them this one is.
+
+    Attributes:
+        tasks: their names, such as `worker 0`; the first is the chief.
+        addresses: of each, `host:port`.
+        index: of this process among them.
+    """
+
+    tasks: tuple[str, ...]
+    addresses: tuple[str, ...]
+    index: int
+
+
+def read_cluster(text: str) -> Cluster:
+    """Reads the value of `TF_CONFIG`.
+
+    Args:
+        text: the value.
+
+    Returns:
+        The cluster.
+
+    Raises:
+        UserError: it is no cluster that trains together.
+    """
+    try:
+        contents = json.loads(text)
+        jobs, task = dict(contents["cluster"]), contents["task"]
+        name, index = str(task["type"]), int(task["index"])
+        members = {job: _addresses(addresses) for job, addresses in jobs.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{VARIABLE} is not understood ({type(error).__name__}: {error}): give such as {_EXAMPLE}"
+        ) from error
+    other = [job for job in (*members, name) if job not in _JOBS]
+    if other:
+        raise UserError(f"{VARIABLE} names the job {other[0]!r}: only chief and worker train here, such as {_EXAMPLE}")
+    if not 0 <= index < len(members.get(name, ())):
+        raise UserError(f"{VARIABLE}: the task {name} {index} is not in the cluster: give an index of its list, from 0")
+    named = [(f"{job} {number}", address) for job in _JOBS for number, address in enumerate(members.get(job, ()))]
+    tasks, addresses = zip(*named, strict=True)
+    return Cluster(tasks, addresses, tasks.index(f"{name} {index}"))
+
+
+def is_chief(cluster: Cluster | None) -> bool:
+    """Whether this process, of a cluster or alone, writes the run folder."""
+    return cluster is None or cluster.index == 0
+
+
+def choose_cluster(devices: DevicesConfig, environment: Mapping[str, str]) -> Cluster | None:
+    """The cluster that a run is part of.
+
+    Args:
+        devices: what the user asked for and allowed.
+        environment: of the process.
+
+    Returns:
+        None where the run is of this process alone.
+
+    Raises:
+        UserError: the cluster is missing or not understood, or the port was not allowed.
+    """
+    text, strategy = environment.get(VARIABLE, ""), devices.strategy
+    if strategy in ("single", "mirrored") or (strategy == "auto" and not text):
+        return None
+    if not text:
+        raise UserError(f"--strategy=multi_worker needs the environment variable {VARIABLE}, such as {_EXAMPLE}")
+    cluster = read_cluster(text)
+    if len(cluster.tasks) == 1:
+        if strategy == "auto":
+            return None
+        raise UserError(f"{VARIABLE} names one process: name two or more, or give --strategy=mirrored or single")
+    if not devices.listen:
+        port = cluster.addresses[cluster.index].rpartition(":")[2]
+        raise UserError(
+            f"{VARIABLE} names {len(cluster.tasks)} processes, for which this one opens port {port} on every network "
+            "interface, and whoever reaches it runs code here: add --listen in a network where nobody else does, or "
+            "--strategy=single"
+        )
+    return cluster
 
 
 def _start(*, verbose: bool, in_cluster: bool = False) -> "tf.distribute.Strategy | None":
@@ -135,29 +248,6 @@ def _join(make_strategy: "type[tf.distribute.MultiWorkerMirroredStrategy]") -> "
         ) from error
 
 
-@contextlib.contextmanager
-def memory_errors_in_one_line(remedy: str = _LESS) -> Iterator[None]:
-    """Tells a user what to make smaller where the memory of the device, or of the machine, does not suffice.
-
-    Likewise what Python that TensorFlow calls has to say, such as of a damaged record.
-
-    Args:
-        remedy: what to make smaller.
-
-    Raises:
-        UserError: in place of the error that TensorFlow or NumPy raises.
-    """
-    import tensorflow as tf  # as above
-
-    try:
-        yield
-    except (tf.errors.OpError, MemoryError) as error:
-        told = _in_one_line(error, remedy)
-        if told is None:
-            raise
-        raise UserError(told) from error
-
-
 def _in_one_line(error: Exception, remedy: str) -> str | None:
     """What to tell a user of an error; None where that is not known."""
     import tensorflow as tf  # as above
@@ -191,3 +281,14 @@ def _error_stream_aside() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def _addresses(given: Any) -> tuple[str, ...]:  # noqa: ANN401 (of JSON)
+    """Addresses of one job, each with a port."""
+    if not isinstance(given, list) or not given:
+        raise ValueError(f"{given!r} is no list of addresses")
+    for address in given:
+        host, _, port = str(address).rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 2**16:
+            raise ValueError(f"{address!r} is not host:port")
+    return tuple(map(str, given))

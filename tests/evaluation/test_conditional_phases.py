@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes import random_grids, write_records
 from tests.models.test_priors import PRIOR
-from vae_gan3d import latent_phases, phases
+from vae_gan3d import phases
 from vae_gan3d.config import (
     ArithmeticConfig,
     EvaluateConfig,
@@ -129,8 +129,7 @@ def started(monkeypatch, model):
         return model
 
     monkeypatch.setattr("vae_gan3d.models.model.load_model", load)
-    for module in (phases, latent_phases):
-        monkeypatch.setattr(module, "start_tensorflow", lambda **_: None)
+    monkeypatch.setattr(phases, "start_tensorflow", lambda **_: None)
 
 
 def test_every_phase_runs_on_records_and_refuses_other_classes(run, records, tmp_path):

@@ -19,8 +19,9 @@ from vae_gan3d.evaluation.evaluate import draw_neighbors, evaluate_model, recons
 from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.models.model import Model
 from vae_gan3d.networks.build import build_networks
+from vae_gan3d.training.checkpoint_files import prior_file
 from vae_gan3d.training.checkpoints import save_checkpoint
-from vae_gan3d.training.run_folder import prior_file, write_run_config
+from vae_gan3d.training.run_folder import write_run_config
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.viewing import sheets
 from vae_gan3d.viewing.render import DEFAULT_COLOR

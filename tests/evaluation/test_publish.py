@@ -10,9 +10,9 @@ from vae_gan3d.config import ModelConfig
 from vae_gan3d.evaluation.publish import main
 from vae_gan3d.models.model import load_model
 from vae_gan3d.models.priors import load_prior
-from vae_gan3d.training.checkpoint_files import index_sha256
+from vae_gan3d.training.checkpoint_files import index_sha256, prior_file
 from vae_gan3d.training.checkpoints import save_checkpoint
-from vae_gan3d.training.run_folder import find_checkpoint, prior_file, read_model_config, write_run_config
+from vae_gan3d.training.run_folder import find_checkpoint, read_model_config, write_run_config
 from vae_gan3d.training.state import TrainingState
 
 CONFIG = ModelConfig(16, 3, "default", 8, "group", "relu", PRIOR.classes)

@@ -15,7 +15,7 @@ from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer import explore_phase
 from vae_gan3d.explorer.server import ExplorerServer
-from vae_gan3d.training import run_folder
+from vae_gan3d.training import checkpoint_files, run_folder
 
 MODEL = ModelConfig(16, 4, "default", 2, "none", "relu", ("chair", "table"))
 
@@ -28,8 +28,8 @@ def make_run(folder, model=MODEL):
     """A checkpoint whose files are empty."""
     folder.mkdir()
     run_folder.write_run_config(folder, model, batch_size=32, record_count=4)
-    run_folder.index_file(folder, 1).touch()
-    run_folder.data_file(folder, 1).touch()
+    checkpoint_files.index_file(folder, 1).touch()
+    checkpoint_files.data_file(folder, 1).touch()
     return folder
 
 

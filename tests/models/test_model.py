@@ -18,8 +18,9 @@ from vae_gan3d.evaluation.sample import sample_shapes
 from vae_gan3d.models.latents import project_latents
 from vae_gan3d.models.model import load_model
 from vae_gan3d.models.priors import NormalPrior
+from vae_gan3d.training.checkpoint_files import data_file, prior_file
 from vae_gan3d.training.checkpoints import save_checkpoint
-from vae_gan3d.training.run_folder import data_file, prior_file, write_run_config
+from vae_gan3d.training.run_folder import write_run_config
 from vae_gan3d.training.state import TrainingState
 
 GRIDS = random_grids(40, 16)

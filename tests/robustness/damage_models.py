@@ -11,14 +11,17 @@ from vae_gan3d.config import ModelConfig
 from vae_gan3d.models.model import load_model
 from vae_gan3d.models.prior_choice import choose_prior
 from vae_gan3d.models.priors import GaussianMixture, MixturePrior
-from vae_gan3d.training.checkpoint_files import digest_file, index_sha256
-from vae_gan3d.training.checkpoints import load_weight_files, restore_newest, save_checkpoint, save_weight_files
-from vae_gan3d.training.run_folder import (
+from vae_gan3d.training.checkpoint_files import (
     checkpoint_prefix,
     data_file,
-    find_checkpoint,
+    digest_file,
     index_file,
+    index_sha256,
     prior_file,
+)
+from vae_gan3d.training.checkpoints import load_weight_files, restore_newest, save_checkpoint, save_weight_files
+from vae_gan3d.training.run_folder import (
+    find_checkpoint,
     read_checkpoint_model,
     require_same_run,
     weights_file,

@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator
 from vae_gan3d.command_line import OneLineParser
 from vae_gan3d.demo_shapes import write_demo_shapes
 from vae_gan3d.errors import UserError
-from vae_gan3d.training.checkpoint_files import find_fault
-from vae_gan3d.training.run_folder import METRICS_NAME, checkpoint_epochs, checkpoint_prefix
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs, checkpoint_prefix, find_fault
+from vae_gan3d.training.run_folder import METRICS_NAME
 from vae_gan3d.training.run_log import read_metrics
 
 _BLOCK = 1 << 16

@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
-from vae_gan3d.training.run_folder import METRICS_NAME, checkpoint_epochs, checkpoint_prefix, prior_file
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs, checkpoint_prefix, prior_file
+from vae_gan3d.training.run_folder import METRICS_NAME
 from vae_gan3d.training.run_log import CLOCK_COLUMNS
 
 Arrays = dict[str, np.ndarray]

@@ -19,9 +19,9 @@ from vae_gan3d.data.shape_folders import ALL_CLASSES, find_shapes
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.publish import publish
 from vae_gan3d.files import make_folder
-from vae_gan3d.training.checkpoint_rotation import finish_saving
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs, finish_saving
 from vae_gan3d.training.checkpoints import restore_newest, save_checkpoint, save_weight_files
-from vae_gan3d.training.run_folder import WEIGHTS_SUFFIX, checkpoint_epochs, write_run_config
+from vae_gan3d.training.run_folder import WEIGHTS_SUFFIX, write_run_config
 from vae_gan3d.training.run_log import RunLog, TensorBoardLog, read_metrics
 from vae_gan3d.training.state import TrainingState
 

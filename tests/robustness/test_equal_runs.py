@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.robustness.equal_runs import differences
-from vae_gan3d.training.run_folder import checkpoint_prefix, prior_file
+from vae_gan3d.training.checkpoint_files import checkpoint_prefix, prior_file
 
 METRICS = "epoch,step,kl,steps_per_second\n0,3,1.5,10\n1,6,1.25,11\n"
 

@@ -13,7 +13,7 @@ from tests.robustness.equal_runs import differences
 from tests.robustness.soak import checkpoints_for
 from tests.robustness.training_process import log_of, rows_written
 from vae_gan3d.errors import UserError
-from vae_gan3d.training.run_folder import checkpoint_epochs
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs
 
 # Ten shapes: the checkpoints are of steps 5 and 10, the rows of steps 3, 6, 9 and 10.
 FLAGS = (

@@ -9,7 +9,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from vae_gan3d.training.run_folder import METRICS_NAME, checkpoint_epochs, stage_folder
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs
+from vae_gan3d.training.run_folder import METRICS_NAME, stage_folder
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _POLL_SECONDS = 0.01

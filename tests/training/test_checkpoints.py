@@ -12,7 +12,16 @@ import tensorflow as tf
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.networks.build import build_networks
-from vae_gan3d.training.checkpoint_files import Progress, digest_file
+from vae_gan3d.training.checkpoint_files import (
+    Progress,
+    checkpoint_epochs,
+    checkpoint_prefix,
+    data_file,
+    digest_file,
+    index_file,
+    newest_step,
+    prior_file,
+)
 from vae_gan3d.training.checkpoints import (
     add_h5_checksum,
     load_weight_files,
@@ -21,17 +30,7 @@ from vae_gan3d.training.checkpoints import (
     save_checkpoint,
     save_weight_files,
 )
-from vae_gan3d.training.run_folder import (
-    checkpoint_epochs,
-    checkpoint_prefix,
-    data_file,
-    find_checkpoint,
-    index_file,
-    newest_step,
-    prior_file,
-    weights_file,
-    write_run_config,
-)
+from vae_gan3d.training.run_folder import find_checkpoint, weights_file, write_run_config
 from vae_gan3d.training.state import TrainingState
 
 

@@ -1,6 +1,24 @@
 """The warnings: when they speak, and how often."""
 
-from vae_gan3d.training.health import CollapseWatch, DiscriminatorWatch, OccupancyWatch, all_watches
+import csv
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.small_runs import WITHOUT_GAME, make_config, small_records
+from vae_gan3d.errors import UserError
+from vae_gan3d.training import loop
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs, checkpoint_prefix
+from vae_gan3d.training.checkpoints import save_checkpoint
+from vae_gan3d.training.health import (
+    CollapseWatch,
+    DiscriminatorWatch,
+    OccupancyWatch,
+    SkippedSteps,
+    all_watches,
+    skipped,
+)
 
 NAN = float("nan")
 
@@ -95,3 +113,162 @@ def test_a_plain_gan_is_not_asked_for_its_kl_nor_told_to_change_it():
         assert "--learning_rate" in found
         assert "--kl_weight" not in found
         assert "--adversarial_weight" not in found
+
+
+WHY = "skipped for a NaN or an infinity in a loss or a gradient"
+GOOD, BAD = tf.zeros([11]), tf.fill([11], float("nan"))
+
+
+class SmallState:
+    """One weight and the step."""
+
+    def __init__(self):
+        self.weight, self.step = tf.Variable(1.0), tf.Variable(7, dtype=tf.int64)
+
+    steps_taken = property(lambda self: int(self.step.numpy()))
+
+    def is_finite(self):
+        return bool(np.isfinite(self.weight.numpy()))
+
+    def checkpoint(self):
+        return tf.train.Checkpoint(weight=self.weight, step=self.step)
+
+
+def follower(folder, limit=2, **changed):
+    state = SmallState()
+    return state, SkippedSteps(make_config(folder, max_bad_steps=limit, **changed), state, quiet=False)
+
+
+def save(state, folder, epoch):
+    return save_checkpoint(state.checkpoint(), make_config(folder).save_path, epoch, 15)
+
+
+def follow(steps, metrics):
+    for number, row in enumerate(metrics, start=8):
+        steps.follow(number, row)
+
+
+def test_a_skipped_step_is_one_of_which_nothing_is_known():
+    rows = np.zeros([3, 11])
+    rows[1, 1:], rows[2] = np.nan, np.nan
+    assert skipped(rows).tolist() == [False, False, True]
+
+
+def test_too_many_in_a_row_take_the_weights_back_and_leave_the_step(tmp_path, capsys):
+    state, steps = follower(tmp_path)
+    prefix = save(state, tmp_path, 4)
+    state.weight.assign(2.0)
+    state.step.assign(12)
+    follow(steps, [BAD, GOOD, BAD, BAD, BAD])  # of the last one nothing is asked any more
+    assert (float(state.weight), state.steps_taken) == (1.0, 12)
+    assert not steps.may_save()  # before a step has learned from these weights
+    follow(steps, [GOOD])
+    assert steps.may_save()
+    said = capsys.readouterr().err
+    assert said.count(f"warning: step 8 is {WHY}: the weights stay") == 1
+    assert f"2 steps in a row, up to step 11, were {WHY}: back to the weights of {prefix}, and" in said
+
+
+def test_the_second_time_from_the_same_checkpoint_ends_the_run(tmp_path):
+    state, steps = follower(tmp_path)
+    save(state, tmp_path, 4)
+    follow(steps, [BAD] * 4)  # the third is of the weights that were given up
+    save(state, tmp_path, 5)
+    follow(steps, [BAD] * 2)  # the second time, but to another one
+    with pytest.raises(
+        UserError, match=r"2 steps in a row, up to step 9, .* once more after going back to .*ckpt-5: give"
+    ):
+        follow(steps, [BAD] * 3)
+
+
+def test_without_a_checkpoint_the_run_ends_and_says_what_to_lower(tmp_path):
+    _, steps = follower(tmp_path)
+    with pytest.raises(UserError) as caught:
+        follow(steps, [BAD] * 3)
+    assert str(caught.value) == (
+        f"2 steps in a row, up to step 9, were {WHY}, and there is no checkpoint to go back to: "
+        "give a lower --learning_rate (now 0.001), --d_learning_rate (now 0.001) or "
+        "--r1_weight (now 1)"
+    )
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path, capsys):
+    state, steps = follower(tmp_path, loss=WITHOUT_GAME)
+    state.weight.assign(float("inf"))
+    with pytest.raises(
+        UserError, match=r"^the weights are no finite .* no checkpoint .*: give a lower --learning_rate \("
+    ):
+        steps.may_save()
+    state.weight.assign(3.0)
+    save(state, tmp_path, 4)
+    state.weight.assign(float("inf"))
+    assert not steps.may_save()
+    assert float(state.weight) == 3.0
+    assert "warning: the weights are no finite numbers any more: back to" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    return small_records(tmp_path_factory.mktemp("records"))
+
+
+def scripted_run(folder, records, monkeypatch, bad, **changed):
+    """Trains by steps that add 1 to a weight, whose numbers are all the step's, or NaN where it is bad."""
+
+    def take_step(state, *_, **__):
+        state.step.assign_add(1)
+        state.networks.generator.voxels.bias.assign_add([1.0])
+        row = tf.fill([11], tf.cast(state.step, tf.float32))
+        return tf.where(tf.reduce_any(state.step == tf.constant(bad, tf.int64)), BAD, row)
+
+    monkeypatch.setattr(loop, "vae_gan_step", take_step)
+    config = make_config(folder, loss=WITHOUT_GAME, report=False, image_every=1000, **changed)
+    return config, lambda: loop.train(config, records)
+
+
+def saved_weight(config):
+    """The weight that every step adds to, in the newest checkpoint, and its step."""
+    state = loop.build_state(config)
+    loop.restore_newest(state.checkpoint(), config.save_path)
+    return float(state.networks.generator.voxels.bias[0]), int(state.step)
+
+
+def test_bad_steps_are_counted_and_a_run_goes_back_and_ends_with_whole_checkpoints(
+    tmp_path, records, monkeypatch, capsys
+):
+    # 15 steps; checkpoints are due after 5, 10 and 15. The first waits for step 6. Step 10 is taken while 9 is looked
+    # at, then the weight is back at 6 steps, and step 11 is the next to learn, and to be saved.
+    config, train = scripted_run(tmp_path, records, monkeypatch, [3, 5, 8, 9, 15], epochs=6, max_bad_steps=2)
+    with pytest.raises(UserError, match=r"^the last step was skipped .*, and go on from model.ckpt-4$"):
+        train()
+    with open(config.save_path / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    means = [("0", "1.5"), ("1", "4"), ("1", "6"), ("1", "7"), ("1", "10"), ("0", "11.5"), ("0", "13.5"), ("1", "")]
+    assert [(row["skipped_steps"], row["kl"]) for row in rows] == means
+    said = capsys.readouterr().err
+    assert said.count(f"step 3 is {WHY}") == 1
+    assert "warning: 1 of the last 2 steps, up to step 4, was skipped for a NaN or an infinity" in said
+    back = checkpoint_prefix(config.save_path, 2)
+    assert f"2 steps in a row, up to step 9, were {WHY}: back to the weights of {back}, and" in said
+    assert checkpoint_epochs(config.save_path) == [4, 2]
+    first = float(loop.build_state(config).networks.generator.voxels.bias[0])
+    assert saved_weight(config) == (first + 6 + 1, 11)
+
+
+def test_too_little_memory_ends_a_run_in_one_line_and_earlier_checkpoints_are_whole(tmp_path, records, monkeypatch):
+    take = loop._Run._take
+
+    def take_or_fail(run, *arguments):
+        if run._step == 6:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating a tensor")
+        take(run, *arguments)
+
+    monkeypatch.setattr(loop._Run, "_take", take_or_fail)
+    config, train = scripted_run(tmp_path, records, monkeypatch, [0])
+    with pytest.raises(UserError) as caught:
+        train()
+    assert str(caught.value) == (
+        "the memory does not suffice: raise --accumulate (now 1), lower --batch_size (now 4), --resolution (now 16) or "
+        "--base_width (now 8); what was saved before is whole"
+    )
+    assert saved_weight(config)[1] == 5

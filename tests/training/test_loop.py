@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata as hparams_metadata
+from tests.configs import TRAINING
 
 from tests.fakes import random_grids, write_records
 from tests.small_runs import (
@@ -28,15 +29,16 @@ from tests.small_runs import (
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.training import loop, run_recorder
-from vae_gan3d.training.checkpoint_files import stored_step
-from vae_gan3d.training.health import Watch
-from vae_gan3d.training.run_folder import (
+from vae_gan3d.training.checkpoint_files import (
     checkpoint_epochs,
     checkpoint_prefix,
     index_file,
     prior_file,
-    read_model_config,
+    stored_step,
 )
+from vae_gan3d.training.health import Watch
+from vae_gan3d.training.loop import adversarial_active, entry_note, has_warmup, step_costs
+from vae_gan3d.training.run_folder import read_model_config
 from vae_gan3d.training.run_log import CLOCK_COLUMNS, read_metrics
 
 
@@ -468,3 +470,37 @@ def test_weights_of_another_network_leave_no_run_behind(tmp_path, records, finis
     with pytest.raises(UserError, match=r"another generator \(latent_size 4\) than this run's \(latent_size 5\)"):
         loop.train(config, records)
     assert not config.save_path.exists()
+
+
+VAE_CONFIG = dataclasses.replace(TRAINING, loss=dataclasses.replace(TRAINING.loss, adversarial_weight=0.0))
+GAN_CONFIG = dataclasses.replace(TRAINING, model=dataclasses.replace(TRAINING.model, kind="gan"))
+
+
+def test_steps_become_dearer_where_the_discriminator_enters():
+    assert has_warmup(TRAINING)
+    assert step_costs(TRAINING) == [(0, 1.0), (2000, 2.3)]
+
+
+@pytest.mark.parametrize("config", [VAE_CONFIG, GAN_CONFIG])
+def test_without_an_entry_all_steps_cost_the_same(config):
+    assert not has_warmup(config)
+    assert step_costs(config) == [(0, 1.0)]
+    assert entry_note(config, step=0, total_steps=5000) is None
+
+
+@pytest.mark.parametrize(
+    ("step", "total_steps", "expected"),
+    [(0, 5000, "2000"), (1999, 2001, "2000"), (0, 2000, "--adversarial_warmup=2000")],
+)
+def test_an_entry_to_come_is_told(step, total_steps, expected):
+    assert expected in entry_note(TRAINING, step=step, total_steps=total_steps)
+
+
+def test_after_the_entry_there_is_nothing_to_tell():
+    assert entry_note(TRAINING, step=2000, total_steps=5000) is None
+
+
+def test_the_discriminator_takes_part_from_its_entry_on():
+    assert [adversarial_active(TRAINING, step) for step in (0, 1999, 2000, 2001)] == [False, False, True, True]
+    assert not adversarial_active(VAE_CONFIG, 5000)
+    assert adversarial_active(GAN_CONFIG, 0)

@@ -17,9 +17,10 @@ from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.models.model import load_model
 from vae_gan3d.training import loop
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs
 from vae_gan3d.training.gan_step import gan_step
-from vae_gan3d.training.progressive import begin_with_stage, first_unfinished, train_stage
-from vae_gan3d.training.run_folder import checkpoint_epochs, find_checkpoint, read_model_config
+from vae_gan3d.training.loop import begin_with_stage, first_unfinished, train_stage
+from vae_gan3d.training.run_folder import find_checkpoint, read_model_config
 from vae_gan3d.training.schedule import plan_stages
 from vae_gan3d.training.state import Hyperparameters, TrainingState
 from vae_gan3d.training.vae_gan_step import STEP_METRICS, vae_gan_step

@@ -9,7 +9,7 @@ import pytest
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.data.record_set import FIRST_ORDER, NEWEST_ORDER
 from vae_gan3d.errors import UserError
-from vae_gan3d.training import run_folder
+from vae_gan3d.training import checkpoint_files, run_folder
 from vae_gan3d.training.checkpoint_files import Progress, write_digest
 
 MODEL = ModelConfig(32, 128, "default", 16, "group", "relu", ("chair", "table"), latent_layout="vector")
@@ -17,23 +17,23 @@ HEADER = {"format": run_folder.CONFIG_FORMAT, "schema": run_folder.CONFIG_SCHEMA
 
 
 def touch_checkpoint(folder, epoch, *, data=True):
-    run_folder.index_file(folder, epoch).touch()
+    checkpoint_files.index_file(folder, epoch).touch()
     if data:
-        run_folder.data_file(folder, epoch).touch()
+        checkpoint_files.data_file(folder, epoch).touch()
 
 
 def test_epochs_are_newest_first_by_number_and_need_both_files(tmp_path):
     for epoch in (9, 10, 100):
         touch_checkpoint(tmp_path, epoch)
     touch_checkpoint(tmp_path, 200, data=False)
-    assert run_folder.checkpoint_epochs(tmp_path) == [100, 10, 9]
-    assert run_folder.checkpoint_epochs(tmp_path / "absent") == []
+    assert checkpoint_files.checkpoint_epochs(tmp_path) == [100, 10, 9]
+    assert checkpoint_files.checkpoint_epochs(tmp_path / "absent") == []
 
 
 def test_find_checkpoint_by_folder_prefix_and_file(tmp_path):
     for epoch in (9, 10):
         touch_checkpoint(tmp_path, epoch)
-        run_folder.prior_file(run_folder.checkpoint_prefix(tmp_path, epoch)).touch()
+        checkpoint_files.prior_file(checkpoint_files.checkpoint_prefix(tmp_path, epoch)).touch()
     newest = tmp_path / "model.ckpt-10"
     assert run_folder.find_checkpoint(tmp_path) == newest
     assert run_folder.find_checkpoint(newest) == newest
@@ -217,7 +217,7 @@ def test_clearing_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     touch_checkpoint(tmp_path, 3)
     run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
     (tmp_path / "output_ims" / "epoch-1_sample-2").mkdir(parents=True)
-    run_folder.prior_file(run_folder.checkpoint_prefix(tmp_path, 3)).touch()
+    checkpoint_files.prior_file(checkpoint_files.checkpoint_prefix(tmp_path, 3)).touch()
     for name in ("report.html", "flags.json", "evaluated.json", "metrics_window.npz"):
         (tmp_path / name).touch()
     for name in ("encoder", "generator", "discriminator", "somebody"):
@@ -232,7 +232,7 @@ CHAIRS_AND_TABLES = {"classes": MODEL.classes, "record_count": 9, "records": "ab
 
 def test_other_records_are_noted_as_long_as_the_checkpoint_is_of_others(tmp_path):
     run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
-    prefix = run_folder.checkpoint_prefix(tmp_path, 4)
+    prefix = checkpoint_files.checkpoint_prefix(tmp_path, 4)
     touch_checkpoint(tmp_path, 4)
     write_digest(prefix, MODEL, progress=Progress(54, 0, 0, 9, "abc"))
     for _ in range(2):  # the second time after a run that was stopped before it saved

@@ -8,7 +8,7 @@ import pytest
 from tests.evaluation.test_results import METRICS
 from vae_gan3d.training import run_recorder
 from vae_gan3d.training.image_summaries import ShapeMonitor
-from vae_gan3d.training.run_flags import write_flags
+from vae_gan3d.training.run_log import write_flags
 from vae_gan3d.training.run_recorder import RunReport, known_measures, read_curves, run_title, save_or_warn
 
 GRIDS = np.zeros((4, 16, 16, 16), np.float32)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import MODEL, TRAINING
 from vae_gan3d.config import ProgressiveConfig
-from vae_gan3d.training import run_folder
+from vae_gan3d.training import checkpoint_files, run_folder
 from vae_gan3d.training.checkpoint_files import Progress, write_digest
 from vae_gan3d.training.schedule import Schedule, plan_schedule, plan_stages
 
@@ -99,10 +99,10 @@ def run(tmp_path):
 
 def save(run, epoch, progress):
     """A checkpoint of no use, which says how far it is, or as of an older version does not."""
-    for part in (run_folder.index_file, run_folder.data_file):
+    for part in (checkpoint_files.index_file, checkpoint_files.data_file):
         part(run.save_path, epoch).write_bytes(b"saved")
     if progress:
-        write_digest(run_folder.checkpoint_prefix(run.save_path, epoch), MODEL, progress=progress)
+        write_digest(checkpoint_files.checkpoint_prefix(run.save_path, epoch), MODEL, progress=progress)
 
 
 def beginning(run, record_count, resumed=None):
@@ -162,12 +162,12 @@ def test_where_an_older_version_gave_lower_numbers_the_next_is_higher_than_all(r
     path.write_text(json.dumps({**contents, "record_count": 432}))
     save(run, 4, Progress(54, 0, 0, 432))  # the numbers are what is looked at
     save(run, 3, Progress(81, 0, 0, 432))
-    assert run_folder.newest_step(run.save_path) == (3, 81)
+    assert checkpoint_files.newest_step(run.save_path) == (3, 81)
     assert beginning(run, 432) == (81, 4)
     assert plan_schedule(run, 432).epoch_in_progress(82) == 5
     # Stopped before its first save: epoch 4 at step 54 cannot be of 432 shapes: 54 steps are 2 epochs of these.
-    run_folder.index_file(run.save_path, 3).unlink()
-    run_folder.data_file(run.save_path, 3).unlink()
+    checkpoint_files.index_file(run.save_path, 3).unlink()
+    checkpoint_files.data_file(run.save_path, 3).unlink()
     (run.save_path / "model.ckpt-3.json").unlink()
     assert beginning(run, 432) == (54, 4)
 
@@ -175,8 +175,8 @@ def test_where_an_older_version_gave_lower_numbers_the_next_is_higher_than_all(r
 def test_a_damaged_checkpoint_is_not_what_epochs_count_on_from(run):
     save(run, 4, Progress(54, 0, 0, 216))
     save(run, 5, Progress(68, 0, 0, 216))
-    run_folder.index_file(run.save_path, 5).write_bytes(b"cut")
-    assert run_folder.newest_step(run.save_path) == (4, 54)
+    checkpoint_files.index_file(run.save_path, 5).write_bytes(b"cut")
+    assert checkpoint_files.newest_step(run.save_path) == (4, 54)
     assert beginning(run, 432) == (54, 4)
 
 
@@ -221,10 +221,10 @@ def test_a_stage_that_was_left_behind_counts_by_the_steps_that_it_took(tmp_path)
     for number, stage in enumerate(plan_stages(make_config(tmp_path), 100)[:2]):
         stage.save_path.mkdir()
         run_folder.write_run_config(stage.save_path, stage.model, batch_size=10, record_count=100)
-        for part in (run_folder.index_file, run_folder.data_file):
+        for part in (checkpoint_files.index_file, checkpoint_files.data_file):
             part(stage.save_path, 1).touch()
         progress = Progress((10, 12)[number], 0, 0, 100)
-        write_digest(run_folder.checkpoint_prefix(stage.save_path, 1), stage.model, progress=progress)
+        write_digest(checkpoint_files.checkpoint_prefix(stage.save_path, 1), stage.model, progress=progress)
     stages = plan_stages(make_config(tmp_path), 1000)
     assert [stage.loss.adversarial_warmup for stage in stages] == [15, 5, 0]
 
@@ -236,8 +236,8 @@ def test_a_stage_that_was_begun_fades_as_it_began(tmp_path):
     run_folder.write_run_config(begun.save_path, begun.model, batch_size=10, record_count=100)
     longer = dataclasses.replace(config, epochs=(1, 20, 3))
     assert plan_stages(longer, 100)[1].model.fade_samples == 1000  # nothing was trained yet
-    run_folder.index_file(begun.save_path, 1).touch()
-    run_folder.data_file(begun.save_path, 1).touch()
+    checkpoint_files.index_file(begun.save_path, 1).touch()
+    checkpoint_files.data_file(begun.save_path, 1).touch()
     assert plan_stages(longer, 100)[1].model.fade_samples == 100
     assert plan_stages(dataclasses.replace(longer, fade_samples=5), 100)[1].model.fade_samples == 5
 

@@ -15,7 +15,7 @@ from vae_gan3d.config import ProgressiveConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import LOCK_NAME, folder_lock
 from vae_gan3d.models.priors import PRIOR_FORMAT, PRIOR_SCHEMA
-from vae_gan3d.training import run_folder, train_phase
+from vae_gan3d.training import checkpoint_files, run_folder, train_phase
 from vae_gan3d.training.checkpoint_files import Progress, index_sha256, write_digest
 from vae_gan3d.training.train_phase import fit_prior_once, run_folders_held
 
@@ -38,7 +38,7 @@ def test_a_refused_run_leaves_no_new_folder(tmp_path):
 
 def write_prior(prefix, there):
     """A prior of the checkpoint itself, of another checkpoint, or a file that is none."""
-    path = run_folder.prior_file(prefix)
+    path = checkpoint_files.prior_file(prefix)
     if there == "damaged":
         path.touch()
     elif there:
@@ -48,9 +48,9 @@ def write_prior(prefix, there):
 
 def write_checkpoint(folder, number, step, run):
     """A checkpoint without weights that says of which run it is."""
-    for part in (run_folder.index_file, run_folder.data_file):
+    for part in (checkpoint_files.index_file, checkpoint_files.data_file):
         part(folder, number).write_bytes(b"saved")
-    prefix = run_folder.checkpoint_prefix(folder, number)
+    prefix = checkpoint_files.checkpoint_prefix(folder, number)
     write_digest(prefix, run_in(folder).model, run=run, progress=Progress(step, 0, 0, 5))
 
 
@@ -94,11 +94,11 @@ def test_a_prior_is_fitted_unless_its_checkpoint_has_its_own(tmp_path, fitted, c
 def test_a_checkpoint_of_another_run_in_the_folder_gets_no_prior(tmp_path, fitted):
     write_checkpoint(tmp_path, 9, 99, "of another run")
     fit_prior_once(run_in(tmp_path), records=None)
-    assert fitted == [run_folder.checkpoint_prefix(tmp_path, 1)]
+    assert fitted == [checkpoint_files.checkpoint_prefix(tmp_path, 1)]
 
 
 def test_a_prior_of_a_newer_version_is_not_written_over(tmp_path, fitted):
-    path = run_folder.prior_file(tmp_path / "model.ckpt-1")
+    path = checkpoint_files.prior_file(tmp_path / "model.ckpt-1")
     np.savez(path, format=PRIOR_FORMAT, schema=PRIOR_SCHEMA + 1, version="99")
     with pytest.raises(UserError, match=r"written by a newer version 99 of vae_gan3d .*: update this program"):
         fit_prior_once(run_in(tmp_path), None)
@@ -133,8 +133,8 @@ def touch_run(folder, model):
     """A run folder with one checkpoint."""
     folder.mkdir(parents=True)
     run_folder.write_run_config(folder, model, batch_size=TRAINING.batch_size, record_count=3)
-    run_folder.index_file(folder, 1).touch()
-    run_folder.data_file(folder, 1).touch()
+    checkpoint_files.index_file(folder, 1).touch()
+    checkpoint_files.data_file(folder, 1).touch()
 
 
 def changed(config, **values):

@@ -13,8 +13,9 @@ from vae_gan3d.evaluation.shape_set import ShapeSet
 from vae_gan3d.models.model import load_model
 from vae_gan3d.networks.build import build_networks
 from vae_gan3d.training import loop
+from vae_gan3d.training.checkpoint_files import prior_file
 from vae_gan3d.training.checkpoints import save_checkpoint
-from vae_gan3d.training.run_folder import find_checkpoint, prior_file
+from vae_gan3d.training.run_folder import find_checkpoint
 from vae_gan3d.tuning.measure import measure_run, require_finite_weights
 
 

@@ -16,7 +16,7 @@ from tests.processes import cut_network
 from tests.test_end_to_end import last_step, start
 from tests.tuning.conftest import FakeRun, by_learning_rate, make_trials, parameters, states, tune_config
 from vae_gan3d.errors import UserError
-from vae_gan3d.training.run_folder import checkpoint_epochs
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs
 from vae_gan3d.tuning import search
 from vae_gan3d.tuning.search import trial_run, tune
 from vae_gan3d.tuning.worker import TrialFailed, TrialStopped

@@ -20,7 +20,7 @@ from vae_gan3d.files import write_text
 from vae_gan3d.models.model import Model
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.text import counted
-from vae_gan3d.training.metrics import intersection_over_union, precision, recall
+from vae_gan3d.training.losses import intersection_over_union, precision, recall
 from vae_gan3d.viewing.render import DEFAULT_COLOR
 from vae_gan3d.viewing.sheets import ORIGINAL_COLOR, save_pairs, save_sheet
 
@@ -114,7 +114,7 @@ def evaluate_model(config: EvaluateConfig, model: Model, test: ShapeSet, trainin
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ReconstructionQuality:
-    """Measures of every shape of a set, see `training.metrics`.
+    """Measures of every shape of a set, see `training.losses`.
 
     Attributes:
         iou: `[N]` float32 in [0, 1].

@@ -13,16 +13,14 @@ from vae_gan3d.command_line import OneLineParser, path_argument
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import flush_folder, flush_to_disk, make_folder, scratch_folder, write_refused
 from vae_gan3d.tensorflow_start import start_tensorflow
-from vae_gan3d.training.checkpoint_files import index_sha256
-from vae_gan3d.training.run_folder import (
+from vae_gan3d.training.checkpoint_files import (
     CHECKPOINT_STEM,
-    CONFIG_NAME,
     checkpoint_epochs,
     checkpoint_prefix,
-    find_checkpoint,
+    index_sha256,
     prior_file,
-    read_checkpoint_model,
 )
+from vae_gan3d.training.run_folder import CONFIG_NAME, find_checkpoint, read_checkpoint_model
 
 
 def publish(checkpoint: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:

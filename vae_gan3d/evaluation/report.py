@@ -13,9 +13,8 @@ from vae_gan3d.evaluation.results import write_metrics
 from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
 from vae_gan3d.models.model import Model
 from vae_gan3d.training.image_summaries import make_monitor
-from vae_gan3d.training.run_flags import read_flags
 from vae_gan3d.training.run_folder import EVALUATED_NAME, METRICS_NAME, REPORT_NAME
-from vae_gan3d.training.run_log import read_metrics
+from vae_gan3d.training.run_log import read_flags, read_metrics
 from vae_gan3d.training.run_recorder import (
     PATH_STEPS,
     PATH_TITLE,

@@ -10,8 +10,7 @@ import tensorflow as tf
 import tqdm
 
 from vae_gan3d.progress import progress_bar
-from vae_gan3d.training.losses import reconstruction_loss
-from vae_gan3d.training.metrics import intersection_over_union
+from vae_gan3d.training.losses import intersection_over_union, reconstruction_loss
 
 Mix = Callable[[np.ndarray, np.ndarray, float | np.ndarray], np.ndarray]
 _LEAST_SINE = 1e-6

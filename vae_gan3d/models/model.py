@@ -16,12 +16,11 @@ from vae_gan3d.models.prior_choice import normal_prior, require_known_classes, s
 from vae_gan3d.models.priors import LatentPrior
 from vae_gan3d.networks.build import Networks, build_networks
 from vae_gan3d.progress import progress_bar
-from vae_gan3d.training.checkpoint_files import require_model, say_if_unchecked
+from vae_gan3d.training.checkpoint_files import prior_file, require_model, say_if_unchecked
 from vae_gan3d.training.checkpoints import DAMAGED, MISMATCHED
-from vae_gan3d.training.metrics import intersection_over_union
+from vae_gan3d.training.hardware import set_precision
+from vae_gan3d.training.losses import intersection_over_union
 from vae_gan3d.training.noise import POSTERIOR_STREAM, latent_noise, reparameterize
-from vae_gan3d.training.precision import set_precision
-from vae_gan3d.training.run_folder import prior_file
 from vae_gan3d.training.state import inference_checkpoint
 
 # Class names `[N]`, class numbers `[N]`, or shares of the classes `[N, classes]`.

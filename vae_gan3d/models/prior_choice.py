@@ -10,8 +10,8 @@ from vae_gan3d.config import ModelConfig
 from vae_gan3d.data.record_set import RecordSet
 from vae_gan3d.errors import UserError
 from vae_gan3d.models.priors import REFIT, LatentPrior, MixturePrior, NormalPrior, WrongPriorError, load_prior
-from vae_gan3d.training.checkpoint_files import index_sha256
-from vae_gan3d.training.run_folder import CONFIG_NAME, prior_file
+from vae_gan3d.training.checkpoint_files import index_sha256, prior_file
+from vae_gan3d.training.run_folder import CONFIG_NAME
 
 if TYPE_CHECKING:
     from vae_gan3d.models.model import Model

@@ -24,8 +24,7 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.models.model import Model
 from vae_gan3d.models.priors import GaussianMixture, MixturePrior
 from vae_gan3d.progress import progress_bar
-from vae_gan3d.training.checkpoint_files import index_sha256
-from vae_gan3d.training.run_folder import prior_file
+from vae_gan3d.training.checkpoint_files import index_sha256, prior_file
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 SHRINKAGES = (10.0, 30.0, 100.0, 300.0)  # in shapes

@@ -8,8 +8,8 @@ import tensorflow as tf
 # Of the larger grid a side: nothing is gained on 16 voxels, and in float32 time is lost.
 _LONGEST_SIDE = 8
 _ROW = 64  # voxels that are put into a row, where the batch has so many
-
 Gradients = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+_STRIDES = [1, 2, 2, 2, 1]
 
 
 class Convolution(keras.layers.Conv3D):
@@ -130,30 +130,6 @@ def samples_a_row(grids: tf.TensorShape, kernel: Sequence[int], dtype: tf.DType)
     return max(number for number in range(1, _ROW // side + 1) if batch % number == 0)
 
 
-def _in_rows(grids: tf.Tensor, samples: int, gap: int) -> tf.Tensor:
-    """`[B, D, H, W, C]` to `[B / samples, D, H, samples (W + gap), C]`, with zeros in the gaps."""
-    batch, depth, height, width, channels = grids.shape
-    parts = tf.unstack(tf.reshape(grids, [samples, batch // samples, depth, height, width, channels]))
-    zeros = tf.zeros([batch // samples, depth, height, gap, channels], grids.dtype)
-    return tf.concat([piece for part in parts for piece in (part, zeros)], axis=3)
-
-
-def _plain(inputs: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
-    return tf.nn.conv3d(inputs, kernel, _strides(stride), "SAME")
-
-
-def _plain_transposed(inputs: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
-    shape = [tf.shape(inputs)[0], *(stride * side for side in inputs.shape[1:4]), kernel.shape[3]]
-    return tf.nn.conv3d_transpose(inputs, kernel, shape, _strides(stride), "SAME")
-
-
-def _strides(stride: int) -> list[int]:
-    return [1, stride, stride, stride, 1]
-
-
-_STRIDES = [1, 2, 2, 2, 1]
-
-
 class VoxelConvolution(Convolution):
     """`Convolution`; fast backward also where it is 4^3 with stride 2 and padding `same`, on one channel."""
 
@@ -231,6 +207,27 @@ def double_to_voxels(features: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         return voxels[:, 1:-1, 1:-1, 1:-1], gradient  # [B, 2N, 2N, 2N, 1]
 
     return double(features, kernel)
+
+
+def _in_rows(grids: tf.Tensor, samples: int, gap: int) -> tf.Tensor:
+    """`[B, D, H, W, C]` to `[B / samples, D, H, samples (W + gap), C]`, with zeros in the gaps."""
+    batch, depth, height, width, channels = grids.shape
+    parts = tf.unstack(tf.reshape(grids, [samples, batch // samples, depth, height, width, channels]))
+    zeros = tf.zeros([batch // samples, depth, height, gap, channels], grids.dtype)
+    return tf.concat([piece for part in parts for piece in (part, zeros)], axis=3)
+
+
+def _plain(inputs: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
+    return tf.nn.conv3d(inputs, kernel, _strides(stride), "SAME")
+
+
+def _plain_transposed(inputs: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
+    shape = [tf.shape(inputs)[0], *(stride * side for side in inputs.shape[1:4]), kernel.shape[3]]
+    return tf.nn.conv3d_transpose(inputs, kernel, shape, _strides(stride), "SAME")
+
+
+def _strides(stride: int) -> list[int]:
+    return [1, stride, stride, stride, 1]
 
 
 def _kernel_gradient(voxels: tf.Tensor, features: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

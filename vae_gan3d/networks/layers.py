@@ -12,6 +12,7 @@ from vae_gan3d.networks.normalization import GroupNormalization, normalization_l
 from vae_gan3d.networks.spectral_norm import SpectralConvolution, SpectralDense
 
 LEAKY_SLOPE = 0.2  # of LeakyReLU below 0, unless another is asked for
+CORE_SIDE = 4  # every network meets the latent at 4^3
 
 
 class LeakyReLU(keras.layers.LeakyReLU):
@@ -103,9 +104,6 @@ def check_classes(classes: int) -> None:
         raise ValueError(f"classes={classes}: give 2 or more, or 0 for a network that is not conditional")
 
 
-CORE_SIDE = 4  # every network meets the latent at 4^3
-
-
 def stage_count(resolution: int) -> int:
     """The number of halvings from `resolution` to 4 voxels a side.
 
@@ -180,13 +178,6 @@ class ConvolutionBlock(keras.layers.Layer):
         """Maps `[B, D, H, W, C]` to the convolution's output shape; Keras hands `training` on to the normalisation."""
         outputs = _normalized(self.convolution, self.normalization, inputs)
         return self.activation(outputs)
-
-
-def _normalized(convolution: keras.layers.Layer, normalization: keras.layers.Layer, inputs: tf.Tensor) -> tf.Tensor:
-    """A convolution, then its normalisation, which adds the bias where it can."""
-    if isinstance(normalization, GroupNormalization):
-        return normalization(without_bias(convolution, inputs), bias=convolution.bias)
-    return normalization(convolution(inputs))
 
 
 def halving(
@@ -422,3 +413,10 @@ class Trunk(keras.layers.Layer):
     def call(self, voxels: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Maps `[B, R, R, R, 1]` float to `[B, 4, 4, 4, C]`; Keras hands `training` on to the blocks."""
         return self.features(voxels)[-1]
+
+
+def _normalized(convolution: keras.layers.Layer, normalization: keras.layers.Layer, inputs: tf.Tensor) -> tf.Tensor:
+    """A convolution, then its normalisation, which adds the bias where it can."""
+    if isinstance(normalization, GroupNormalization):
+        return normalization(without_bias(convolution, inputs), bias=convolution.bias)
+    return normalization(convolution(inputs))

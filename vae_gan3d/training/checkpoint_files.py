@@ -1,26 +1,111 @@
-"""Checkpoint files without TensorFlow: the digest `model.ckpt-N.json` beside each, and its step."""
+"""The files of checkpoints: names, checksums, steps, atomic saving and removal of old ones. Needs no TensorFlow."""
 
 import dataclasses
 import json
 import pathlib
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import vae_gan3d
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.data.record_set import file_sha256
 from vae_gan3d.errors import UserError
-from vae_gan3d.files import DIGEST, read_json, require_checksum, require_known_version, with_checksum
+from vae_gan3d.files import (
+    DIGEST,
+    flush_folder,
+    read_json,
+    require_checksum,
+    require_known_version,
+    with_checksum,
+)
 
+CHECKPOINT_STEM = "model.ckpt"
 DIGEST_FORMAT = "vae_gan3d.checkpoint"
 DIGEST_SCHEMA = 1
 _PARTS = {"data": ".data-00000-of-00001", "index": ".index"}
 _REMEDY = "put back the file that training wrote"
-# The end of TensorFlow's index, a table as LevelDB writes: its length, and its last eight bytes.
+_STEM = re.escape(CHECKPOINT_STEM)
+_NEEDED_FILE = re.compile(rf"{_STEM}-(\d+)\.(index|data-00000-of-00001|json)")
+_ANY_FILE = re.compile(rf"{_STEM}-(\d+)\..+")
+_READY_FOLDER = re.compile(rf"\.{_STEM}-(\d+)\.ready")
+# TensorFlow's index is a LevelDB table. It ends with a footer of 48 bytes; the last eight are a magic number.
 _FOOTER, _MAGIC = 48, 0xDB4775248B80FB57
 _STEP_NAME = b"step/.ATTRIBUTES/VARIABLE_VALUE"
 _INT64 = 9  # the number of the type in TensorFlow's files
+
+
+def checkpoint_prefix(folder: pathlib.Path, epoch: int) -> pathlib.Path:
+    """`FOLDER/model.ckpt-EPOCH`, the name that a user gives to `--checkpoint`."""
+    return folder / f"{CHECKPOINT_STEM}-{epoch}"
+
+
+def index_file(folder: pathlib.Path, epoch: int) -> pathlib.Path:
+    """The index file of an epoch's checkpoint."""
+    return folder / f"{CHECKPOINT_STEM}-{epoch}.index"
+
+
+def data_file(folder: pathlib.Path, epoch: int) -> pathlib.Path:
+    """The data file of an epoch's checkpoint."""
+    return folder / f"{CHECKPOINT_STEM}-{epoch}.data-00000-of-00001"
+
+
+def is_checkpoint_file(name: str) -> bool:
+    """Whether a file name is that of a part of a checkpoint, such as `model.ckpt-40.index`."""
+    return _NEEDED_FILE.fullmatch(name) is not None or name.endswith(".index")
+
+
+def digest_file(prefix: pathlib.Path) -> pathlib.Path:
+    """The file that holds the digests of a checkpoint's other files."""
+    return pathlib.Path(f"{prefix}.json")
+
+
+def prior_file(prefix: pathlib.Path) -> pathlib.Path:
+    """The file beside a checkpoint that holds the prior fitted to its latents."""
+    return pathlib.Path(f"{prefix}.prior.npz")
+
+
+def checkpoint_epochs(folder: pathlib.Path) -> list[int]:
+    """The numbers of the checkpoints that lie in a folder with index and data, newest first."""
+    parts = (index_file, data_file)
+    return [epoch for epoch in seen_epochs(folder) if all(part(folder, epoch).is_file() for part in parts)]
+
+
+def seen_epochs(folder: pathlib.Path) -> list[int]:
+    """The numbers of the checkpoints of which at least one file lies in a folder, newest first."""
+    if not folder.is_dir():
+        return []
+    found = (_NEEDED_FILE.fullmatch(path.name) for path in folder.iterdir())
+    return newest_first(folder, {int(match.group(1)) for match in found if match})
+
+
+def newest_first(folder: pathlib.Path, epochs: Iterable[int]) -> list[int]:
+    """Sorts numbers of checkpoints: the one of the most steps first.
+
+    The highest number is not always the newest: older versions counted epochs by the records of the day. A checkpoint
+    whose step cannot be read, being damaged, is taken for newer than all of lower numbers.
+    """
+    steps = {epoch: stored_step(checkpoint_prefix(folder, epoch)) for epoch in epochs}
+
+    def place(epoch: int) -> tuple[int, int]:
+        step = steps[epoch]
+        if step is None:
+            lower = (found for other, found in steps.items() if other < epoch and found is not None)
+            step = max(lower, default=-1)
+        return step, epoch
+
+    return sorted(steps, key=place, reverse=True)
+
+
+def newest_step(folder: pathlib.Path) -> tuple[int, int] | None:
+    """The number and the step of the newest checkpoint that is whole; None where there is none, or it has no step."""
+    for epoch in checkpoint_epochs(folder):
+        prefix = checkpoint_prefix(folder, epoch)
+        if find_fault(prefix) is None:
+            step = stored_step(prefix)
+            return None if step is None else (epoch, step)
+    return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,11 +125,6 @@ class Progress:
     from_epoch: int
     record_count: int
     records: str = ""
-
-
-def digest_file(prefix: pathlib.Path) -> pathlib.Path:
-    """The file that holds the digests of a checkpoint's other files."""
-    return pathlib.Path(f"{prefix}.json")
 
 
 def write_digest(
@@ -225,6 +305,92 @@ def stored_step(prefix: pathlib.Path) -> int | None:
         return None
 
 
+def ready_folder(folder: pathlib.Path, epoch: int) -> pathlib.Path:
+    """Where a checkpoint lies from the moment that it is whole until each of its files has its name."""
+    return folder / f".{CHECKPOINT_STEM}-{epoch}.ready"
+
+
+def finish_saving(folder: pathlib.Path) -> None:
+    """Gives the files of whole checkpoints their names, also where a process was killed while it did so.
+
+    A checkpoint counts from the moment that its index is there, so an older one of the same epoch loses its index
+    first, and the new index comes last: in between there is none, and never one of two halves.
+
+    Args:
+        folder: a run folder, which no other process writes; it may be absent.
+
+    Raises:
+        OSError: the system refuses; what is not renamed is kept for the next call.
+    """
+    for ready in sorted(folder.glob(f".{CHECKPOINT_STEM}-*.ready")):
+        match = _READY_FOLDER.fullmatch(ready.name)
+        if match is None:
+            continue
+        epoch = int(match.group(1))
+        index = index_file(folder, epoch)
+        if (ready / index.name).exists():
+            index.unlink(missing_ok=True)
+            prior_file(checkpoint_prefix(folder, epoch)).unlink(missing_ok=True)  # of other weights
+            flush_folder(folder)
+        for part in sorted(ready.iterdir(), key=lambda part: part.name == index.name):
+            part.replace(folder / part.name)
+        flush_folder(folder)
+        ready.rmdir()
+
+
+def older_parts(folder: pathlib.Path, keep: int) -> list[pathlib.Path]:
+    """The files of checkpoints that are older than the newest few, each index before the rest of its checkpoint.
+
+    Also the rest alone, where a process was killed between the two.
+
+    Args:
+        folder: the run folder.
+        keep: how many of the newest stay; at least 1.
+    """
+    kept = checkpoint_epochs(folder)[:keep]
+    if len(kept) < keep:
+        return []
+    found = [(path, _ANY_FILE.fullmatch(path.name)) for path in folder.iterdir()]
+    parts = [(path, int(match.group(1))) for path, match in found if match]
+    order = newest_first(folder, {epoch for _, epoch in parts})
+    too_old = set(order[order.index(kept[-1]) + 1 :])
+    older = [path for path, epoch in parts if epoch in too_old]
+    return sorted(older, key=lambda path: (path.suffix != ".index", path.name))
+
+
+def _read(prefix: pathlib.Path) -> dict[str, Any] | None:
+    """What the file says; None where there is none.
+
+    Raises:
+        UserError: it is damaged, or of a newer version.
+    """
+    path = digest_file(prefix)
+    try:
+        contents = dict(read_json(path))
+        require_known_version(path, contents, DIGEST_FORMAT, DIGEST_SCHEMA)
+        require_checksum({DIGEST: None, **contents})
+        if contents["files"].keys() != _PARTS.keys():
+            raise ValueError(f"it is of the files {', '.join(contents['files'])}")
+        for expected in contents["files"].values():
+            int(expected["bytes"]), str(expected["sha256"])
+        return {**contents, "model": contents["model"]}
+    except FileNotFoundError:
+        return None
+    except UserError:  # of a newer version
+        raise
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(prefix, error) from error
+
+
+def _damaged(prefix: pathlib.Path, error: Exception) -> UserError:
+    reason = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
+    return UserError(f"{digest_file(prefix)} is damaged ({reason}), so that the checkpoint beside it cannot be checked")
+
+
+def _part_file(prefix: pathlib.Path, part: str) -> pathlib.Path:
+    return pathlib.Path(f"{prefix}{_PARTS[part]}")
+
+
 def _step_in_table(prefix: pathlib.Path) -> int | None:
     """Reads the variable `step` out of TensorFlow's files.
 
@@ -305,36 +471,3 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
         position, shift = position + 1, shift + 7
         if byte < 0x80:
             return number, position
-
-
-def _part_file(prefix: pathlib.Path, part: str) -> pathlib.Path:
-    return pathlib.Path(f"{prefix}{_PARTS[part]}")
-
-
-def _read(prefix: pathlib.Path) -> dict[str, Any] | None:
-    """What the file says; None where there is none.
-
-    Raises:
-        UserError: it is damaged, or of a newer version.
-    """
-    path = digest_file(prefix)
-    try:
-        contents = dict(read_json(path))
-        require_known_version(path, contents, DIGEST_FORMAT, DIGEST_SCHEMA)
-        require_checksum({DIGEST: None, **contents})
-        if contents["files"].keys() != _PARTS.keys():
-            raise ValueError(f"it is of the files {', '.join(contents['files'])}")
-        for expected in contents["files"].values():
-            int(expected["bytes"]), str(expected["sha256"])
-        return {**contents, "model": contents["model"]}
-    except FileNotFoundError:
-        return None
-    except UserError:  # of a newer version
-        raise
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(prefix, error) from error
-
-
-def _damaged(prefix: pathlib.Path, error: Exception) -> UserError:
-    reason = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
-    return UserError(f"{digest_file(prefix)} is damaged ({reason}), so that the checkpoint beside it cannot be checked")

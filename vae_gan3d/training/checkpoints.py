@@ -27,22 +27,34 @@ from vae_gan3d.files import (
     write_text,
 )
 from vae_gan3d.networks.build import Networks
-from vae_gan3d.training.checkpoint_files import Progress, find_fault, require_model, say_if_unchecked, write_digest
-from vae_gan3d.training.checkpoint_rotation import finish_saving, older_parts, ready_folder
-from vae_gan3d.training.run_folder import (
-    PLOTS_NAME,
+from vae_gan3d.training.checkpoint_files import (
+    Progress,
     checkpoint_epochs,
     checkpoint_prefix,
-    read_model_config,
-    run_id,
+    find_fault,
+    finish_saving,
+    older_parts,
+    ready_folder,
+    require_model,
+    say_if_unchecked,
     seen_epochs,
-    weights_file,
+    write_digest,
 )
+from vae_gan3d.training.run_folder import PLOTS_NAME, read_model_config, run_id, weights_file
 from vae_gan3d.training.state import TrainingState, averaged_names
 
 _MARK = b"vae_gan3d.weights sha256 "
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _BLOCK_BYTES = 512  # HDF5 looks for itself at 0, 512, 1024, 2048 and so on
+WEIGHTS_FORMAT = "vae_gan3d.weights"
+WEIGHTS_SCHEMA = 1
+# What h5py and Keras raise where a file is cut, changed, or of another inner layout.
+_DAMAGE = (OSError, KeyError, TypeError, ValueError, RuntimeError)
+# What TensorFlow raises where the bytes are bad, and where they are of other variables.
+DAMAGED = (tf.errors.OpError, IndexError, RuntimeError)
+MISMATCHED = (AssertionError, ValueError)
+_STATE_NAME = "checkpoint"
+_ANEW = "use another --save_path, or --restart"
 
 
 def add_h5_checksum(path: pathlib.Path) -> None:
@@ -69,16 +81,6 @@ def require_h5_checksum(path: pathlib.Path) -> None:
         raise ValueError("it does not begin as an HDF5 file")
     if contents[:_BLOCK_BYTES] != _block(contents[_BLOCK_BYTES:]):
         raise ValueError("it was cut short or changed after it was written")
-
-
-def _block(contents: bytes) -> bytes:
-    return (_MARK + hashlib.sha256(contents).hexdigest().encode() + b"\n").ljust(_BLOCK_BYTES, b"\0")
-
-
-WEIGHTS_FORMAT = "vae_gan3d.weights"
-WEIGHTS_SCHEMA = 1
-# What h5py and Keras raise where a file is cut, changed, or of another inner layout.
-_DAMAGE = (OSError, KeyError, TypeError, ValueError, RuntimeError)
 
 
 def save_weight_files(state: TrainingState, folder: pathlib.Path) -> None:
@@ -126,58 +128,6 @@ def load_weight_files(state: TrainingState, files: Mapping[str, pathlib.Path]) -
     for name, averaged in _averaged(state.networks, state.average).items():
         if name in files:
             averaged.set_weights(state.networks.by_name()[name].get_weights())
-
-
-def _averaged(networks: Networks, average: Networks) -> dict[str, keras.Model]:
-    """The averaged copies, by the names of the networks."""
-    return {name: average.by_name()[name] for name in averaged_names(networks)}
-
-
-def _read_description(path: pathlib.Path) -> dict[str, Any]:
-    """What a file says of its network."""
-    try:
-        require_h5_checksum(path)
-        with h5py.File(path, "r") as file:
-            require_known_version(path, file.attrs, WEIGHTS_FORMAT, WEIGHTS_SCHEMA)
-            return dict(json.loads(file.attrs["network"]))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is not there: give a file such as RUN/generator.weights.h5") from error
-    except UserError:  # of a newer version
-        raise
-    except _DAMAGE as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: pathlib.Path, error: Exception) -> UserError:
-    reason = " ".join(str(error).split())
-    return UserError(f"{path} is not a file of weights that training wrote, or is damaged ({reason}): give another")
-
-
-def _require_same_network(path: pathlib.Path, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
-    """Refuses a file of another network.
-
-    Raises:
-        UserError: one is; the message names what differs of both.
-    """
-    if theirs.get("name") != ours["name"]:
-        raise UserError(f"{path} holds the weights of {theirs.get('name')!r}, not of {ours['name']!r}: give another")
-    differing = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
-    if differing:
-        raise UserError(
-            f"{path} is of another {ours['name']} ({_listed(theirs, differing)}) than this run's "
-            f"({_listed(ours, differing)}): give the same flags, or another file"
-        )
-
-
-def _listed(description: Mapping[str, Any], keys: list[str]) -> str:
-    return ", ".join(f"{key} {description.get(key)}" for key in keys)
-
-
-# What TensorFlow raises where the bytes are bad, and where they are of other variables.
-DAMAGED = (tf.errors.OpError, IndexError, RuntimeError)
-MISMATCHED = (AssertionError, ValueError)
-_STATE_NAME = "checkpoint"
-_ANEW = "use another --save_path, or --restart"
 
 
 def save_checkpoint(
@@ -258,6 +208,55 @@ def restore_newest(checkpoint: tf.train.Checkpoint, folder: pathlib.Path) -> int
     if (folder / PLOTS_NAME).is_dir():
         raise UserError(f"{folder / PLOTS_NAME} is drawn after checkpoints, and none is there: put them back, {_ANEW}")
     return None
+
+
+def _block(contents: bytes) -> bytes:
+    return (_MARK + hashlib.sha256(contents).hexdigest().encode() + b"\n").ljust(_BLOCK_BYTES, b"\0")
+
+
+def _averaged(networks: Networks, average: Networks) -> dict[str, keras.Model]:
+    """The averaged copies, by the names of the networks."""
+    return {name: average.by_name()[name] for name in averaged_names(networks)}
+
+
+def _read_description(path: pathlib.Path) -> dict[str, Any]:
+    """What a file says of its network."""
+    try:
+        require_h5_checksum(path)
+        with h5py.File(path, "r") as file:
+            require_known_version(path, file.attrs, WEIGHTS_FORMAT, WEIGHTS_SCHEMA)
+            return dict(json.loads(file.attrs["network"]))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is not there: give a file such as RUN/generator.weights.h5") from error
+    except UserError:  # of a newer version
+        raise
+    except _DAMAGE as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: pathlib.Path, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())
+    return UserError(f"{path} is not a file of weights that training wrote, or is damaged ({reason}): give another")
+
+
+def _require_same_network(path: pathlib.Path, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
+    """Refuses a file of another network.
+
+    Raises:
+        UserError: one is; the message names what differs of both.
+    """
+    if theirs.get("name") != ours["name"]:
+        raise UserError(f"{path} holds the weights of {theirs.get('name')!r}, not of {ours['name']!r}: give another")
+    differing = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
+    if differing:
+        raise UserError(
+            f"{path} is of another {ours['name']} ({_listed(theirs, differing)}) than this run's "
+            f"({_listed(ours, differing)}): give the same flags, or another file"
+        )
+
+
+def _listed(description: Mapping[str, Any], keys: list[str]) -> str:
+    return ", ".join(f"{key} {description.get(key)}" for key in keys)
 
 
 def _read(checkpoint: tf.train.Checkpoint, prefix: pathlib.Path) -> str | None:

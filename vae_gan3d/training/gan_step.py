@@ -3,8 +3,7 @@
 import tensorflow as tf
 
 from vae_gan3d.replicas import this_replica
-from vae_gan3d.training.losses import discriminator_loss, generator_loss, relative_logits
-from vae_gan3d.training.metrics import discriminator_accuracy
+from vae_gan3d.training.losses import discriminator_accuracy, discriminator_loss, generator_loss, relative_logits
 from vae_gan3d.training.noise import TURN_STREAM, latent_noise
 from vae_gan3d.training.optimizers import (
     accumulate_concat,

@@ -11,7 +11,7 @@ from vae_gan3d.files import make_folder
 from vae_gan3d.networks.build import Networks
 from vae_gan3d.networks.encoder import Encoder
 from vae_gan3d.networks.generator import Generator
-from vae_gan3d.training.metrics import occupancy
+from vae_gan3d.training.losses import occupancy
 from vae_gan3d.training.noise import interpolated
 from vae_gan3d.training.run_folder import PICTURES_NAME
 from vae_gan3d.training.run_log import TensorBoardLog
@@ -19,6 +19,9 @@ from vae_gan3d.viewing.sheets import save_pairs, save_sheet
 
 _PICTURED = 8
 _SAMPLED = 32
+# TensorBoard shows fewer of each; more would only swell its files, by up to 2 MB a look.
+MOST_SUMMARIES = 50
+_MESHES = 4
 
 
 class Monitor(abc.ABC):
@@ -218,11 +221,6 @@ def make_monitor(
     if networks.encoder is None:
         return PriorMonitor(networks.generator, voxels, seed, latent_deviation, labels)
     return ShapeMonitor(networks.encoder, networks.generator, voxels, seed, labels)
-
-
-# TensorBoard shows fewer of each; more would only swell its files, by up to 2 MB a look.
-MOST_SUMMARIES = 50
-_MESHES = 4
 
 
 class ImageSummaries:

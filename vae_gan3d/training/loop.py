@@ -1,8 +1,8 @@
-"""A training run: from records to checkpoints, logs and pictures."""
+"""The training loop, from records to checkpoints, logs and pictures; and the stages of progressive growing."""
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -12,28 +12,34 @@ from vae_gan3d.data.pipeline import training_batches
 from vae_gan3d.data.record_set import NEWEST_ORDER, RecordSet
 from vae_gan3d.errors import FileRefusedError, UserError
 from vae_gan3d.files import make_folder
+from vae_gan3d.networks.build import grow
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line
 from vae_gan3d.text import counted
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs, checkpoint_prefix, newest_step
 from vae_gan3d.training.checkpoints import load_weight_files, restore_newest
-from vae_gan3d.training.distribution import ONE_DEVICE, Distribution
+from vae_gan3d.training.distribution import ONE_DEVICE, Distribution, require_same_start
 from vae_gan3d.training.gan_step import gan_step
-from vae_gan3d.training.memory import memory_remedy, require_memory
-from vae_gan3d.training.non_finite_steps import SkippedSteps
-from vae_gan3d.training.precision import set_determinism, set_precision, slow_kernels_warning
-from vae_gan3d.training.run_flags import run_flags, write_flags
+from vae_gan3d.training.hardware import (
+    machine_memory,
+    memory_remedy,
+    require_memory,
+    set_determinism,
+    set_precision,
+    slow_kernels_warning,
+)
+from vae_gan3d.training.health import SkippedSteps
 from vae_gan3d.training.run_folder import changed_records_note, sample_order, update_run_config, write_run_config
+from vae_gan3d.training.run_log import run_flags, write_flags
 from vae_gan3d.training.run_recorder import RunRecorder
 from vae_gan3d.training.schedule import Schedule, plan_schedule
 from vae_gan3d.training.state import Hyperparameters, TrainingState, build_state
 from vae_gan3d.training.stop_request import StopRequest, stop_request
 from vae_gan3d.training.vae_gan_step import vae_gan_step
-from vae_gan3d.training.worker_checks import require_same_start
 
 ENTRY_LINE = "the discriminator enters: a step takes two to three times as long"
 # Measured at 32^3 on 2 CPU cores: 2.0 to 2.3 times as long as a step without the discriminator.
 _ADVERSARIAL_STEP_COST = 2.3
-
 # Is given the checkpoint's number, and everything that training changes.
 AfterSave = Callable[[int, TrainingState], None]
 # Is given a new run's state, to change its weights before the first step.
@@ -67,6 +73,124 @@ def train(
         return _train(config, records, after_save, first_weights, distribution)
 
 
+def has_warmup(config: TrainingConfig) -> bool:
+    """Whether the discriminator enters during a run; in a plain GAN it takes part from the first step."""
+    return config.model.kind != "gan" and config.loss.adversarial_weight > 0
+
+
+def adversarial_active(config: TrainingConfig, step: int) -> bool:
+    """Whether the discriminator takes part in the step after `step` steps."""
+    return config.model.kind == "gan" or (has_warmup(config) and step >= config.loss.adversarial_warmup)
+
+
+def step_costs(config: TrainingConfig) -> list[tuple[int, float]]:
+    """From which steps on a step takes how many times as long, for `progress_bar`."""
+    return [(0, 1.0), *([(config.loss.adversarial_warmup, _ADVERSARIAL_STEP_COST)] if has_warmup(config) else [])]
+
+
+def entry_note(config: TrainingConfig, *, step: int, total_steps: int) -> str | None:
+    """A line about the discriminator's entry in a run of `total_steps` that continues from a step.
+
+    None if it takes part already, or never does because of its weight.
+    """
+    warmup = config.loss.adversarial_warmup
+    if not has_warmup(config) or adversarial_active(config, step):
+        return None
+    if total_steps <= warmup:
+        return (
+            f"note: these steps end before --adversarial_warmup={warmup}: the discriminator never enters, and this "
+            "trains a VAE"
+        )
+    return (
+        f"note: the discriminator enters at step {warmup}, and a step then takes longer: the time left assumes "
+        f"{_ADVERSARIAL_STEP_COST} times as long"
+    )
+
+
+def compiled_steps(
+    config: TrainingConfig, state: TrainingState, total_steps: int, distribution: Distribution = ONE_DEVICE
+) -> dict[bool, tf.types.experimental.PolymorphicFunction]:
+    """The run's steps without and with the adversarial part, each traced at its first call; a plain GAN has one."""
+    hp = Hyperparameters.of_run(config, total_steps)
+    if config.model.kind == "gan":
+        return {True: distribution.compiled(functools.partial(gan_step, state, hp))}
+    return {
+        adversarial: distribution.compiled(functools.partial(vae_gan_step, state, hp, adversarial=adversarial))
+        for adversarial in (False, True)
+    }
+
+
+def train_stage(
+    stages: Sequence[TrainingConfig],
+    number: int,
+    records: RecordSet,
+    after_save: AfterSave | None = None,
+    distribution: Distribution = ONE_DEVICE,
+) -> int:
+    """Trains one stage to its end, or until Ctrl-C or SIGTERM; resumes what its run folder holds.
+
+    Args:
+        stages: see `stage_plan.plan_stages`.
+        number: of the stage, from 0. A new stage begins with what the one before has learnt.
+        records: the checked records.
+        after_save, distribution: see `loop.train`.
+
+    Returns:
+        0, or 128 plus the signal's number where a signal stopped the run.
+
+    Raises:
+        UserError: the stage before has no checkpoint that can be read; else see `loop.train`.
+    """
+    stage = stages[number]
+    print(f"stage {number + 1} of {len(stages)}: {stage.model.resolution}^3 in {stage.save_path}")
+    if number == 0:
+        return train(stage, records, after_save, distribution=distribution)
+    return train(stage, records, after_save, lambda state: begin_with_stage(state, stages[number - 1]), distribution)
+
+
+def begin_with_stage(state: TrainingState, before: TrainingConfig) -> None:
+    """Gives networks and their averaged copies the weights of a stage of half the resolution.
+
+    The optimizers begin anew.
+
+    Args:
+        state: of a new run; changed.
+        before: the finished stage.
+
+    Raises:
+        UserError: it has no checkpoint that can be read.
+    """
+    small = build_state(before)
+    epoch = restore_newest(small.checkpoint(), before.save_path)
+    if epoch is None:
+        raise UserError(f"{before.save_path} holds no checkpoint to grow out of: train that stage first")
+    grow(small.networks, state.networks)
+    grow(small.average, state.average)
+    print(f"grown out of {checkpoint_prefix(before.save_path, epoch)}")
+
+
+def first_unfinished(stages: Sequence[TrainingConfig], record_count: int) -> int:
+    """The number of the stage that training goes on with.
+
+    It is the last one that has a checkpoint, because what an earlier one would learn yet would reach no later one, or,
+    where that one has taken all its steps, the stage after it.
+
+    Args:
+        stages: see `stage_plan.plan_stages`.
+        record_count: shapes in the records.
+
+    Returns:
+        The number, from 0; that of the last stage also where that one is finished.
+    """
+    begun = [number for number, stage in enumerate(stages) if checkpoint_epochs(stage.save_path)]
+    if not begun:
+        return 0
+    newest, stage = begun[-1], stages[begun[-1]]
+    found = newest_step(stage.save_path)
+    finished = found is not None and found[1] >= plan_schedule(stage, record_count, found).total_steps
+    return min(newest + finished, len(stages) - 1)
+
+
 def _train(
     config: TrainingConfig,
     records: RecordSet,
@@ -76,7 +200,7 @@ def _train(
 ) -> int:
     precision = set_precision(config.precision)
     set_determinism(config.deterministic)
-    require_memory(config, processes=len(distribution.processes))
+    require_memory(config, machine_memory(), processes=len(distribution.processes))
     with distribution.peers_needed(), distribution.scope():
         state = build_state(config)
     restored = restore_newest(state.checkpoint(), config.save_path)
@@ -173,53 +297,6 @@ def _begin_with_weights(config: TrainingConfig, state: TrainingState, restored: 
     elif config.weights:
         flags = " and ".join(f"--{name}_weights" for name in config.weights)
         print(f"note: {flags} are for the beginning of a run, and this one goes on: they are ignored", file=sys.stderr)
-
-
-def has_warmup(config: TrainingConfig) -> bool:
-    """Whether the discriminator enters during a run; in a plain GAN it takes part from the first step."""
-    return config.model.kind != "gan" and config.loss.adversarial_weight > 0
-
-
-def adversarial_active(config: TrainingConfig, step: int) -> bool:
-    """Whether the discriminator takes part in the step after `step` steps."""
-    return config.model.kind == "gan" or (has_warmup(config) and step >= config.loss.adversarial_warmup)
-
-
-def step_costs(config: TrainingConfig) -> list[tuple[int, float]]:
-    """From which steps on a step takes how many times as long, for `progress_bar`."""
-    return [(0, 1.0), *([(config.loss.adversarial_warmup, _ADVERSARIAL_STEP_COST)] if has_warmup(config) else [])]
-
-
-def entry_note(config: TrainingConfig, *, step: int, total_steps: int) -> str | None:
-    """A line about the discriminator's entry in a run of `total_steps` that continues from a step.
-
-    None if it takes part already, or never does because of its weight.
-    """
-    warmup = config.loss.adversarial_warmup
-    if not has_warmup(config) or adversarial_active(config, step):
-        return None
-    if total_steps <= warmup:
-        return (
-            f"note: these steps end before --adversarial_warmup={warmup}: the discriminator never enters, and this "
-            "trains a VAE"
-        )
-    return (
-        f"note: the discriminator enters at step {warmup}, and a step then takes longer: the time left assumes "
-        f"{_ADVERSARIAL_STEP_COST} times as long"
-    )
-
-
-def compiled_steps(
-    config: TrainingConfig, state: TrainingState, total_steps: int, distribution: Distribution = ONE_DEVICE
-) -> dict[bool, tf.types.experimental.PolymorphicFunction]:
-    """The run's steps without and with the adversarial part, each traced at its first call; a plain GAN has one."""
-    hp = Hyperparameters.of_run(config, total_steps)
-    if config.model.kind == "gan":
-        return {True: distribution.compiled(functools.partial(gan_step, state, hp))}
-    return {
-        adversarial: distribution.compiled(functools.partial(vae_gan_step, state, hp, adversarial=adversarial))
-        for adversarial in (False, True)
-    }
 
 
 class _Run:

@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import vae_gan3d
@@ -28,16 +28,35 @@ from vae_gan3d.files import (
 )
 from vae_gan3d.text import counted, name_some
 from vae_gan3d.training.checkpoint_files import (
+    CHECKPOINT_STEM,
+    checkpoint_epochs,
     checkpoint_model,
+    checkpoint_prefix,
     find_fault,
+    is_checkpoint_file,
     newest_whole,
     read_progress,
     require_model,
     require_whole,
-    stored_step,
+    seen_epochs,
 )
 
 _SEARCHED = 200
+CONFIG_NAME = "config.json"
+METRICS_NAME = "metrics.csv"
+WINDOW_NAME = "metrics_window.npz"
+PICTURES_NAME = "output_ims"
+PLOTS_NAME = "plots"
+REPORT_NAME = "report.html"
+FLAGS_NAME = "flags.json"
+EVALUATED_NAME = "evaluated.json"
+WEIGHTS_SUFFIX = ".weights.h5"
+NETWORK_NAMES = ("encoder", "generator", "discriminator")
+CONFIG_FORMAT = "vae_gan3d.model"
+CONFIG_SCHEMA = 1
+_CONFIG_REMEDY = "copy it from the run they came from, or train anew (those of other code, as of TF1, cannot be opened)"
+_FIRST_OPTIMIZER = "adam"  # the only one, before config.json said which
+_STAGE_PATTERN = re.compile(r"stage-(\d+)")
 
 
 def suggest_runs(folder: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]) -> str:
@@ -57,95 +76,6 @@ def suggest_runs(folder: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], 
     alike = difflib.get_close_matches(folder.name, {run.name for run in runs}, n=len(runs))
     runs.sort(key=lambda run: alike.index(run.name) if run.name in alike else len(alike))
     return f"give a run folder that holds checkpoints: {name_some([str(run) for run in runs])}"
-
-
-def _runs_in(place: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]) -> list[pathlib.Path]:
-    """The sub-folders with checkpoints, in order of their names; of what cannot be listed nothing is said."""
-    with contextlib.suppress(OSError):
-        children = (path for path in sorted(place.iterdir()) if path.is_dir())
-        return [path for path in itertools.islice(children, _SEARCHED) if has_checkpoint(path)]
-    return []
-
-
-CHECKPOINT_STEM = "model.ckpt"
-CONFIG_NAME = "config.json"
-METRICS_NAME = "metrics.csv"
-WINDOW_NAME = "metrics_window.npz"
-PICTURES_NAME = "output_ims"
-PLOTS_NAME = "plots"
-REPORT_NAME = "report.html"
-FLAGS_NAME = "flags.json"
-EVALUATED_NAME = "evaluated.json"
-WEIGHTS_SUFFIX = ".weights.h5"
-NETWORK_NAMES = ("encoder", "generator", "discriminator")
-CONFIG_FORMAT = "vae_gan3d.model"
-CONFIG_SCHEMA = 1
-_CONFIG_REMEDY = "copy it from the run they came from, or train anew (those of other code, as of TF1, cannot be opened)"
-_FIRST_OPTIMIZER = "adam"  # the only one, before config.json said which
-_STAGE_PATTERN = re.compile(r"stage-(\d+)")
-_PART_PATTERN = re.compile(rf"{re.escape(CHECKPOINT_STEM)}-(\d+)\.(index|data-00000-of-00001|json)")
-
-
-def checkpoint_epochs(folder: pathlib.Path) -> list[int]:
-    """The numbers of the checkpoints that lie in a folder with index and data, newest first."""
-    parts = (index_file, data_file)
-    return [epoch for epoch in seen_epochs(folder) if all(part(folder, epoch).is_file() for part in parts)]
-
-
-def seen_epochs(folder: pathlib.Path) -> list[int]:
-    """The numbers of the checkpoints of which at least one file lies in a folder, newest first."""
-    if not folder.is_dir():
-        return []
-    found = (_PART_PATTERN.fullmatch(path.name) for path in folder.iterdir())
-    return newest_first(folder, {int(match.group(1)) for match in found if match})
-
-
-def newest_first(folder: pathlib.Path, epochs: Iterable[int]) -> list[int]:
-    """Sorts numbers of checkpoints: the one of the most steps first.
-
-    The highest number is not always the newest: older versions counted epochs by the records of the day. A checkpoint
-    whose step cannot be read, being damaged, is taken for newer than all of lower numbers.
-    """
-    steps = {epoch: stored_step(checkpoint_prefix(folder, epoch)) for epoch in epochs}
-
-    def place(epoch: int) -> tuple[int, int]:
-        step = steps[epoch]
-        if step is None:
-            lower = (found for other, found in steps.items() if other < epoch and found is not None)
-            step = max(lower, default=-1)
-        return step, epoch
-
-    return sorted(steps, key=place, reverse=True)
-
-
-def newest_step(folder: pathlib.Path) -> tuple[int, int] | None:
-    """The number and the step of the newest checkpoint that is whole; None where there is none, or it has no step."""
-    for epoch in checkpoint_epochs(folder):
-        prefix = checkpoint_prefix(folder, epoch)
-        if find_fault(prefix) is None:
-            step = stored_step(prefix)
-            return None if step is None else (epoch, step)
-    return None
-
-
-def checkpoint_prefix(folder: pathlib.Path, epoch: int) -> pathlib.Path:
-    """`FOLDER/model.ckpt-EPOCH`, the name that a user gives to `--checkpoint`."""
-    return folder / f"{CHECKPOINT_STEM}-{epoch}"
-
-
-def index_file(folder: pathlib.Path, epoch: int) -> pathlib.Path:
-    """The index file of an epoch's checkpoint."""
-    return folder / f"{CHECKPOINT_STEM}-{epoch}.index"
-
-
-def data_file(folder: pathlib.Path, epoch: int) -> pathlib.Path:
-    """The data file of an epoch's checkpoint."""
-    return folder / f"{CHECKPOINT_STEM}-{epoch}.data-00000-of-00001"
-
-
-def prior_file(prefix: pathlib.Path) -> pathlib.Path:
-    """The file beside a checkpoint that holds the prior fitted to its latents."""
-    return pathlib.Path(f"{prefix}.prior.npz")
 
 
 def weights_file(folder: pathlib.Path, network: str) -> pathlib.Path:
@@ -195,7 +125,7 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
             )
         return newest_whole([checkpoint_prefix(checkpoint, epoch) for epoch in epochs])
     prefix = checkpoint
-    if _PART_PATTERN.fullmatch(checkpoint.name) or checkpoint.suffix == ".index":
+    if is_checkpoint_file(checkpoint.name):
         prefix = checkpoint.with_suffix("")
     missing = [
         str(path)
@@ -222,26 +152,6 @@ def newest_of_run(folder: pathlib.Path) -> pathlib.Path:
                 require_model(prefix, model, run)
                 return prefix
     return find_checkpoint(folder)
-
-
-def _has_checkpoint(folder: pathlib.Path) -> bool:
-    return bool(checkpoint_epochs(folder) or trained_stages(folder))
-
-
-def _describe_missing(prefix: pathlib.Path, missing: Sequence[str]) -> str:
-    """What to say where files of a checkpoint are not there."""
-    folder = prefix.parent
-    there = name_some([f"{CHECKPOINT_STEM}-{epoch}" for epoch in checkpoint_epochs(folder)])
-    if len(missing) == 1:
-        rest = f"put it back, or give another of {folder}: {there}" if there else suggest_runs(folder, _has_checkpoint)
-        return f"{missing[0]} is missing, a part of the checkpoint {prefix}: {rest}"
-    if there:
-        return f"there is no checkpoint {prefix}: {folder} holds {there}; give one of these, or {folder} for the newest"
-    run = folder if prefix.name.startswith(CHECKPOINT_STEM) else prefix
-    what = f"{run} holds no checkpoint" if run.is_dir() else f"there is no folder {run}"
-    if run.is_file():
-        what = f"{run} is no checkpoint"
-    return f"{what}: {suggest_runs(run, _has_checkpoint)}"
 
 
 def write_run_config(
@@ -292,10 +202,6 @@ def update_run_config(folder: pathlib.Path, model: ModelConfig) -> None:
     contents.setdefault("run", _new_run_id())
     contents.pop(DIGEST, None)
     write_text(folder / CONFIG_NAME, json.dumps(with_checksum(contents), indent=2) + "\n")
-
-
-def _new_run_id() -> str:
-    return secrets.token_hex(8)
 
 
 def run_id(folder: pathlib.Path) -> str:
@@ -441,28 +347,6 @@ def changed_records_note(
     )
 
 
-def _read_contents(folder: pathlib.Path) -> dict[str, Any]:
-    path = folder / CONFIG_NAME
-    try:
-        contents = dict(read_json(path))
-        require_known_version(path, contents, CONFIG_FORMAT, CONFIG_SCHEMA)
-        require_checksum(contents)
-        unknown = contents["model"].keys() - {field.name for field in dataclasses.fields(ModelConfig)}
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing, which describes the checkpoints beside it: {_CONFIG_REMEDY}") from error
-    except UserError:  # which says it all
-        raise
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(folder, error) from error
-    if unknown:
-        raise newer_version(path, contents, f"networks with {name_some(sorted(unknown))}")
-    return contents
-
-
-def _damaged(folder: pathlib.Path, error: Exception) -> UserError:
-    return UserError(f"{folder / CONFIG_NAME} is damaged ({error}): put back the one that training wrote")
-
-
 def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
     """Everything in a folder that a run wrote, by its names; nothing else is ever removed."""
     patterns = [f"{CHECKPOINT_STEM}-*", f".{CHECKPOINT_STEM}-*.ready", "checkpoint", CONFIG_NAME, METRICS_NAME]
@@ -486,3 +370,57 @@ def clear_run(folder: pathlib.Path) -> None:
                 path.unlink()
     except OSError as error:
         raise UserError(f"cannot clear {folder}: {error.strerror}: {error.filename}") from error
+
+
+def _runs_in(place: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]) -> list[pathlib.Path]:
+    """The sub-folders with checkpoints, in order of their names; of what cannot be listed nothing is said."""
+    with contextlib.suppress(OSError):
+        children = (path for path in sorted(place.iterdir()) if path.is_dir())
+        return [path for path in itertools.islice(children, _SEARCHED) if has_checkpoint(path)]
+    return []
+
+
+def _has_checkpoint(folder: pathlib.Path) -> bool:
+    return bool(checkpoint_epochs(folder) or trained_stages(folder))
+
+
+def _describe_missing(prefix: pathlib.Path, missing: Sequence[str]) -> str:
+    """What to say where files of a checkpoint are not there."""
+    folder = prefix.parent
+    there = name_some([f"{CHECKPOINT_STEM}-{epoch}" for epoch in checkpoint_epochs(folder)])
+    if len(missing) == 1:
+        rest = f"put it back, or give another of {folder}: {there}" if there else suggest_runs(folder, _has_checkpoint)
+        return f"{missing[0]} is missing, a part of the checkpoint {prefix}: {rest}"
+    if there:
+        return f"there is no checkpoint {prefix}: {folder} holds {there}; give one of these, or {folder} for the newest"
+    run = folder if prefix.name.startswith(CHECKPOINT_STEM) else prefix
+    what = f"{run} holds no checkpoint" if run.is_dir() else f"there is no folder {run}"
+    if run.is_file():
+        what = f"{run} is no checkpoint"
+    return f"{what}: {suggest_runs(run, _has_checkpoint)}"
+
+
+def _new_run_id() -> str:
+    return secrets.token_hex(8)
+
+
+def _read_contents(folder: pathlib.Path) -> dict[str, Any]:
+    path = folder / CONFIG_NAME
+    try:
+        contents = dict(read_json(path))
+        require_known_version(path, contents, CONFIG_FORMAT, CONFIG_SCHEMA)
+        require_checksum(contents)
+        unknown = contents["model"].keys() - {field.name for field in dataclasses.fields(ModelConfig)}
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing, which describes the checkpoints beside it: {_CONFIG_REMEDY}") from error
+    except UserError:  # which says it all
+        raise
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder, error) from error
+    if unknown:
+        raise newer_version(path, contents, f"networks with {name_some(sorted(unknown))}")
+    return contents
+
+
+def _damaged(folder: pathlib.Path, error: Exception) -> UserError:
+    return UserError(f"{folder / CONFIG_NAME} is damaged ({error}): put back the one that training wrote")

@@ -1,9 +1,11 @@
-"""The numbers of a run: `metrics.csv`, TensorBoard's logs, and the rows not written yet."""
+"""The logs of a run: `metrics.csv`, TensorBoard, `flags.json`, and the metrics that no row holds yet."""
 
 import contextlib
 import csv
+import dataclasses
 import errno
 import io
+import json
 import math
 import os
 import pathlib
@@ -12,6 +14,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,9 +22,19 @@ from tensorboard.plugins.hparams import api as hparams
 from tensorboard.plugins.mesh import summary as mesh_summary
 
 import vae_gan3d
+from vae_gan3d.config import TrainingConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.files import append_text, atomic_path, make_folder, require_known_version, write_refused, write_text
-from vae_gan3d.training.run_folder import METRICS_NAME, PLOTS_NAME, WINDOW_NAME
+from vae_gan3d.files import (
+    append_text,
+    atomic_path,
+    file_version,
+    make_folder,
+    read_json,
+    require_known_version,
+    write_refused,
+    write_text,
+)
+from vae_gan3d.training.run_folder import FLAGS_NAME, METRICS_NAME, PLOTS_NAME, WINDOW_NAME
 from vae_gan3d.training.vae_gan_step import STEP_METRICS
 from vae_gan3d.viewing.plots import save_training_plots
 from vae_gan3d.viewing.voxel_mesh import VIEWER, viewer_mesh
@@ -40,8 +53,16 @@ _DAMAGE = (
     zlib.error,
 )
 _KEYS = ("format", "schema", "version", "columns", "steps", "sizes", "rows")
-
 Windows = dict[int, np.ndarray]
+_EVENTS = "events.out.tfevents.*.{process}.*"
+_LITTLE = 1 << 20  # bytes; less than that is left where a disk is full for one block and not for another
+_FRAME_BYTES = 16  # around each record: length, its checksum, and that of the record
+CLOCK_COLUMNS = ("steps_per_second",)  # all others are the same where a run is the same bit for bit
+# A capital letter sorts before all other tags, and the table shows the first ones.
+_FINAL = "Final"
+_FINAL_METRICS = ("iou", "kl", "occupancy_ratio", "reconstruction_loss")
+FLAGS_FORMAT = "vae_gan3d.flags"
+FLAGS_SCHEMA = 1
 
 
 def save_window(folder: pathlib.Path, step: int, rows: np.ndarray, keep: int) -> None:
@@ -86,41 +107,6 @@ def read_window(folder: pathlib.Path, step: int) -> np.ndarray:
         UserError: the file is of a newer version.
     """
     return _read(folder / WINDOW_NAME).get(step, np.zeros((0, len(STEP_METRICS)), np.float32))
-
-
-def _read(path: pathlib.Path) -> Windows:
-    """All windows of a file, by steps; none where it is absent, and none but a warning where it is damaged."""
-    if not path.is_file():
-        return {}
-    try:
-        with zipfile.ZipFile(path) as archive:  # numpy reads no checksum of an array whose header is changed
-            damaged = archive.testzip()
-        if damaged:
-            raise ValueError(f"{damaged} in it is not of its checksum")
-        with np.load(path, allow_pickle=False) as stored:
-            fields = {name: stored[name] for name in _KEYS if name in stored.files}
-        require_known_version(path, fields, WINDOW_FORMAT, WINDOW_SCHEMA)
-        return _windows(fields)
-    except UserError:
-        raise
-    except _DAMAGE as error:
-        reason = " ".join(str(error).split())
-        print(f"warning: {path} is damaged ({reason}): the next row is of the steps from here on", file=sys.stderr)
-        return {}
-
-
-def _windows(fields: dict[str, np.ndarray]) -> Windows:
-    steps, ends = fields["steps"].tolist(), np.cumsum(fields["sizes"])
-    rows = fields["rows"]
-    if fields["columns"].tolist() != list(STEP_METRICS) or rows.shape != (ends[-1], len(STEP_METRICS)):
-        raise ValueError(f"rows of shape {rows.shape} for the columns {', '.join(fields['columns'].tolist())}")
-    parts = np.split(rows.astype(np.float32), ends[:-1])
-    return dict(zip(steps, parts, strict=True))
-
-
-_EVENTS = "events.out.tfevents.*.{process}.*"
-_LITTLE = 1 << 20  # bytes; less than that is left where a disk is full for one block and not for another
-_FRAME_BYTES = 16  # around each record: length, its checksum, and that of the record
 
 
 class TensorBoardLog:
@@ -254,22 +240,6 @@ class TensorBoardLog:
             raise write_refused(f"TensorBoard's logs in {self._logdir}", error) from error
 
 
-def _end_of_records(path: pathlib.Path, start: int) -> int:
-    """Where the last whole record of a file ends, looking from the end of another one on."""
-    with open(path, "rb") as file:
-        size, end = os.fstat(file.fileno()).st_size, start
-        while end < size:
-            file.seek(end)
-            after = end + _FRAME_BYTES + int.from_bytes(file.read(8), "little")
-            if after > size:
-                break
-            end = after
-    return end
-
-
-CLOCK_COLUMNS = ("steps_per_second",)  # all others are the same where a run is the same bit for bit
-
-
 class RunLog:
     """Appends rows of numbers to `metrics.csv` and to TensorBoard.
 
@@ -366,3 +336,142 @@ def read_metrics(path: pathlib.Path) -> list[dict[str, str]]:
     except (OSError, KeyError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error}): move it away to go on without its rows") from error
     return complete
+
+
+def run_hyperparameters(config: TrainingConfig) -> dict[str, bool | float | str]:
+    """What distinguishes a run, by the names of its flags.
+
+    Paths and what only says how often something is written are left out.
+
+    Args:
+        config: the run.
+
+    Returns:
+        Numbers as floats; several values of one flag as a comma list; "" where a flag has none.
+    """
+    model = dataclasses.asdict(config.model)
+    values = {"model": model.pop("kind"), **model, **dataclasses.asdict(config.loss)}
+    optimizer = dataclasses.asdict(config.optimizer)
+    values |= {"optimizer": optimizer.pop("kind"), **optimizer}
+    for name in ("epochs", "train_steps", "batch_size", "seed", "precision", "mirror"):
+        values[name] = getattr(config, name)
+    if config.train_steps is not None:
+        values["epochs"] = None  # they follow from the steps
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def final_metrics(values: Mapping[str, float]) -> dict[str, float]:
+    """The numbers of a run's last row by which runs are compared, under tags of their own.
+
+    Args:
+        values: of the row; NaN where one is not known.
+    """
+    return {f"{_FINAL}/{name}": values[name] for name in _FINAL_METRICS if not math.isnan(values[name])}
+
+
+def run_flags(config: TrainingConfig) -> dict[str, str]:
+    """Everything that shapes a run, as texts by the names of its flags.
+
+    Args:
+        config: the run.
+    """
+    values: dict[str, bool | float | str] = {
+        "records": config.records,
+        "split_name": config.split_name,
+        "save_path": str(config.save_path),
+        **run_hyperparameters(config),
+    }
+    for name in ("checkpoint_every", "keep_checkpoints", "image_every", "log_every", "deterministic", "max_bad_steps"):
+        if (value := getattr(config, name)) is not None:
+            values[name] = value
+    for network, path in config.weights.items():
+        values[f"{network}_weights"] = str(path)
+    return {name: _text(value) for name, value in values.items()}
+
+
+def write_flags(folder: pathlib.Path, flags: Mapping[str, str]) -> None:
+    """Writes `flags.json`.
+
+    Args:
+        folder: the run folder.
+        flags: texts by name.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    text = json.dumps({**file_version(FLAGS_FORMAT, FLAGS_SCHEMA), **flags}, indent=2)
+    write_text(folder / FLAGS_NAME, text + "\n")
+
+
+def read_flags(folder: pathlib.Path) -> dict[str, str]:
+    """The flags of a run; none where they are not known, as of runs of older versions."""
+    found = read_object(folder / FLAGS_NAME)
+    return {name: str(value) for name, value in found.items() if name not in file_version(FLAGS_FORMAT, FLAGS_SCHEMA)}
+
+
+def read_object(path: pathlib.Path) -> dict[str, Any]:
+    """An object of a JSON file; an empty one where there is none."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _read(path: pathlib.Path) -> Windows:
+    """All windows of a file, by steps; none where it is absent, and none but a warning where it is damaged."""
+    if not path.is_file():
+        return {}
+    try:
+        with zipfile.ZipFile(path) as archive:  # numpy reads no checksum of an array whose header is changed
+            damaged = archive.testzip()
+        if damaged:
+            raise ValueError(f"{damaged} in it is not of its checksum")
+        with np.load(path, allow_pickle=False) as stored:
+            fields = {name: stored[name] for name in _KEYS if name in stored.files}
+        require_known_version(path, fields, WINDOW_FORMAT, WINDOW_SCHEMA)
+        return _windows(fields)
+    except UserError:
+        raise
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())
+        print(f"warning: {path} is damaged ({reason}): the next row is of the steps from here on", file=sys.stderr)
+        return {}
+
+
+def _windows(fields: dict[str, np.ndarray]) -> Windows:
+    steps, ends = fields["steps"].tolist(), np.cumsum(fields["sizes"])
+    rows = fields["rows"]
+    if fields["columns"].tolist() != list(STEP_METRICS) or rows.shape != (ends[-1], len(STEP_METRICS)):
+        raise ValueError(f"rows of shape {rows.shape} for the columns {', '.join(fields['columns'].tolist())}")
+    parts = np.split(rows.astype(np.float32), ends[:-1])
+    return dict(zip(steps, parts, strict=True))
+
+
+def _end_of_records(path: pathlib.Path, start: int) -> int:
+    """Where the last whole record of a file ends, looking from the end of another one on."""
+    with open(path, "rb") as file:
+        size, end = os.fstat(file.fileno()).st_size, start
+        while end < size:
+            file.seek(end)
+            after = end + _FRAME_BYTES + int.from_bytes(file.read(8), "little")
+            if after > size:
+                break
+            end = after
+    return end
+
+
+def _plain(value: object) -> bool | float | str:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _text(value: bool | float | str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:.10g}"

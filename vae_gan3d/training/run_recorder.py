@@ -18,20 +18,21 @@ from vae_gan3d.data.pipeline import spread_shapes
 from vae_gan3d.data.record_set import RecordSet
 from vae_gan3d.errors import FileRefusedError, UserError
 from vae_gan3d.text import counted
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs, checkpoint_prefix
 from vae_gan3d.training.checkpoints import save_checkpoint, save_weight_files
-from vae_gan3d.training.health import all_watches
+from vae_gan3d.training.health import all_watches, skipped, skipped_line
 from vae_gan3d.training.image_summaries import ImageSummaries, Monitor, ShapeMonitor, make_monitor
-from vae_gan3d.training.non_finite_steps import skipped, skipped_line
-from vae_gan3d.training.run_flags import final_metrics, read_flags, read_object, run_hyperparameters
-from vae_gan3d.training.run_folder import (
-    CONFIG_NAME,
-    EVALUATED_NAME,
-    METRICS_NAME,
-    REPORT_NAME,
-    checkpoint_epochs,
-    checkpoint_prefix,
+from vae_gan3d.training.run_folder import CONFIG_NAME, EVALUATED_NAME, METRICS_NAME, REPORT_NAME
+from vae_gan3d.training.run_log import (
+    RunLog,
+    final_metrics,
+    read_flags,
+    read_metrics,
+    read_object,
+    read_window,
+    run_hyperparameters,
+    save_window,
 )
-from vae_gan3d.training.run_log import RunLog, read_metrics, read_window, save_window
 from vae_gan3d.training.schedule import Schedule
 from vae_gan3d.training.state import TrainingState
 from vae_gan3d.training.vae_gan_step import STEP_METRICS
@@ -42,6 +43,15 @@ from vae_gan3d.viewing.plots import Curve
 PATH_STEPS = 11
 PATH_TITLE = "Between two shapes"
 _THRESHOLD = 0.5
+_COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "skipped_steps", "steps_per_second")
+# What stands beside the bar, where it is known, and its form.
+_SHOWN = {
+    "reconstruction": ("reconstruction_loss", ".0f"),
+    "kl": ("kl", ".1f"),
+    "iou": ("iou", ".3f"),
+    "d_accuracy": ("discriminator_accuracy", ".2f"),
+    "occupancy": ("occupancy_ratio", ".2f"),
+}
 
 
 class RunReport:
@@ -161,13 +171,6 @@ def read_curves(folder: pathlib.Path) -> dict[str, Curve]:
     return dict(curves)
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
 def known_measures(folder: pathlib.Path) -> tuple[Sequence[Measure], str]:
     """The measures of a run's last evaluation, which left them in its folder.
 
@@ -194,17 +197,6 @@ def measures_note(metrics: Mapping[str, Any]) -> str:
     name = pathlib.Path(str(metrics["checkpoint"])).name
     samples = counted(metrics["samples"], "sample")
     return f"Of {name}: {samples} of the {metrics['prior']} prior, seed {metrics['seed']}."
-
-
-_COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "skipped_steps", "steps_per_second")
-# What stands beside the bar, where it is known, and its form.
-_SHOWN = {
-    "reconstruction": ("reconstruction_loss", ".0f"),
-    "kl": ("kl", ".1f"),
-    "iou": ("iou", ".3f"),
-    "d_accuracy": ("discriminator_accuracy", ".2f"),
-    "occupancy": ("occupancy_ratio", ".2f"),
-}
 
 
 class RunRecorder:
@@ -366,3 +358,10 @@ def mean_without_nan(rows: np.ndarray) -> list[float]:
     counts = known.sum(axis=0)
     sums = np.where(known, rows, 0.0).sum(axis=0)
     return [float(total / count) if count else float("nan") for total, count in zip(sums, counts, strict=True)]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

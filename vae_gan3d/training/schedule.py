@@ -3,18 +3,20 @@
 import dataclasses
 
 from vae_gan3d.config import ModelConfig, ProgressiveConfig, TrainingConfig
-from vae_gan3d.training.checkpoint_files import Progress, read_progress
-from vae_gan3d.training.run_folder import (
+from vae_gan3d.training.checkpoint_files import (
+    Progress,
     checkpoint_epochs,
     checkpoint_prefix,
-    count_before,
     newest_step,
-    read_model_config,
+    read_progress,
     seen_epochs,
-    stage_folder,
 )
+from vae_gan3d.training.run_folder import count_before, read_model_config, stage_folder
 
-_SAVES = 10  # about so many a run, where the user does not say how often
+# Samples after fewer steps are fragments: the shortest recipe with good samples takes 2,700 (docs/RESULTS.md).
+FEW_STEPS = 2000
+ENOUGH_STEPS = 3000
+_SAVES = 10  # checkpoints a run, roughly, if --checkpoint_every is not given
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,13 +15,21 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.files import folder_lock, make_folder, write_refused
 from vae_gan3d.models.prior_choice import stored_prior
 from vae_gan3d.models.priors import WrongPriorError
-from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_in_cluster, start_tensorflow
+from vae_gan3d.tensorflow_start import (
+    Cluster,
+    choose_cluster,
+    is_chief,
+    memory_errors_in_one_line,
+    start_in_cluster,
+    start_tensorflow,
+)
 from vae_gan3d.text import counted
-from vae_gan3d.training import run_folder
-from vae_gan3d.training.checkpoint_rotation import finish_saving
-from vae_gan3d.training.cluster import Cluster, choose_cluster, is_chief
-from vae_gan3d.training.health import ENOUGH_STEPS, FEW_STEPS
-from vae_gan3d.training.schedule import plan_schedule, plan_stages
+from vae_gan3d.training import checkpoint_files, run_folder
+from vae_gan3d.training.checkpoint_files import finish_saving
+from vae_gan3d.training.schedule import ENOUGH_STEPS, FEW_STEPS, plan_schedule, plan_stages
+
+if TYPE_CHECKING:
+    from vae_gan3d.training.distribution import Distribution
 
 
 @contextlib.contextmanager
@@ -50,23 +58,6 @@ def run_folders_held(folders: Sequence[pathlib.Path], *, writes: bool) -> Iterat
         yield
 
 
-def _remove_empty(folder: pathlib.Path) -> None:
-    with contextlib.suppress(OSError):  # it holds something, or is gone
-        folder.rmdir()
-
-
-def _finish_saving(folder: pathlib.Path) -> None:
-    """Gives a whole checkpoint its name, whose process was killed before.
-
-    Raises:
-        UserError: the system refuses.
-    """
-    try:
-        finish_saving(folder)
-    except OSError as error:
-        raise write_refused(f"the checkpoint in {folder}", error) from error
-
-
 def note_other_count(config: TrainingConfig, records: RecordSet) -> None:
     """Says so where the command line states another count of shapes than the records hold."""
     if config.expected_count not in (None, records.count):
@@ -87,7 +78,7 @@ def warn_of_few_steps(runs: Sequence[TrainingConfig], record_count: int) -> None
         UserError: a file that describes a checkpoint is damaged.
     """
     totals = [plan_schedule(run, record_count).total_steps for run in runs]
-    taken = [found[1] if (found := run_folder.newest_step(run.save_path)) else 0 for run in runs]
+    taken = [found[1] if (found := checkpoint_files.newest_step(run.save_path)) else 0 for run in runs]
     total = sum(map(max, totals, taken))
     if total < FEW_STEPS and any(step < end for step, end in zip(taken, totals, strict=True)):
         in_place = ", in place of --epochs" if all(run.train_steps is None for run in runs) else ""
@@ -104,7 +95,7 @@ def require_same_run(config: TrainingConfig) -> None:
     Raises:
         UserError: it is of another kind.
     """
-    if not run_folder.checkpoint_epochs(config.save_path):
+    if not checkpoint_files.checkpoint_epochs(config.save_path):
         return
     run_folder.require_same_run(
         config.save_path, config.model, batch_size=config.batch_size, optimizer=config.optimizer.kind
@@ -157,10 +148,6 @@ def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
     warning = write_fitted_report(config, records, model) if config.report else None
     if warning:
         print(warning, file=sys.stderr)
-
-
-if TYPE_CHECKING:
-    from vae_gan3d.training.distribution import Distribution
 
 
 def start_devices(
@@ -217,6 +204,23 @@ def train_progressively(config: ProgressiveConfig, *, verbose: bool) -> int:
             return _train_stages(config, records, cluster, verbose=verbose)
 
 
+def _remove_empty(folder: pathlib.Path) -> None:
+    with contextlib.suppress(OSError):  # it holds something, or is gone
+        folder.rmdir()
+
+
+def _finish_saving(folder: pathlib.Path) -> None:
+    """Gives a whole checkpoint its name, whose process was killed before.
+
+    Raises:
+        UserError: the system refuses.
+    """
+    try:
+        finish_saving(folder)
+    except OSError as error:
+        raise write_refused(f"the checkpoint in {folder}", error) from error
+
+
 def _train_stages(config: ProgressiveConfig, records: RecordSet, cluster: Cluster | None, *, verbose: bool) -> int:
     training = config.training
     if training.restart and is_chief(cluster):
@@ -230,7 +234,7 @@ def _train_stages(config: ProgressiveConfig, records: RecordSet, cluster: Cluste
     if is_chief(cluster):
         warn_of_few_steps(stages, records.count)
     distribution = start_devices(training, cluster, start_tensorflow, verbose=verbose)
-    from vae_gan3d.training.progressive import first_unfinished, train_stage
+    from vae_gan3d.training.loop import first_unfinished, train_stage
 
     with memory_errors_in_one_line():
         first = first_unfinished(stages, records.count)
@@ -250,7 +254,7 @@ def _train_stages(config: ProgressiveConfig, records: RecordSet, cluster: Cluste
 def _refuse_other_runs(config: ProgressiveConfig) -> None:
     """Refuses a folder with a run without stages, or with other stages."""
     save_path = config.training.save_path
-    if run_folder.checkpoint_epochs(save_path):
+    if checkpoint_files.checkpoint_epochs(save_path):
         raise UserError(f"{save_path} holds a run without stages: give another --save_path, or leave out --progressive")
     other = [stage for stage in run_folder.trained_stages(save_path) if stage not in config.resolutions]
     if other:

@@ -13,16 +13,17 @@ from vae_gan3d.replicas import this_replica
 from vae_gan3d.training.losses import (
     adaptive_weight,
     dice_loss,
+    discriminator_accuracy,
     discriminator_loss,
     generator_loss,
     gradient_penalty,
+    intersection_over_union,
     kl_divergence,
     kl_weight,
     r1_penalty,
     random_interpolates,
     reconstruction_loss,
 )
-from vae_gan3d.training.metrics import discriminator_accuracy, intersection_over_union
 from vae_gan3d.training.noise import (
     POSTERIOR_STREAM,
     PRIOR_STREAM,

@@ -1,15 +1,23 @@
-"""Steps that cannot fit into the memory are refused before one is tried."""
+"""Memory, precision and the processor's fast kernels: what is refused, chosen and warned of."""
 
 import dataclasses
 import resource
 
+import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.small_runs import make_config
 from vae_gan3d.errors import UserError
-from vae_gan3d.training import memory
-from vae_gan3d.training.memory import MachineMemory, machine_memory, require_memory, step_bytes
+from vae_gan3d.training.hardware import (
+    MachineMemory,
+    machine_memory,
+    require_memory,
+    set_precision,
+    slow_kernels_warning,
+    step_bytes,
+)
 
 GIBIBYTE = 1 << 30
 MEMINFO = """MemTotal:       16777216 kB
@@ -41,10 +49,6 @@ def on_a_processor(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: [])
 
 
-def with_memory(monkeypatch, limit, free):
-    monkeypatch.setattr(memory, "machine_memory", lambda: MachineMemory(limit * GIBIBYTE, free * GIBIBYTE))
-
-
 def test_the_least_is_of_samples_voxels_and_channels(tmp_path):
     config = large_config(tmp_path)
     start = 640 * 2**20
@@ -54,10 +58,9 @@ def test_the_least_is_of_samples_voxels_and_channels(tmp_path):
     assert step_bytes(dataclasses.replace(config, devices=parts)) == (8 * GIBIBYTE + start, 30 * GIBIBYTE + start)
 
 
-def test_more_than_there_is_is_refused_and_says_what_to_lower(tmp_path, monkeypatch):
-    with_memory(monkeypatch, 24, 8)
+def test_more_than_there_is_is_refused_and_says_what_to_lower(tmp_path):
     with pytest.raises(UserError) as caught:
-        require_memory(large_config(tmp_path))
+        require_memory(large_config(tmp_path), MachineMemory(24 * GIBIBYTE, 8 * GIBIBYTE))
     assert str(caught.value) == (
         "the memory does not suffice: a step needs 32.6 GiB at the least, and 24.0 GiB may be had here: raise "
         "--accumulate (now 1), lower --batch_size (now 512), --resolution (now 64) or --base_width (now 64); what was "
@@ -65,9 +68,8 @@ def test_more_than_there_is_is_refused_and_says_what_to_lower(tmp_path, monkeypa
     )
 
 
-def test_more_than_is_free_is_warned_of(tmp_path, monkeypatch, capsys):
-    with_memory(monkeypatch, 96, 8)
-    require_memory(large_config(tmp_path))
+def test_more_than_is_free_is_warned_of(tmp_path, capsys):
+    require_memory(large_config(tmp_path), MachineMemory(96 * GIBIBYTE, 8 * GIBIBYTE))
     said = capsys.readouterr().err
     assert said.startswith(
         "warning: a step needs 32.6 to 120.6 GiB, and 8.0 GiB are free: if the run is killed, raise --acc"
@@ -76,16 +78,14 @@ def test_more_than_is_free_is_warned_of(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("found", [MachineMemory(200 * GIBIBYTE, 121 * GIBIBYTE), None])
-def test_what_fits_or_is_not_known_is_not_spoken_of(tmp_path, monkeypatch, capsys, found):
-    monkeypatch.setattr(memory, "machine_memory", lambda: found)
-    require_memory(large_config(tmp_path))
+def test_what_fits_or_is_not_known_is_not_spoken_of(tmp_path, capsys, found):
+    require_memory(large_config(tmp_path), found)
     assert capsys.readouterr() == ("", "")
 
 
 def test_on_a_gpu_its_own_memory_counts(tmp_path, monkeypatch):
-    with_memory(monkeypatch, 1, 1)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["one"])
-    require_memory(large_config(tmp_path))
+    require_memory(large_config(tmp_path), MachineMemory(GIBIBYTE, GIBIBYTE))
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,52 @@ def test_so_does_the_limit_of_the_process(tmp_path, monkeypatch):
 def test_elsewhere_nothing_is_known(tmp_path, meminfo):
     assert machine_memory(machine(tmp_path, meminfo)) is None
     assert machine_memory(tmp_path / "none") is None
+
+
+@pytest.fixture(autouse=True)
+def policy_put_back():
+    before = keras.config.dtype_policy()
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.parametrize(("precision", "computed"), [("float32", "float32"), ("bfloat16", "bfloat16")])
+def test_layers_compute_in_it_and_keep_float32_weights(precision, computed):
+    assert set_precision(precision) == precision
+    layer = keras.layers.Dense(2)
+    assert keras.backend.standardize_dtype(layer(np.ones((1, 3), np.float32)).dtype) == computed
+    assert layer.kernel.dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("devices", "instructions", "expected"),
+    [
+        (["gpu"], "flags\t\t: fpu sse2", "bfloat16"),
+        ([], "flags\t\t: fpu sse2 avx512f", "float32"),
+        ([], "flags\t\t: fpu avx512_bf16 clzero", "bfloat16"),
+        ([], "model name\t: amx_bf16", "float32"),
+        ([], None, "float32"),
+    ],
+)
+def test_auto_takes_bfloat16_where_it_is_fast(monkeypatch, tmp_path, devices, instructions, expected):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: devices if kind == "GPU" else ["cpu"])
+    file = tmp_path / "cpuinfo"
+    if instructions is not None:
+        file.write_text(f"processor\t: 0\n{instructions}\n")
+    assert set_precision("auto", file) == expected
+
+
+def test_other_names_are_refused():
+    with pytest.raises(ValueError, match="precision='float16' is not known"):
+        set_precision("float16")
+
+
+@pytest.mark.parametrize(
+    ("asked", "devices", "warns"), [(None, [], False), ("1", [], False), ("0", [], True), ("0", ["gpu"], False)]
+)
+def test_a_user_who_has_switched_the_fast_kernels_off_is_told(monkeypatch, asked, devices, warns):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: devices)
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", asked)
+    assert (slow_kernels_warning() is not None) == warns
