@@ -5,6 +5,7 @@
 
 import contextlib
 import ctypes
+import importlib
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -23,6 +25,7 @@ _CLONE_NEWNET = 0x40000000  # of <sched.h>
 _SOUGHT = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 _HERE = ("", "localhost", "::1", "::", "0.0.0.0", socket.gethostname(), None)
 _COUNTS = ("OutNoRoutes", "OutRequests", "Ip6OutNoRoutes", "Ip6OutRequests")
+_ADD = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 _sought_outside: list[str] = []
 
 
@@ -140,37 +143,42 @@ def finish_script(process, seconds=300):
 
 
 class ScriptServer:
-    """Starts scripts by forking a process that has imported TensorFlow, so that it is imported once.
+    """Starts scripts by forking a process that has imported what they need, so that it is imported once.
 
-    The process reads one JSON value a line. For `[words, log]` it starts a script, adds what the script says to the
-    log, and answers with the number of its process. For such a number it waits, and answers with the exit status,
-    negative for a signal.
+    The process reads one JSON value a line. For the words of a command line and two files it starts a script, adds to
+    the files what the script says, and answers with the number of its process. For such a number it waits, and answers
+    with the exit status, negative for a signal.
     """
 
-    def __init__(self, network, **environment):
+    def __init__(self, network, *modules, **environment):
+        """Imports modules in a process without a network."""
         self._process = subprocess.Popen(
-            network.command(["-m", "tests.processes"]),
+            network.command(["-m", "tests.processes", *modules]),
             env={**network.environment, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            cwd=ROOT,
         )
 
-    def start(self, words, log):
-        """The number of a new process; what it says is added to a file."""
-        return self._ask([words, str(log)])
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.wait()
+
+    def start(self, words, out, error=None):
+        """The number of a new process; what it says is added to one file or two."""
+        return self._ask([words, str(out), str(error or out)])
 
     def wait(self, number):
         """The exit status of a process."""
         return self._ask(number)
 
-    def run(self, words, log):
+    def run(self, words, out, error=None):
         """The exit status of a script that is waited for."""
-        return self.wait(self.start(words, log))
-
-    def close(self):
-        self._process.stdin.close()
-        self._process.wait()
+        return self.wait(self.start(words, out, error))
 
     def _ask(self, question):
         self._process.stdin.write(json.dumps(question) + "\n")
@@ -187,11 +195,9 @@ def wait_until(happened, seconds=300):
 
 
 def main():
-    """Answers until there are no more questions."""
-    import vae_gan3d.evaluation.report
-    import vae_gan3d.models.prior_fitting
-    import vae_gan3d.training.loop  # noqa: F401 (once for all, with TensorFlow and Matplotlib)
-
+    """Imports modules and answers until there are no more questions."""
+    for module in sys.argv[1:]:
+        importlib.import_module(module)
     for line in sys.stdin:
         question = json.loads(line)
         if isinstance(question, int):
@@ -203,20 +209,19 @@ def main():
         print(number, flush=True)
 
 
-def _become(words, log):
+def _become(words, out, error):
     """Runs a script in this process, which ends with it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with open(log, "ab") as file, open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), 0)
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
+    for stream, path, flags in ((0, os.devnull, os.O_RDONLY), *((n, p, _ADD) for n, p in ((1, out), (2, error)))):
+        os.dup2(os.open(path, flags), stream)
     sys.argv = words
     status = 1
-    with contextlib.suppress(BaseException):
-        try:
-            runpy.run_path(words[0], run_name="__main__")
-        except SystemExit as error:
-            status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    try:
+        runpy.run_path(words[0], run_name="__main__")
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
