@@ -40,9 +40,9 @@ def execute(name, folder, parameters):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The first notebook's folder, pictures and text; the discriminator enters after two of the five steps."""
+    """The first notebook's folder, pictures and text."""
     folder = tmp_path_factory.mktemp("train")
-    return folder, *execute("train_on_demo_shapes.ipynb", folder, {**TINY, "adversarial_warmup": 2})
+    return folder, *execute("train_on_demo_shapes.ipynb", folder, TINY)
 
 
 def test_training_shows_losses_and_shapes(trained):
