@@ -10,7 +10,7 @@ FOLDER = pathlib.Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SECONDS = 300
 TINY = {"shapes_per_class": 10, "resolution": 16, "latent_size": 64, "base_width": 8, "epochs": 2, "batch_size": 8}
-TINY_FLAGS = {"resolution": 16, "latent_size": 64, "base_width": 8, "epochs": 1, "adversarial_weight": 0}
+TINY_FLAGS = {"resolution": 16, "latent_size": 64, "base_width": 8, "epochs": 1, "model": "vae", "report": "false"}
 
 
 def cells(notebook):
