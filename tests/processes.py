@@ -30,34 +30,34 @@ _sought_outside: list[str] = []
 
 
 class CutNetwork:
-    """How a process is started without a network, and what it tried all the same.
+    """Starts processes without a network, and tells which attempts they made.
 
-    Where the system allows it (as root on Linux) all processes share a network of their own, in which nothing is up and
-    the kernel counts what finds no way out, whoever asks for it. Everywhere a hook in Python refuses and notes each
-    connection and each question after an address.
+    As root on Linux, all processes share a network namespace in which no interface is up, and the kernel counts the
+    packets that find no route. On every system a hook in Python refuses and notes each connection and each lookup of an
+    address.
 
     Attributes:
-        isolated: whether the kernel keeps the processes from the network, and counts.
+        isolated: whether the processes have such a namespace.
     """
 
     def __init__(self, notes: pathlib.Path, namespace: int | None) -> None:
-        """Says where attempts are noted, and the open file of the network, if there is one."""
+        """Takes the file for notes, and the open file of the namespace, if there is one."""
         self.isolated = namespace is not None
         self._notes, self._namespace = notes, namespace
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """Python with some arguments, as the process itself: signals reach it."""
+        """The command that runs Python with some arguments, as the process itself: signals reach it."""
         python = [sys.executable, *arguments]
         return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{self._namespace}", *python] if self.isolated else python
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of the process."""
+        """The environment of such a process."""
         path = os.pathsep.join([str(HOOK), *filter(None, [os.environ.get("PYTHONPATH")])])
         return {**os.environ, "PYTHONPATH": path, "NETWORK_ATTEMPTS": str(self._notes)}
 
     def attempts(self) -> list[str]:
-        """What was tried: a line for each attempt that Python made, and one of what the kernel counted."""
+        """A line for each attempt that Python made, and one for the packets that the kernel counted."""
         noted = self._notes.read_text().splitlines() if self._notes.exists() else []
         counted = _in_thread(self._count) if self.isolated else 0
         return noted + ([f"{counted} packets that the kernel counted"] if counted else [])
@@ -78,14 +78,7 @@ class CutNetwork:
 
 @contextlib.contextmanager
 def cut_network(folder: pathlib.Path) -> Iterator[CutNetwork]:
-    """Makes a network that leads nowhere.
-
-    Args:
-        folder: for the notes.
-
-    Yields:
-        How processes are started in it.
-    """
+    """A network without a way out; its notes are written to a folder."""
     namespace = _in_thread(_new_namespace) if sys.platform == "linux" else None
     try:
         yield CutNetwork(folder / "network_attempts", namespace)
@@ -95,7 +88,7 @@ def cut_network(folder: pathlib.Path) -> Iterator[CutNetwork]:
 
 
 def refuse_outside() -> None:
-    """From now on, refuses and notes each step of this process's Python towards another machine."""
+    """Refuses and notes each attempt of this process to reach another machine, from now on."""
 
     def refuse(event, arguments):
         if event not in _SOUGHT:
@@ -113,7 +106,7 @@ def refuse_outside() -> None:
 
 
 def sought_outside() -> list[str]:
-    """What was refused since the last call."""
+    """The attempts that were refused since the last call."""
     sought = [*_sought_outside]
     _sought_outside.clear()
     return sought
@@ -187,7 +180,7 @@ class ScriptServer:
 
 
 def wait_until(happened, seconds=300):
-    """Waits for something, on a machine that may do other things beside."""
+    """Waits until a function returns true."""
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end
@@ -228,7 +221,7 @@ def _become(words, out, error):
 
 
 def _in_thread(function):
-    """What a function gives in a thread of its own, whose network it may change."""
+    """The result of a function that may change the network of its thread."""
     results = []
     thread = threading.Thread(target=lambda: results.append(function()))
     thread.start()
