@@ -18,7 +18,7 @@ install: .venv/installed
 		{ echo "error: $(PYTHON) cannot make a virtual environment: on Debian, apt install python3-venv" >&2; exit 1; }
 	@echo "setting up .venv: TensorFlow and the rest, about a minute"
 ifeq ($(shell uname -s),Linux)
-	$(RUN) $(PIP_INSTALL) --require-hashes -r requirements.hashes
+	$(RUN) $(PIP_INSTALL) --no-compile --require-hashes -r requirements.hashes
 	$(RUN) $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 else # which wants some packages more
 	$(RUN) $(PIP_INSTALL) -c requirements.lock -e ".[test]"
@@ -39,10 +39,14 @@ demo: install
 test: install
 	$(RUN) -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
-# Apache Beam wants older packages than requirements.lock has, so its tests have an environment of their own.
-.venv-beam/installed: pyproject.toml requirements-beam.lock requirements-beam.hashes
-	@$(PYTHON) -m venv .venv-beam
-	@echo "setting up .venv-beam: TensorFlow and Apache Beam, some minutes"
+# Apache Beam needs older versions of some packages than requirements.lock has, so its tests have an environment of their
+# own. It sees the packages of .venv, of which pip installs again those whose version differs.
+SITE_PACKAGES := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+
+.venv-beam/installed: .venv/installed requirements-beam.lock requirements-beam.hashes
+	@$(RUN) -m venv .venv-beam
+	@echo "setting up .venv-beam: Apache Beam, about a minute"
+	@$(RUN) $(SITE_PACKAGES) >"$$($(BEAM) $(SITE_PACKAGES))/venv.pth"
 	$(BEAM) $(PIP_INSTALL) --no-compile --require-hashes -r requirements-beam.hashes
 	$(BEAM) $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@

@@ -43,6 +43,23 @@ from vae_gan3d.tensorflow_start import KERAS_ENVIRONMENT
 OPTIONAL_TESTS = {"tests/browser/": "browser tests", "tests/data/test_beam": "tests of Apache Beam"}
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
+# The files that take longest, longest first: pytest-xdist hands them out before the others, so that no worker is left
+# with one at the end.
+SLOW = (
+    "tests/training/test_loop.py",
+    "tests/training/test_distribution.py",
+    "tests/test_notebooks.py",
+    "tests/test_end_to_end.py",
+    "tests/tuning/test_search.py",
+    "tests/training/test_vae_gan_step.py",
+    "tests/training/test_two_processes.py",
+    "tests/robustness/test_kills.py",
+    "tests/robustness/test_killed_training.py",
+    "tests/test_tensorflow_start.py",
+    "tests/browser/test_report_page.py",
+    "tests/browser/test_explorer_page.py",
+)
+
 # One configuration of each kind, for tests to change with `dataclasses.replace`.
 RUN = pathlib.Path("RUN")
 RECORDS = RecordsConfig(pathlib.Path("D"), pathlib.Path("O"), workers=1)
@@ -113,6 +130,12 @@ def small_model():
     from tests.small_runs import untrained_model  # TensorFlow takes seconds, and many tests need none
 
     return untrained_model()
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the slow files first."""
+    ranks = {path: rank for rank, path in enumerate(SLOW)}
+    items.sort(key=lambda item: ranks.get(item.nodeid.split("::")[0], len(SLOW)))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -5,6 +5,7 @@
 
 import contextlib
 import ctypes
+import importlib
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -23,38 +25,39 @@ _CLONE_NEWNET = 0x40000000  # of <sched.h>
 _SOUGHT = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 _HERE = ("", "localhost", "::1", "::", "0.0.0.0", socket.gethostname(), None)
 _COUNTS = ("OutNoRoutes", "OutRequests", "Ip6OutNoRoutes", "Ip6OutRequests")
+_ADD = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 _sought_outside: list[str] = []
 
 
 class CutNetwork:
-    """How a process is started without a network, and what it tried all the same.
+    """Starts processes without a network, and tells which attempts they made.
 
-    Where the system allows it (as root on Linux) all processes share a network of their own, in which nothing is up and
-    the kernel counts what finds no way out, whoever asks for it. Everywhere a hook in Python refuses and notes each
-    connection and each question after an address.
+    As root on Linux, all processes share a network namespace in which no interface is up, and the kernel counts the
+    packets that find no route. On every system a hook in Python refuses and notes each connection and each lookup of an
+    address.
 
     Attributes:
-        isolated: whether the kernel keeps the processes from the network, and counts.
+        isolated: whether the processes have such a namespace.
     """
 
     def __init__(self, notes: pathlib.Path, namespace: int | None) -> None:
-        """Says where attempts are noted, and the open file of the network, if there is one."""
+        """Takes the file for notes, and the open file of the namespace, if there is one."""
         self.isolated = namespace is not None
         self._notes, self._namespace = notes, namespace
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """Python with some arguments, as the process itself: signals reach it."""
+        """The command that runs Python with some arguments, as the process itself: signals reach it."""
         python = [sys.executable, *arguments]
         return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{self._namespace}", *python] if self.isolated else python
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of the process."""
+        """The environment of such a process."""
         path = os.pathsep.join([str(HOOK), *filter(None, [os.environ.get("PYTHONPATH")])])
         return {**os.environ, "PYTHONPATH": path, "NETWORK_ATTEMPTS": str(self._notes)}
 
     def attempts(self) -> list[str]:
-        """What was tried: a line for each attempt that Python made, and one of what the kernel counted."""
+        """A line for each attempt that Python made, and one for the packets that the kernel counted."""
         noted = self._notes.read_text().splitlines() if self._notes.exists() else []
         counted = _in_thread(self._count) if self.isolated else 0
         return noted + ([f"{counted} packets that the kernel counted"] if counted else [])
@@ -75,14 +78,7 @@ class CutNetwork:
 
 @contextlib.contextmanager
 def cut_network(folder: pathlib.Path) -> Iterator[CutNetwork]:
-    """Makes a network that leads nowhere.
-
-    Args:
-        folder: for the notes.
-
-    Yields:
-        How processes are started in it.
-    """
+    """A network without a way out; its notes are written to a folder."""
     namespace = _in_thread(_new_namespace) if sys.platform == "linux" else None
     try:
         yield CutNetwork(folder / "network_attempts", namespace)
@@ -92,7 +88,7 @@ def cut_network(folder: pathlib.Path) -> Iterator[CutNetwork]:
 
 
 def refuse_outside() -> None:
-    """From now on, refuses and notes each step of this process's Python towards another machine."""
+    """Refuses and notes each attempt of this process to reach another machine, from now on."""
 
     def refuse(event, arguments):
         if event not in _SOUGHT:
@@ -110,7 +106,7 @@ def refuse_outside() -> None:
 
 
 def sought_outside() -> list[str]:
-    """What was refused since the last call."""
+    """The attempts that were refused since the last call."""
     sought = [*_sought_outside]
     _sought_outside.clear()
     return sought
@@ -140,37 +136,42 @@ def finish_script(process, seconds=300):
 
 
 class ScriptServer:
-    """Starts scripts by forking a process that has imported TensorFlow, so that it is imported once.
+    """Starts scripts by forking a process that has imported what they need, so that it is imported once.
 
-    The process reads one JSON value a line. For `[words, log]` it starts a script, adds what the script says to the
-    log, and answers with the number of its process. For such a number it waits, and answers with the exit status,
-    negative for a signal.
+    The process reads one JSON value a line. For the words of a command line and two files it starts a script, adds to
+    the files what the script says, and answers with the number of its process. For such a number it waits, and answers
+    with the exit status, negative for a signal.
     """
 
-    def __init__(self, network, **environment):
+    def __init__(self, network, *modules, **environment):
+        """Imports modules in a process without a network."""
         self._process = subprocess.Popen(
-            network.command(["-m", "tests.processes"]),
+            network.command(["-m", "tests.processes", *modules]),
             env={**network.environment, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            cwd=ROOT,
         )
 
-    def start(self, words, log):
-        """The number of a new process; what it says is added to a file."""
-        return self._ask([words, str(log)])
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.wait()
+
+    def start(self, words, out, error=None):
+        """The number of a new process; what it says is added to one file or two."""
+        return self._ask([words, str(out), str(error or out)])
 
     def wait(self, number):
         """The exit status of a process."""
         return self._ask(number)
 
-    def run(self, words, log):
+    def run(self, words, out, error=None):
         """The exit status of a script that is waited for."""
-        return self.wait(self.start(words, log))
-
-    def close(self):
-        self._process.stdin.close()
-        self._process.wait()
+        return self.wait(self.start(words, out, error))
 
     def _ask(self, question):
         self._process.stdin.write(json.dumps(question) + "\n")
@@ -179,7 +180,7 @@ class ScriptServer:
 
 
 def wait_until(happened, seconds=300):
-    """Waits for something, on a machine that may do other things beside."""
+    """Waits until a function returns true."""
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end
@@ -187,11 +188,9 @@ def wait_until(happened, seconds=300):
 
 
 def main():
-    """Answers until there are no more questions."""
-    import vae_gan3d.evaluation.report
-    import vae_gan3d.models.prior_fitting
-    import vae_gan3d.training.loop  # noqa: F401 (once for all, with TensorFlow and Matplotlib)
-
+    """Imports modules and answers until there are no more questions."""
+    for module in sys.argv[1:]:
+        importlib.import_module(module)
     for line in sys.stdin:
         question = json.loads(line)
         if isinstance(question, int):
@@ -203,27 +202,26 @@ def main():
         print(number, flush=True)
 
 
-def _become(words, log):
+def _become(words, out, error):
     """Runs a script in this process, which ends with it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with open(log, "ab") as file, open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), 0)
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
+    for stream, path, flags in ((0, os.devnull, os.O_RDONLY), *((n, p, _ADD) for n, p in ((1, out), (2, error)))):
+        os.dup2(os.open(path, flags), stream)
     sys.argv = words
     status = 1
-    with contextlib.suppress(BaseException):
-        try:
-            runpy.run_path(words[0], run_name="__main__")
-        except SystemExit as error:
-            status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    try:
+        runpy.run_path(words[0], run_name="__main__")
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 
 
 def _in_thread(function):
-    """What a function gives in a thread of its own, whose network it may change."""
+    """The result of a function that may change the network of its thread."""
     results = []
     thread = threading.Thread(target=lambda: results.append(function()))
     thread.start()

@@ -2,18 +2,16 @@
 
 import dataclasses
 import os
-import pathlib
-import subprocess
-import sys
+import types
 
 import pytest
 
 from tests.fakes import legacy_example, random_grids, write_mat, write_records, write_shape_tree, write_tfrecords
+from tests.processes import ScriptServer
 from vae_gan3d.config import ModelConfig
 from vae_gan3d.data.manifest import write_manifest
 from vae_gan3d.training import checkpoint_files, run_folder
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 TENSORFLOW_STARTS = "TensorFlow would start now"
 
 RECORDS = "create_tf_record.py"
@@ -127,19 +125,20 @@ def write_other_count(folder, grids):
     write_manifest(folder / "train.json", dataclasses.replace(manifest, shards=shards))
 
 
-def run(work, line):
-    """A command line, `{w}` in it the folder, as a process that cannot import TensorFlow."""
-    arguments = [word.replace("{w}", str(work)) for word in line.split()]
-    path = os.pathsep.join([str(work / "python"), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-    )
+@pytest.fixture(scope="module")
+def run(work, network):
+    """A function that runs a command line, `{w}` in it the folder, as a process that cannot import TensorFlow."""
+    path = os.pathsep.join([str(work / "python"), *filter(None, [network.environment.get("PYTHONPATH")])])
+    out, error = (work.with_name(f"{work.name}-{name}") for name in ("out", "error"))
+    with ScriptServer(network, "flags.script", "vae_gan3d.phases", PYTHONPATH=path) as server:
+
+        def run_line(line):
+            for file in (out, error):
+                file.write_text("")
+            status = server.run([word.replace("{w}", str(work)) for word in line.split()], out, error)
+            return types.SimpleNamespace(status=status, stdout=out.read_text(), stderr=error.read_text())
+
+        yield run_line
 
 
 def listing(folder):
@@ -148,23 +147,23 @@ def listing(folder):
 
 
 @pytest.mark.parametrize(("line", "expected"), CASES, ids=[line for line, _ in CASES])
-def test_a_mistake_ends_in_one_line_at_once(work, line, expected):
+def test_a_mistake_ends_in_one_line_at_once(work, run, line, expected):
     before = listing(work)
-    done = run(work, line)
+    done = run(line)
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert [text for text in expected if text not in done.stderr] == [], done.stderr
-    assert done.returncode == 1
+    assert done.status == 1
     assert done.stdout == ""
     assert listing(work) == before
 
 
-def test_without_a_mistake_tensorflow_would_start(work):
-    assert TENSORFLOW_STARTS in run(work, "train.py --records={w}/records --save_path={w}/good").stderr
+def test_without_a_mistake_tensorflow_would_start(run):
+    assert TENSORFLOW_STARTS in run("train.py --records={w}/records --save_path={w}/good").stderr
 
 
-def test_help_is_no_mistake():
+def test_help_is_no_mistake(run):
     for script, flag in (("train.py", "--epochs=INTEGER, --epoch"), ("test.py", "--scale"), (RECORDS, "--LOCAL_PATH")):
-        done = subprocess.run([sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60)
-        assert (done.returncode, done.stderr) == (0, "")
+        done = run(f"{script} --help")
+        assert (done.status, done.stderr) == (0, "")
         assert flag in done.stdout

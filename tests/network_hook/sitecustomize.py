@@ -1,4 +1,4 @@
-"""Imported by every Python that has this folder on its path: refuses and notes each step towards a network."""
+"""Python imports this at its start: it refuses and notes each attempt to reach a network."""
 
 import os
 import sys

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import THREAD_LIMITS
 from tests.fakes import random_grids, write_records
-from tests.processes import ScriptServer, cut_network, wait_until
+from tests.processes import ScriptServer, wait_until
 from tests.robustness.equal_runs import differences
 from tests.robustness.soak import checkpoints_for
 from tests.robustness.training_process import log_of, rows_written
@@ -31,12 +31,8 @@ FLAGS = (
     "--report=false",
     "--deterministic",
 )
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    with cut_network(tmp_path_factory.mktemp("network")) as network:
-        yield network
+# Once for all runs, with TensorFlow and Matplotlib.
+IMPORTED = ("vae_gan3d.training.loop", "vae_gan3d.models.prior_fitting", "vae_gan3d.evaluation.report")
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +45,7 @@ def story(tmp_path_factory, network):
     words, others = (
         ["train.py", f"--records={folder / 'records'}", f"--save_path={run}", *FLAGS] for run in (whole, parts)
     )
-    server = ScriptServer(network, **dict.fromkeys(THREAD_LIMITS, "1"))
-    try:
+    with ScriptServer(network, *IMPORTED, **dict.fromkeys(THREAD_LIMITS, "1")) as server:
         assert server.run(words, log_of(whole)) == 0, log_of(whole).read_text()
         number = server.start(others, log)
         wait_until(lambda: log.exists() and "preparing the first step" in log.read_text())
@@ -64,8 +59,6 @@ def story(tmp_path_factory, network):
         os.kill(number, signal.SIGKILL)
         killed = server.wait(number)
         assert server.run(others, log) == 0, log.read_text()
-    finally:
-        server.close()
     return whole, parts, left, killed
 
 
