@@ -281,10 +281,10 @@ def test_learning_rates_follow_the_schedule():
 def test_averaged_weights_follow_by_hand():
     # After the first step (step 0 while averaging) the decay is min(0.999, 1/10): a tenth old, nine tenths new.
     state = make_state()
-    old = state.average.generator.voxels.kernel.numpy()
+    old = state.average.generator.to_logits.kernel.numpy()
     gan_step(state, HP, voxels())
-    new = state.networks.generator.voxels.kernel.numpy()
-    np.testing.assert_allclose(state.average.generator.voxels.kernel, 0.1 * old + 0.9 * new, rtol=1e-5, atol=1e-7)
+    new = state.networks.generator.to_logits.kernel.numpy()
+    np.testing.assert_allclose(state.average.generator.to_logits.kernel, 0.1 * old + 0.9 * new, rtol=1e-5, atol=1e-7)
 
 
 def test_the_same_seed_gives_the_same_run_and_another_does_not():

@@ -447,7 +447,7 @@ def test_each_networks_weights_lie_beside_the_checkpoint_and_begin_another_run(
     begun = []
 
     def look(state, hp, voxels, labels):
-        begun.append(state.networks.generator.voxels.kernel.numpy())
+        begun.append(state.networks.generator.to_logits.kernel.numpy())
         raise InterruptedError
 
     weights = {"generator": finished_gan.save_path / "generator.weights.h5"}
@@ -459,8 +459,8 @@ def test_each_networks_weights_lie_beside_the_checkpoint_and_begin_another_run(
             loop.train(dataclasses.replace(config, weights=weights), records)
     state = loop.build_state(finished_gan)
     loop.restore_newest(state.checkpoint(), finished_gan.save_path)
-    np.testing.assert_array_equal(begun[0], state.average.generator.voxels.kernel)
-    np.testing.assert_array_equal(begun[1], state.networks.generator.voxels.kernel)
+    np.testing.assert_array_equal(begun[0], state.average.generator.to_logits.kernel)
+    np.testing.assert_array_equal(begun[1], state.networks.generator.to_logits.kernel)
     assert capsys.readouterr().err.count("note: --generator_weights are for the beginning of a run") == 1
 
 

@@ -123,9 +123,9 @@ def test_a_new_stage_begins_with_the_averages_and_the_weights_of_the_one_before(
     for networks in ("networks", "average"):
         theirs, ours = getattr(state, networks), getattr(small, networks)
         np.testing.assert_array_equal(theirs.encoder.moments.kernel, ours.encoder.moments.kernel)
-        np.testing.assert_array_equal(theirs.generator.voxels_before.kernel, ours.generator.voxels.kernel)
+        np.testing.assert_array_equal(theirs.generator.to_logits_before.kernel, ours.generator.to_logits.kernel)
         np.testing.assert_array_equal(theirs.discriminator.logit.kernel, ours.discriminator.logit.kernel)
-    raw, averaged = state.networks.generator.voxels_before, state.average.generator.voxels_before
+    raw, averaged = state.networks.generator.to_logits_before, state.average.generator.to_logits_before
     assert not np.array_equal(raw.kernel, averaged.kernel)
 
 

@@ -358,7 +358,7 @@ class _Run:
                 if self._step % config.log_every == 0 or last:
                     self._write_log(bar)
                 if self._recorder and (self._step % config.image_every == 0 or last):
-                    self._recorder.look(self._step)
+                    self._recorder.write_images(self._step)
                 stopping = self._stopping(stop)
                 if schedule.checkpoint_due(self._step) or not self._saved:
                     self._save_due(bar, last=last)
@@ -406,7 +406,7 @@ class _Run:
 
     def _stopping(self, stop: StopRequest) -> bool:
         """Whether any process was asked to stop; all of them then stop by its signal."""
-        number = self._distribution.largest(stop.signal_number or 0)
+        number = self._distribution.process_max(stop.signal_number or 0)
         if number:
             stop.signal_number = number
         return bool(number)
@@ -439,7 +439,7 @@ class _Run:
         self._saved = self._skipped.may_save()
         if self._recorder and self._saved:
             self._recorder.save(epoch, self._step, self._window, bar, last=last)
-        self._distribution.largest(0)  # no process goes on, or reads the folder, before the checkpoint is there
+        self._distribution.process_max(0)  # no process goes on, or reads the folder, before the checkpoint is there
 
     def _write_log(self, bar: tqdm) -> None:
         if self._recorder:
