@@ -1,4 +1,4 @@
-"""The phases, one function each. Each checks flags and paths before it imports TensorFlow, which takes seconds."""
+"""The phases, one function each. They check flags and paths before they import TensorFlow, which takes seconds."""
 
 import contextlib
 import dataclasses
@@ -69,7 +69,7 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         The exit status, 0.
 
     Raises:
-        UserError: the folder, a file or the disk is at fault; no set is published.
+        UserError: there is a problem with a folder, a file or the disk; no set is published.
     """
     if config.holdout is None:
         listings = {config.split_name: find_shapes(config.data_dir, config.classes, config.folder_split)}
@@ -107,7 +107,7 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
 
 
 def _write_sets(config: RecordsConfig, listings: Mapping[str, ShapeListing]) -> None:
-    """Writes sets of records with their pictures, and says what is in them."""
+    """Writes record sets with their pictures, and prints their contents."""
     from vae_gan3d.data.record_writer import create_record_sets
 
     manifests = create_record_sets(
@@ -125,7 +125,7 @@ def _write_sets(config: RecordsConfig, listings: Mapping[str, ShapeListing]) -> 
 
 
 def _describe_set(config: RecordsConfig, listing: ShapeListing, manifest: Manifest) -> None:
-    """Says what is in a set that was written, and draws its first shapes."""
+    """Prints the contents of a written set, and draws its first shapes."""
     from vae_gan3d.data.record_writer import count_classes, draw_preview
 
     size = sum(shard.bytes for shard in manifest.shards)
@@ -138,15 +138,15 @@ def _describe_set(config: RecordsConfig, listing: ShapeListing, manifest: Manife
     try:
         picture = draw_preview(listing, manifest, config.output_dir)
     except Exception as error:
-        # The records are whole, and whoever reads them needs no picture.
-        with contextlib.suppress(OSError):  # one of older records would mislead
+        # The records are complete, and training needs no picture.
+        with contextlib.suppress(OSError):  # a picture of older records would mislead
             (config.output_dir / f"{manifest.split}.png").unlink(missing_ok=True)
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"warning: no picture of the first shapes was drawn ({printable(reason)})", file=sys.stderr)
     else:
         turned = [shape.path for shape in listing.files if has_up_axis(shape.path)]
         used = {config.reading.up_axis or usual_up_axis(path) for path in turned}
-        # Where the files are read in two ways, either may be the wrong one.
+        # If files are read in two ways, either may be the wrong one.
         others = [axis for axis in reversed(UP_AXES) if used != {axis}]
         remedy = (
             f"give --up_axis={' or '.join(others)}" if turned else "turn their arrays first, as with numpy.moveaxis"
@@ -221,7 +221,7 @@ def _train(config: TrainingConfig, verbose: bool) -> int:
     note_other_count(config, records)
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, classes=records.classes))
     if run_folder.trained_stages(config.save_path):
-        raise UserError(f"{config.save_path} holds stages that grew: give --progressive, or another --save_path")
+        raise UserError(f"{config.save_path} is a run with --progressive: give --progressive, or another --save_path")
     cluster = choose_cluster(config.devices, os.environ)
     with run_folders_held([config.save_path], writes=is_chief(cluster)):
         return _train_in_folder(config, records, cluster, verbose)
@@ -309,10 +309,10 @@ def _export(config: ExportConfig, verbose: bool) -> int:
 def _choose_shapes(
     config: InterpolateConfig | ExportConfig, shapes: Sequence[str], prefix: pathlib.Path, model: ModelConfig
 ) -> list[ShapeChoice]:
-    """The shapes of a command line, all found and of classes that the model knows.
+    """The shapes of a command line.
 
     Raises:
-        UserError: a shape or a class is at fault.
+        UserError: a shape is not found, or the model does not know its class.
     """
     records = find_records(config.records, config.split_name) if config.records else None
     choices = [
@@ -348,7 +348,7 @@ def _evaluate(config: EvaluateConfig, verbose: bool) -> int:
 
 
 def _find_model(checkpoint: pathlib.Path) -> tuple[pathlib.Path, ModelConfig]:
-    """The prefix of a checkpoint, and the networks that it is of, which must have an encoder."""
+    """The prefix of a checkpoint and its networks, which must have an encoder."""
     prefix = run_folder.find_checkpoint(checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
     run_folder.require_encoder(model, prefix)

@@ -461,7 +461,7 @@ def test_each_networks_weights_lie_beside_the_checkpoint_and_begin_another_run(
     loop.restore_newest(state.checkpoint(), finished_gan.save_path)
     np.testing.assert_array_equal(begun[0], state.average.generator.to_logits.kernel)
     np.testing.assert_array_equal(begun[1], state.networks.generator.to_logits.kernel)
-    assert capsys.readouterr().err.count("note: --generator_weights are for the beginning of a run") == 1
+    assert capsys.readouterr().err.count("note: --generator_weights are ignored") == 1
 
 
 def test_weights_of_another_network_leave_no_run_behind(tmp_path, records, finished_gan):

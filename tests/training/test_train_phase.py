@@ -161,7 +161,7 @@ def test_stages_of_other_networks_are_refused(config):
 
 
 def test_a_run_without_stages_and_one_with_stages_do_not_share_a_folder(config, tmp_path):
-    with pytest.raises(UserError, match="run holds stages that grew: give --progressive, or another --save_path"):
+    with pytest.raises(UserError, match="run is a run with --progressive: give --progressive, or another --save_path"):
         phases.run(config.training)
     plain = tmp_path / "plain"
     touch_run(plain, config.training.model)
@@ -251,8 +251,9 @@ def test_a_second_call_trains_nothing_again(story):
 
 def test_samples_are_of_the_last_stage_and_of_the_class_that_is_asked_for(story):
     folder, outcomes = story
-    assert f"note: {folder / 'run'} holds stages that grew: {folder / 'run' / 'stage-32' / 'model.ckpt-2'}" in (
-        outcomes["sample"].stderr
+    assert (
+        f"note: {folder / 'run'} is a run with --progressive: using {folder / 'run' / 'stage-32' / 'model.ckpt-2'}"
+        in (outcomes["sample"].stderr)
     )
     assert "wrote 4 shapes (4 table)" in outcomes["sample"].stdout
     assert np.load(folder / "run/samples/samples.npy").shape == (4, 32, 32, 32)

@@ -1,4 +1,4 @@
-"""`--phase=train`, with and without progressive growing: refuses what it can before TensorFlow starts."""
+"""`--phase=train`, with and without `--progressive`: checks what it can before TensorFlow starts."""
 
 import contextlib
 import dataclasses
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def run_folders_held(folders: Sequence[pathlib.Path], *, writes: bool) -> Iterator[None]:
-    """Makes run folders, and keeps other runs out of them within the block; one that it made and left empty goes again.
+    """Creates and locks run folders within the block; removes new ones that stay empty.
 
     Args:
         folders: the run folders.
-        writes: whether this process writes them; of several that train together only the chief does.
+        writes: whether this process writes them; of several processes only the chief does.
 
     Yields:
         Nothing.
 
     Raises:
-        UserError: another run holds one, or it cannot be made.
+        UserError: another run uses a folder, or it cannot be created.
     """
     with contextlib.ExitStack() as stack:
         for folder in folders:
@@ -59,7 +59,7 @@ def run_folders_held(folders: Sequence[pathlib.Path], *, writes: bool) -> Iterat
 
 
 def note_other_count(config: TrainingConfig, records: RecordSet) -> None:
-    """Says so where the command line states another count of shapes than the records hold."""
+    """Prints a note if `--len_data` is not the number of records."""
     if config.expected_count not in (None, records.count):
         print(
             f"note: --len_data={config.expected_count} is ignored: the records hold {counted(records.count, 'shape')}",
@@ -68,7 +68,7 @@ def note_other_count(config: TrainingConfig, records: RecordSet) -> None:
 
 
 def warn_of_few_steps(runs: Sequence[TrainingConfig], record_count: int) -> None:
-    """Warns where a run that is not finished takes too few steps for whole shapes.
+    """Warns if an unfinished run takes too few steps for good shapes.
 
     Args:
         runs: the run, or its stages.
@@ -81,19 +81,19 @@ def warn_of_few_steps(runs: Sequence[TrainingConfig], record_count: int) -> None
     taken = [found[1] if (found := checkpoint_files.newest_step(run.save_path)) else 0 for run in runs]
     total = sum(map(max, totals, taken))
     if total < FEW_STEPS and any(step < end for step, end in zip(taken, totals, strict=True)):
-        in_place = ", in place of --epochs" if all(run.train_steps is None for run in runs) else ""
+        instead = " instead of --epochs" if all(run.train_steps is None for run in runs) else ""
         print(
-            f"warning: this run ends at step {total}, and samples after fewer than some {FEW_STEPS:,} steps are dust "
-            f"or fragments: give --train_steps={ENOUGH_STEPS} or more{in_place}",
+            f"warning: this run ends at step {total}, and samples after fewer than about {FEW_STEPS:,} steps are "
+            f"fragments: give --train_steps={ENOUGH_STEPS} or more{instead}",
             file=sys.stderr,
         )
 
 
 def require_same_run(config: TrainingConfig) -> None:
-    """Refuses to go on with a run of another kind in the run folder.
+    """Checks that the run folder is empty or holds a run that this one can resume.
 
     Raises:
-        UserError: it is of another kind.
+        UserError: it holds another run.
     """
     if not checkpoint_files.checkpoint_epochs(config.save_path):
         return
@@ -103,15 +103,15 @@ def require_same_run(config: TrainingConfig) -> None:
 
 
 def clear_after_a_yes(save_path: pathlib.Path, folders: Sequence[pathlib.Path], *, assume_yes: bool) -> None:
-    """Removes the runs in some folders, after a yes where they hold one.
+    """Removes the runs in folders, after the user says yes.
 
     Args:
-        save_path: what is named to the user.
+        save_path: the folder in the question.
         folders: the run folders.
-        assume_yes: asks nothing.
+        assume_yes: does not ask.
 
     Raises:
-        UserError: the answer was no, or there is no terminal to ask on.
+        UserError: the answer was no, or there is no terminal.
     """
     found = [path for folder in folders for path in run_folder.run_files(folder)]
     if not found:
@@ -132,7 +132,7 @@ def clear_after_a_yes(save_path: pathlib.Path, folders: Sequence[pathlib.Path], 
 
 
 def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
-    """Fits the prior of the newest checkpoint, unless it has its own, and shows its samples on the page of the run."""
+    """Fits the prior of the newest checkpoint, if it has none, and shows its samples on the page of the run."""
     from vae_gan3d.evaluation.report import write_fitted_report  # these need TensorFlow
     from vae_gan3d.models.model import load_model
     from vae_gan3d.models.prior_fitting import fit_and_store_prior
@@ -141,7 +141,7 @@ def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
     try:
         if stored_prior(prefix, config.model, remedy="it is fitted again") is not None:
             return
-    except WrongPriorError as error:  # such as that of a damaged checkpoint, in whose place another was trained
+    except WrongPriorError as error:  # such as the prior of a damaged checkpoint that was replaced
         print(f"note: {error}", file=sys.stderr)
     model = load_model(prefix, config.model)
     model.prior = fit_and_store_prior(prefix, model, records, seed=config.seed)
@@ -153,19 +153,19 @@ def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
 def start_devices(
     config: TrainingConfig, cluster: Cluster | None, start_alone: Callable[..., None], *, verbose: bool
 ) -> "Distribution":
-    """Starts TensorFlow, and finds the devices.
+    """Starts TensorFlow, and chooses the devices.
 
     Args:
         config: the run.
-        cluster: that it is part of; None starts this process alone.
+        cluster: the processes; None for this one alone.
         start_alone: `start_tensorflow`.
         verbose: shows TensorFlow's own messages.
 
     Returns:
-        Where the replicas are.
+        The devices of the run.
 
     Raises:
-        UserError: the other processes cannot be met, or the batch cannot be cut into equal parts.
+        UserError: the other processes do not come, or the batch cannot be divided equally.
     """
     strategy = None
     if cluster is None:
@@ -186,10 +186,10 @@ def train_progressively(config: ProgressiveConfig, *, verbose: bool) -> int:
         verbose: shows TensorFlow's own messages.
 
     Returns:
-        The exit status: 0, or 128 plus a signal's number where training was stopped by one.
+        The exit status: 0, or 128 plus a signal's number if a signal stopped training.
 
     Raises:
-        UserError: something that the user can mend.
+        UserError: something that the user can fix.
     """
     training = config.training
     records = find_records(training.records, training.split_name)
@@ -210,7 +210,7 @@ def _remove_empty(folder: pathlib.Path) -> None:
 
 
 def _finish_saving(folder: pathlib.Path) -> None:
-    """Gives a whole checkpoint its name, whose process was killed before.
+    """Gives complete checkpoints of a killed process their names.
 
     Raises:
         UserError: the system refuses.
@@ -243,7 +243,7 @@ def _train_stages(config: ProgressiveConfig, records: RecordSet, cluster: Cluste
                 status = train_stage(stages, number, records, distribution=distribution)
                 if status != 0:
                     return status
-            # Of a stage that was stopped right at its end too.
+            # Also for a stage that was stopped right at its end.
             if training.model.kind != "gan" and distribution.is_chief:
                 fit_prior_once(stage, records)
     if distribution.is_chief:
@@ -252,7 +252,7 @@ def _train_stages(config: ProgressiveConfig, records: RecordSet, cluster: Cluste
 
 
 def _refuse_other_runs(config: ProgressiveConfig) -> None:
-    """Refuses a folder with a run without stages, or with other stages."""
+    """Refuses a folder with another kind of run, or with other stages."""
     save_path = config.training.save_path
     if checkpoint_files.checkpoint_epochs(save_path):
         raise UserError(f"{save_path} holds a run without stages: give another --save_path, or leave out --progressive")
