@@ -1,6 +1,9 @@
 """Losses, gradient penalties and metrics, one pure function each.
 
 Most return one value per sample; the training step sums them and divides by the batch size.
+
+To add a loss: write its function here, enter it in `EXTRA_LOSSES`, and add its weight to `LossConfig`, which makes the
+flag.
 """
 
 from collections.abc import Callable
@@ -63,6 +66,10 @@ def dice_loss(logits: tf.Tensor, voxels: tf.Tensor) -> tf.Tensor:
     both = tf.reduce_sum(probabilities * voxels, axis=[1, 2, 3, 4])
     either = tf.reduce_sum(tf.square(probabilities) + tf.square(voxels), axis=[1, 2, 3, 4])
     return 1.0 - (2.0 * both + _SMALL) / (either + _SMALL)
+
+
+# Added to the reconstruction loss with the weight in this field of `LossConfig`; 0 leaves a loss out.
+EXTRA_LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {"dice_weight": dice_loss}
 
 
 def kl_weight(step: tf.Tensor, final_weight: float, warmup: int) -> tf.Tensor:

@@ -11,8 +11,8 @@ import tensorflow as tf
 from vae_gan3d.networks.discriminator import Discriminator
 from vae_gan3d.replicas import this_replica
 from vae_gan3d.training.losses import (
+    EXTRA_LOSSES,
     adaptive_weight,
-    dice_loss,
     discriminator_accuracy,
     discriminator_loss,
     generator_loss,
@@ -192,8 +192,9 @@ def gradients(
         reconstruction = hp.batch_mean(reconstruction_loss(logits[0], voxels, hp.reconstruction_loss))
         kl = hp.batch_mean(kl_divergence(mean, log_variance))
         loss = reconstruction
-        if hp.dice_weight > 0:
-            loss += hp.dice_weight * hp.batch_mean(dice_loss(logits[0], voxels))
+        for weight_field, extra_loss in EXTRA_LOSSES.items():
+            if getattr(hp, weight_field) > 0:
+                loss += getattr(hp, weight_field) * hp.batch_mean(extra_loss(logits[0], voxels))
         if adversarial:
             new_latents = sample_latents(state, hp, latents) if new_latents is None else new_latents
             logits.append(generator(new_latents, labels, training=True))
