@@ -8,7 +8,7 @@ import pytest
 from absl import flags as absl_flags
 
 from flags.phases import define_script_flags, phase_config
-from vae_gan3d import phases
+from vae_gan3d import phases, train_phase
 
 FLAGS = absl_flags.FLAGS
 define_script_flags("train")
@@ -28,6 +28,7 @@ def run_script(script, *words):
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(error),
     ):
-        patch.setattr(phases, "start_tensorflow", lambda **_: None)
+        for module in (phases, train_phase):
+            patch.setattr(module, "start_tensorflow", lambda **_: None)
         status = phases.run(config)
     return types.SimpleNamespace(status=status, stdout=out.getvalue(), stderr=error.getvalue())

@@ -10,7 +10,7 @@ from tests.configs import ARITHMETIC, EXPLORE, EXPORT, INTERPOLATE, MAP, MODEL, 
 from tests.fakes import random_grids, write_mat, write_records
 from tests.models.test_priors import PRIOR
 from tests.solid_shapes import box_mesh, write_off
-from vae_gan3d import phases
+from vae_gan3d import phases, train_phase
 from vae_gan3d.config import EvaluateConfig, ExportConfig, ShapeFilesConfig
 from vae_gan3d.data.formats import meshes
 from vae_gan3d.data.read_options import ReadOptions
@@ -29,7 +29,8 @@ def no_tensorflow(monkeypatch):
     def start(*, verbose):
         raise Started
 
-    monkeypatch.setattr(phases, "start_tensorflow", start)
+    for module in (phases, train_phase):
+        monkeypatch.setattr(module, "start_tensorflow", start)
 
 
 @pytest.fixture
@@ -256,16 +257,16 @@ def test_a_plain_gan_is_drawn_from_without_a_mixture(gan, tmp_path):
 
 
 def test_training_a_plain_gan_fits_no_prior(gan, monkeypatch):
-    monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
+    monkeypatch.setattr(train_phase, "start_tensorflow", lambda *, verbose: None)
     monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records, distribution: 0)
-    monkeypatch.setattr(phases, "fit_prior_once", None)
+    monkeypatch.setattr(train_phase, "fit_prior_once", None)
     assert phases.run(gan) == 0
 
 
 @pytest.mark.parametrize(("status", "fitted"), [(0, ["model.ckpt-1", "report.html"]), (130, [])])
 def test_training_ends_with_a_prior_unless_it_was_stopped(training, monkeypatch, status, fitted):
     found = []
-    monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
+    monkeypatch.setattr(train_phase, "start_tensorflow", lambda *, verbose: None)
     monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records, distribution: status)
     monkeypatch.setattr("vae_gan3d.models.model.load_model", lambda *arguments: types.SimpleNamespace())
     monkeypatch.setattr(

@@ -1,8 +1,6 @@
 """The phases, one function each. They check flags and paths before they import TensorFlow, which takes seconds."""
 
 import contextlib
-import dataclasses
-import os
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,7 +26,7 @@ from vae_gan3d.data.formats.meshes import READING, is_mesh, require_mesh_package
 from vae_gan3d.data.manifest import Manifest, check_names
 from vae_gan3d.data.orientation import has_up_axis, usual_up_axis
 from vae_gan3d.data.read_options import UP_AXES
-from vae_gan3d.data.record_set import RecordSet, find_records
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.data.shape_folders import ShapeListing, find_shapes, hold_out
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.latent_tools import combine_shapes, map_shapes, require_scikit_learn
@@ -44,18 +42,10 @@ from vae_gan3d.evaluation.shapes import (
 )
 from vae_gan3d.files import LOCK_NAME, folder_lock, make_folder
 from vae_gan3d.models.prior_choice import choose_prior, require_known_classes
-from vae_gan3d.tensorflow_start import Cluster, choose_cluster, is_chief, memory_errors_in_one_line, start_tensorflow
+from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.text import counted, printable
+from vae_gan3d.train_phase import train_progressively, train_run
 from vae_gan3d.training import run_folder
-from vae_gan3d.training.train_phase import (
-    clear_after_a_yes,
-    fit_prior_once,
-    note_other_count,
-    require_same_run,
-    run_folders_held,
-    start_devices,
-    warn_of_few_steps,
-)
 
 
 def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
@@ -187,10 +177,8 @@ def run(
     """
     match config:
         case TrainingConfig():
-            return _train(config, verbose)
+            return train_run(config, verbose=verbose)
         case ProgressiveConfig():
-            from vae_gan3d.training.train_phase import train_progressively
-
             return train_progressively(config, verbose=verbose)
         case InterpolateConfig():
             return _interpolate(config, verbose)
@@ -214,37 +202,6 @@ def run(
             from vae_gan3d.tuning.search import tune
 
             return tune(config)
-
-
-def _train(config: TrainingConfig, verbose: bool) -> int:
-    records = find_records(config.records, config.split_name)
-    note_other_count(config, records)
-    config = dataclasses.replace(config, model=dataclasses.replace(config.model, classes=records.classes))
-    if run_folder.trained_stages(config.save_path):
-        raise UserError(f"{config.save_path} is a run with --progressive: give --progressive, or another --save_path")
-    cluster = choose_cluster(config.devices, os.environ)
-    with run_folders_held([config.save_path], writes=is_chief(cluster)):
-        return _train_in_folder(config, records, cluster, verbose)
-
-
-def _train_in_folder(config: TrainingConfig, records: RecordSet, cluster: Cluster | None, verbose: bool) -> int:
-    make_folder(config.logdir)
-    if config.restart and is_chief(cluster):
-        clear_after_a_yes(config.save_path, [config.save_path], assume_yes=config.assume_yes)
-    if is_chief(cluster) or not config.restart:
-        require_same_run(config)
-    if is_chief(cluster):
-        warn_of_few_steps([config], records.count)
-    distribution = start_devices(config, cluster, start_tensorflow, verbose=verbose)
-    from vae_gan3d.training.loop import train
-
-    with memory_errors_in_one_line():
-        status = train(config, records, distribution=distribution)
-        if status == 0 and distribution.is_chief:
-            if config.model.kind != "gan":
-                fit_prior_once(config, records)
-            print_next("test.py", "--phase=sample", f"--checkpoint={config.save_path}")
-    return status
 
 
 def _interpolate(config: InterpolateConfig, verbose: bool) -> int:

@@ -11,14 +11,14 @@ from tests.configs import MODEL, TRAINING
 from tests.fakes import random_grids, write_records
 from tests.models.test_priors import PRIOR
 from tests.script_runs import run_script
-from vae_gan3d import phases
+from vae_gan3d import phases, train_phase
 from vae_gan3d.config import ProgressiveConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import LOCK_NAME, folder_lock
 from vae_gan3d.models.priors import PRIOR_FORMAT, PRIOR_SCHEMA
-from vae_gan3d.training import checkpoint_files, run_folder, train_phase
+from vae_gan3d.train_phase import fit_prior_once, run_folders_held
+from vae_gan3d.training import checkpoint_files, run_folder
 from vae_gan3d.training.checkpoint_files import Progress, index_sha256, write_digest
-from vae_gan3d.training.train_phase import fit_prior_once, run_folders_held
 
 
 def test_a_worker_beside_the_chief_is_not_refused(tmp_path):
@@ -115,7 +115,6 @@ def no_tensorflow(monkeypatch):
     def start(*, verbose):
         raise Started
 
-    monkeypatch.setattr(phases, "start_tensorflow", start)
     monkeypatch.setattr(train_phase, "start_tensorflow", start)
 
 
@@ -215,9 +214,7 @@ def story(tmp_path_factory):
         "--precision=float32",
     )
     sample = ("test.py", "--phase=sample", f"--checkpoint={folder / 'run'}", "--samples=4", "--classes=table")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_phase, "start_tensorflow", lambda **_: None)
-        outcomes = {"train": run_script(*train), "again": run_script(*train), "sample": run_script(*sample)}
+    outcomes = {"train": run_script(*train), "again": run_script(*train), "sample": run_script(*sample)}
     return folder, outcomes
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vae_gan3d.command_line import print_next
@@ -30,6 +30,29 @@ from vae_gan3d.training.schedule import ENOUGH_STEPS, FEW_STEPS, plan_schedule, 
 
 if TYPE_CHECKING:
     from vae_gan3d.training.distribution import Distribution
+
+
+def train_run(config: TrainingConfig, *, verbose: bool) -> int:
+    """Trains one run, in `SAVE_PATH`, and fits its prior.
+
+    Args:
+        config: the run.
+        verbose: shows TensorFlow's own messages.
+
+    Returns:
+        The exit status: 0, or 128 plus a signal's number if a signal stopped training.
+
+    Raises:
+        UserError: something that the user can fix.
+    """
+    records = find_records(config.records, config.split_name)
+    _note_other_count(config, records)
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, classes=records.classes))
+    if run_folder.trained_stages(config.save_path):
+        raise UserError(f"{config.save_path} is a run with --progressive: give --progressive, or another --save_path")
+    cluster = choose_cluster(config.devices, os.environ)
+    with run_folders_held([config.save_path], writes=is_chief(cluster)):
+        return _train_in_folder(config, records, cluster, verbose=verbose)
 
 
 @contextlib.contextmanager
@@ -58,7 +81,52 @@ def run_folders_held(folders: Sequence[pathlib.Path], *, writes: bool) -> Iterat
         yield
 
 
-def note_other_count(config: TrainingConfig, records: RecordSet) -> None:
+def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
+    """Fits the prior of the newest checkpoint, if it has none, and shows its samples on the page of the run."""
+    from vae_gan3d.evaluation.report import write_fitted_report  # these need TensorFlow
+    from vae_gan3d.models.model import load_model
+    from vae_gan3d.models.prior_fitting import fit_and_store_prior
+
+    prefix = run_folder.newest_of_run(config.save_path)
+    try:
+        if stored_prior(prefix, config.model, remedy="it is fitted again") is not None:
+            return
+    except WrongPriorError as error:  # such as the prior of a damaged checkpoint that was replaced
+        print(f"note: {error}", file=sys.stderr)
+    model = load_model(prefix, config.model)
+    model.prior = fit_and_store_prior(prefix, model, records, seed=config.seed)
+    warning = write_fitted_report(config, records, model) if config.report else None
+    if warning:
+        print(warning, file=sys.stderr)
+
+
+def train_progressively(config: ProgressiveConfig, *, verbose: bool) -> int:
+    """Trains every stage that is not finished, each in `SAVE_PATH/stage-R`.
+
+    Args:
+        config: the stages.
+        verbose: shows TensorFlow's own messages.
+
+    Returns:
+        The exit status: 0, or 128 plus a signal's number if a signal stopped training.
+
+    Raises:
+        UserError: something that the user can fix.
+    """
+    training = config.training
+    records = find_records(training.records, training.split_name)
+    _note_other_count(training, records)
+    model = dataclasses.replace(training.model, classes=records.classes)
+    config = dataclasses.replace(config, training=dataclasses.replace(training, model=model))
+    cluster = choose_cluster(training.devices, os.environ)
+    with run_folders_held([training.save_path], writes=is_chief(cluster)):
+        _refuse_other_runs(config)
+        folders = [run_folder.stage_folder(training.save_path, resolution) for resolution in config.resolutions]
+        with run_folders_held(folders, writes=is_chief(cluster)):
+            return _train_stages(config, records, cluster, verbose=verbose)
+
+
+def _note_other_count(config: TrainingConfig, records: RecordSet) -> None:
     """Prints a note if `--len_data` is not the number of records."""
     if config.expected_count not in (None, records.count):
         print(
@@ -67,7 +135,7 @@ def note_other_count(config: TrainingConfig, records: RecordSet) -> None:
         )
 
 
-def warn_of_few_steps(runs: Sequence[TrainingConfig], record_count: int) -> None:
+def _warn_of_few_steps(runs: Sequence[TrainingConfig], record_count: int) -> None:
     """Warns if an unfinished run takes too few steps for good shapes.
 
     Args:
@@ -89,7 +157,7 @@ def warn_of_few_steps(runs: Sequence[TrainingConfig], record_count: int) -> None
         )
 
 
-def require_same_run(config: TrainingConfig) -> None:
+def _require_same_run(config: TrainingConfig) -> None:
     """Checks that the run folder is empty or holds a run that this one can resume.
 
     Raises:
@@ -102,7 +170,7 @@ def require_same_run(config: TrainingConfig) -> None:
     )
 
 
-def clear_after_a_yes(save_path: pathlib.Path, folders: Sequence[pathlib.Path], *, assume_yes: bool) -> None:
+def _clear_after_a_yes(save_path: pathlib.Path, folders: Sequence[pathlib.Path], *, assume_yes: bool) -> None:
     """Removes the runs in folders, after the user says yes.
 
     Args:
@@ -131,34 +199,12 @@ def clear_after_a_yes(save_path: pathlib.Path, folders: Sequence[pathlib.Path], 
         run_folder.clear_run(folder)
 
 
-def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
-    """Fits the prior of the newest checkpoint, if it has none, and shows its samples on the page of the run."""
-    from vae_gan3d.evaluation.report import write_fitted_report  # these need TensorFlow
-    from vae_gan3d.models.model import load_model
-    from vae_gan3d.models.prior_fitting import fit_and_store_prior
-
-    prefix = run_folder.newest_of_run(config.save_path)
-    try:
-        if stored_prior(prefix, config.model, remedy="it is fitted again") is not None:
-            return
-    except WrongPriorError as error:  # such as the prior of a damaged checkpoint that was replaced
-        print(f"note: {error}", file=sys.stderr)
-    model = load_model(prefix, config.model)
-    model.prior = fit_and_store_prior(prefix, model, records, seed=config.seed)
-    warning = write_fitted_report(config, records, model) if config.report else None
-    if warning:
-        print(warning, file=sys.stderr)
-
-
-def start_devices(
-    config: TrainingConfig, cluster: Cluster | None, start_alone: Callable[..., None], *, verbose: bool
-) -> "Distribution":
+def _start_devices(config: TrainingConfig, cluster: Cluster | None, *, verbose: bool) -> "Distribution":
     """Starts TensorFlow, and chooses the devices.
 
     Args:
         config: the run.
         cluster: the processes; None for this one alone.
-        start_alone: `start_tensorflow`.
         verbose: shows TensorFlow's own messages.
 
     Returns:
@@ -169,39 +215,13 @@ def start_devices(
     """
     strategy = None
     if cluster is None:
-        start_alone(verbose=verbose)
+        start_tensorflow(verbose=verbose)
     else:
         print(f"{cluster.tasks[cluster.index]} of {len(cluster.tasks)} waits until all have started", flush=True)
         strategy = start_in_cluster(verbose=verbose)
     from vae_gan3d.training.distribution import choose_distribution
 
     return choose_distribution(config, cluster, strategy)
-
-
-def train_progressively(config: ProgressiveConfig, *, verbose: bool) -> int:
-    """Trains every stage that is not finished, each in `SAVE_PATH/stage-R`.
-
-    Args:
-        config: the stages.
-        verbose: shows TensorFlow's own messages.
-
-    Returns:
-        The exit status: 0, or 128 plus a signal's number if a signal stopped training.
-
-    Raises:
-        UserError: something that the user can fix.
-    """
-    training = config.training
-    records = find_records(training.records, training.split_name)
-    note_other_count(training, records)
-    model = dataclasses.replace(training.model, classes=records.classes)
-    config = dataclasses.replace(config, training=dataclasses.replace(training, model=model))
-    cluster = choose_cluster(training.devices, os.environ)
-    with run_folders_held([training.save_path], writes=is_chief(cluster)):
-        _refuse_other_runs(config)
-        folders = [run_folder.stage_folder(training.save_path, resolution) for resolution in config.resolutions]
-        with run_folders_held(folders, writes=is_chief(cluster)):
-            return _train_stages(config, records, cluster, verbose=verbose)
 
 
 def _remove_empty(folder: pathlib.Path) -> None:
@@ -225,15 +245,15 @@ def _train_stages(config: ProgressiveConfig, records: RecordSet, cluster: Cluste
     training = config.training
     if training.restart and is_chief(cluster):
         folders = [run_folder.stage_folder(training.save_path, resolution) for resolution in config.resolutions]
-        clear_after_a_yes(training.save_path, folders, assume_yes=training.assume_yes)
+        _clear_after_a_yes(training.save_path, folders, assume_yes=training.assume_yes)
     stages = plan_stages(config, records.count)
     for stage in stages:
         if is_chief(cluster) or not training.restart:
-            require_same_run(stage)
+            _require_same_run(stage)
         make_folder(stage.logdir)
     if is_chief(cluster):
-        warn_of_few_steps(stages, records.count)
-    distribution = start_devices(training, cluster, start_tensorflow, verbose=verbose)
+        _warn_of_few_steps(stages, records.count)
+    distribution = _start_devices(training, cluster, verbose=verbose)
     from vae_gan3d.training.loop import first_unfinished, train_stage
 
     with memory_errors_in_one_line():
@@ -262,3 +282,23 @@ def _refuse_other_runs(config: ProgressiveConfig) -> None:
             f"{save_path} holds a stage of {other[0]}^3, which is none of --progressive="
             f"{','.join(map(str, config.resolutions))}: give the same stages, or another --save_path"
         )
+
+
+def _train_in_folder(config: TrainingConfig, records: RecordSet, cluster: Cluster | None, *, verbose: bool) -> int:
+    make_folder(config.logdir)
+    if config.restart and is_chief(cluster):
+        _clear_after_a_yes(config.save_path, [config.save_path], assume_yes=config.assume_yes)
+    if is_chief(cluster) or not config.restart:
+        _require_same_run(config)
+    if is_chief(cluster):
+        _warn_of_few_steps([config], records.count)
+    distribution = _start_devices(config, cluster, verbose=verbose)
+    from vae_gan3d.training.loop import train
+
+    with memory_errors_in_one_line():
+        status = train(config, records, distribution=distribution)
+        if status == 0 and distribution.is_chief:
+            if config.model.kind != "gan":
+                fit_prior_once(config, records)
+            print_next("test.py", "--phase=sample", f"--checkpoint={config.save_path}")
+    return status
