@@ -279,7 +279,7 @@ def test_what_is_no_json_or_too_much_is_a_value_error(tmp_path, data, reason):
 # Holds a lock, and has a child that lives on.
 HOLDER = """
 import pathlib, subprocess, sys, time
-from vae_gan3d.folder_lock import folder_lock
+from vae_gan3d.files import folder_lock
 with folder_lock(pathlib.Path(sys.argv[1]), "--save_path"):
     print(subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL).pid, flush=True)
     time.sleep(60)

@@ -242,7 +242,7 @@ def gan(training):
 
 def test_a_plain_gan_cannot_interpolate(gan, tmp_path):
     config = dataclasses.replace(INTERPOLATE, checkpoint=gan.save_path, output_dir=tmp_path / "results")
-    message = r"model\.ckpt-1 is of a plain GAN, which has no encoder .*--phase=sample, or give a checkpoint"
+    message = r"model\.ckpt-1 is of a plain GAN, which has no encoder: .*--phase=sample, or give a checkpoint"
     with pytest.raises(UserError, match=message):
         phases.run(config)
     assert not (tmp_path / "results").exists()

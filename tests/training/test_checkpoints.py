@@ -338,7 +338,7 @@ def test_damage_without_digests_is_found_by_tensorflow(tmp_path, capsys):
     assert restore_newest(make(0)[0], tmp_path) == 1
     warning, note = capsys.readouterr().err.splitlines()
     assert "model.ckpt-2 cannot be read" in warning
-    assert "model.ckpt-1.json is missing, as beside checkpoints of older versions" in note
+    assert "model.ckpt-1.json is missing, as in older versions" in note
 
 
 @pytest.mark.parametrize("part", [data_file, index_file])

@@ -64,10 +64,8 @@ def test_what_is_still_wrong_at_the_end_is_said_once_more():
 def test_collapse_warns_once_each_time_the_kl_falls_below_a_nat():
     found = warnings(CollapseWatch(0), "kl", [0.5, 0.99, 0.1, 1.0, 0.2], [199, 200, 250, 300, 350])
     assert spoken(found) == [False, True, False, False, True]
-    assert found[1] == (
-        "warning: at step 200 the latents tell 0.99 nats of a shape, nearly nothing (posterior collapse): "
-        "lower --kl_weight or raise --kl_warmup"
-    )
+    assert found[1].startswith("warning: at step 200 the KL term is 0.99 nats")
+    assert found[1].endswith("lower --kl_weight or raise --kl_warmup")
 
 
 def test_collapse_waits_for_the_end_of_the_warm_up():
