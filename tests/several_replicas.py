@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.fakes import random_grids, write_records
-from tests.small_runs import WITHOUT_GAME, make_config, restored_weights
+from tests.small_runs import VAE_LOSS, make_config, restored_weights
 from vae_gan3d.config import LossConfig, OptimizerConfig
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.training import loop
@@ -143,7 +143,7 @@ def weights_of_a_run(folder, *parts):
     records = find_records(str(folder / "records"))
     optimizer = OptimizerConfig(1e-4, 1e-4, 0.5, learning_rate_decay="none", learning_rate_warmup=0, kind="sgd")
     config = make_config(
-        folder, loss=WITHOUT_GAME, optimizer=optimizer, epochs=2, report=False, image_every=100, log_every=5
+        folder, loss=VAE_LOSS, optimizer=optimizer, epochs=2, report=False, image_every=100, log_every=5
     )
     for epochs, distribution in parts:
         assert loop.train(dataclasses.replace(config, epochs=epochs), records, distribution=distribution) == 0

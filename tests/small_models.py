@@ -1,4 +1,4 @@
-"""Models for tests: an untrained one, and two whose results can be told by hand."""
+"""Models for tests: an untrained one, and two whose results can be computed by hand."""
 
 import numpy as np
 

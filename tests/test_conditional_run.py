@@ -13,7 +13,7 @@ CLASSES = ("chair", "table")
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory):
-    """A VAE-GAN of three steps, in two of which the discriminator plays, and what its phases say."""
+    """A VAE-GAN of three steps, two of them with the discriminator, and what its phases say."""
     folder = tmp_path_factory.mktemp("story")
     # Sparse chairs and dense tables.
     grids = np.concatenate([random_grids(4, 16, 1, 0.05), random_grids(4, 16, 2, 0.6)])

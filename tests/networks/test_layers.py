@@ -301,9 +301,9 @@ def test_the_share_is_of_the_own_end():
 def test_the_smallest_networks_cannot_have_grown():
     check_grown(True, 16)
     check_grown(False, 8)
-    with pytest.raises(ValueError, match="resolution=8 .*: give 16 or more"):
+    with pytest.raises(ValueError, match=r"resolution=8 .*: give 16 or more"):
         check_grown(True, 8)
-    with pytest.raises(ValueError, match="resolution=8 .*: give 16 or more"):
+    with pytest.raises(ValueError, match=r"resolution=8 .*: give 16 or more"):
         Generator(
             resolution=8,
             latent_size=4,

@@ -1,4 +1,4 @@
-"""Replicas on two virtual devices learn what one device does, and a process that is gone is told of in one line."""
+"""Replicas on two virtual devices learn what one device does, and a lost process ends the others in one line."""
 
 import dataclasses
 import json
@@ -60,7 +60,7 @@ def test_a_nan_on_one_replica_alone_moves_no_replica(found, case):
     two = found[case]["two"]
     assert np.isnan(two["bad metrics"]).all()
     assert two["apart"] == 0
-    assert (two["moved"] > 0) == case.startswith("gan")  # whose generator's turn sees no real shapes, and is sound
+    assert (two["moved"] > 0) == case.startswith("gan")  # the generator's turn sees no real shapes, and stays finite
 
 
 def test_a_checkpoint_of_two_replicas_goes_on_on_one_device(found):
@@ -267,7 +267,7 @@ def test_many_workers_need_a_cluster():
 
 
 class Beside(Distribution):
-    """The chief of two processes, the other of which gives what it is told to give."""
+    """The chief of two processes; a function makes the numbers of the other."""
 
     processes = ("worker 0", "worker 1")
 

@@ -157,22 +157,22 @@ def test_the_discriminators_gradient_is_that_of_the_written_out_loss(kind):
         real_logits, fake_logits = discriminator(voxels()), discriminator(fakes)
         if kind == "relativistic":
             real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
-        told = tf.reduce_mean(
+        d_loss = tf.reduce_mean(
             discriminator_loss(real_logits, kind, real=True, label_smoothing=hp.label_smoothing)
         ) + tf.reduce_mean(discriminator_loss(fake_logits, kind, real=False))
         # It is the first update of all, so the penalty is due: twice, for the update that will go without.
         penalty = float("nan")
-        whole = told
+        whole = d_loss
         if kind in ("bce", "relativistic"):
             points = [voxels()] if kind == "bce" else [voxels(), fakes]
             penalty = tf.add_n([tf.reduce_mean(r1_penalty(discriminator, where)) for where in points])
-            whole = told + 2.0 * penalty
+            whole = d_loss + 2.0 * penalty
         elif kind == "wgan-gp":
             points = random_interpolates(voxels(), fakes, seed=7, step=tf.constant(0, tf.int64))
             penalty = tf.reduce_mean(gradient_penalty(discriminator, points))
-            whole = told + 2.0 * 3.0 * penalty
+            whole = d_loss + 2.0 * 3.0 * penalty
     expected = tape.gradient(whole, variables, unconnected_gradients="zero")
-    assert loss == pytest.approx(float(told), rel=1e-4, abs=1e-5)
+    assert loss == pytest.approx(float(d_loss), rel=1e-4, abs=1e-5)
     assert accuracy == (np.mean(real_logits.numpy() > 0) + np.mean(fake_logits.numpy() <= 0)) / 2
     measured = {"hinge": [np.nan, np.nan], "wgan-gp": [np.nan, penalty]}.get(kind, [penalty, np.nan])
     np.testing.assert_allclose(penalties, measured, rtol=1e-4)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.small_runs import WITHOUT_GAME, make_config, small_records
+from tests.small_runs import VAE_LOSS, make_config, small_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.training import loop
 from vae_gan3d.training.checkpoint_files import checkpoint_epochs, checkpoint_prefix
@@ -189,7 +189,7 @@ def test_without_a_checkpoint_the_run_ends_and_says_what_to_lower(tmp_path):
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path, capsys):
-    state, steps = follower(tmp_path, loss=WITHOUT_GAME)
+    state, steps = follower(tmp_path, loss=VAE_LOSS)
     state.weight.assign(float("inf"))
     with pytest.raises(
         UserError, match=r"^the weights are not finite.* no checkpoint .*: give a lower --learning_rate \("
@@ -218,7 +218,7 @@ def scripted_run(folder, records, monkeypatch, bad, **changed):
         return tf.where(tf.reduce_any(state.step == tf.constant(bad, tf.int64)), BAD, row)
 
     monkeypatch.setattr(loop, "vae_gan_step", take_step)
-    config = make_config(folder, loss=WITHOUT_GAME, report=False, image_every=1000, **changed)
+    config = make_config(folder, loss=VAE_LOSS, report=False, image_every=1000, **changed)
     return config, lambda: loop.train(config, records)
 
 
@@ -252,15 +252,18 @@ def test_bad_steps_are_counted_and_a_run_goes_back_and_ends_with_whole_checkpoin
 
 
 def test_too_little_memory_ends_a_run_in_one_line_and_earlier_checkpoints_are_whole(tmp_path, records, monkeypatch):
-    take = loop._Run._take
-
-    def take_or_fail(run, *arguments):
-        if run._step == 6:
-            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating a tensor")
-        take(run, *arguments)
-
-    monkeypatch.setattr(loop._Run, "_take", take_or_fail)
     config, train = scripted_run(tmp_path, records, monkeypatch, [0])
+    take_step = loop.vae_gan_step
+
+    def fail(step):
+        if step == 6:
+            raise MemoryError("OOM when allocating a tensor")
+
+    def take_or_fail(state, *arguments, **options):
+        tf.py_function(fail, [state.step], [])
+        return take_step(state, *arguments, **options)
+
+    monkeypatch.setattr(loop, "vae_gan_step", take_or_fail)
     with pytest.raises(UserError) as caught:
         train()
     for part in ("memory", "raise --accumulate (now 1), lower --batch_size (now 4)", "--base_width (now 8)"):

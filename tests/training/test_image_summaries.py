@@ -94,17 +94,17 @@ def test_labels_are_those_of_the_shapes_that_are_shown(encoded, tmp_path):
         classes=2,
     )
     voxels = random_grids(3, 16)[..., np.newaxis].astype(np.float32)
-    looks = [
+    sources = [
         make_shape_source(networks, voxels, 0, 1.0, np.array(labels, np.int64))
         for labels in ([0, 0, 1], [0, 1, 1], [0, 0, 1])
     ]
-    first, other, same = (look.shapes() for look in looks)
+    first, other, same = (source.shapes() for source in sources)
     np.testing.assert_array_equal(first, same)
     differing = np.abs(first - other).reshape(len(first), -1).max(axis=1) > 1e-4
     # Between shapes: the second, whose class is another, and the third, whose line ends at the second. Of 32 samples:
     # the eleven in the middle.
     assert np.flatnonzero(differing).tolist() == ([1, 2] if encoded else list(range(11, 22)))
-    looks[0].save_pictures(tmp_path, epoch=1, step=2)
+    sources[0].save_pictures(tmp_path, epoch=1, step=2)
 
 
 def test_pairs_are_the_pictured_shapes_and_what_becomes_of_them(networks):

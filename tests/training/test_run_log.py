@@ -33,7 +33,7 @@ from vae_gan3d.viewing.voxel_mesh import viewer_mesh
 
 def rows(count, seed=0):
     found = np.random.default_rng(seed).standard_normal((count, len(STEP_METRICS))).astype(np.float32)
-    found[:, -1] = np.nan  # the game has not begun
+    found[:, -1] = np.nan  # the discriminator has not entered
     return found
 
 

@@ -69,12 +69,12 @@ def stop_request(answer: str, *, at_once: bool = False) -> Iterator[StopRequest]
 @contextlib.contextmanager
 def _answered_at_once(request: StopRequest, answer: str, ignored: set[int]) -> Iterator[None]:
     """Handles signals in a thread, also while the main thread is inside TensorFlow."""
-    listening, telling = socket.socketpair()
-    telling.setblocking(False)
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
 
     def listen() -> None:
         asked = False
-        while heard := listening.recv(1):
+        while heard := receiver.recv(1):
             number = heard[0]
             if number not in _NUMBERS:
                 continue
@@ -87,14 +87,14 @@ def _answered_at_once(request: StopRequest, answer: str, ignored: set[int]) -> I
 
     thread = threading.Thread(target=listen, name="stop_request", daemon=True)
     thread.start()
-    before = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        telling.close()
+        sender.close()
         thread.join()
-        listening.close()
+        receiver.close()
 
 
 def _say(line: str) -> None:
