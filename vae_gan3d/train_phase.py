@@ -55,49 +55,24 @@ def train_run(config: TrainingConfig, *, verbose: bool) -> int:
         return _train_in_folder(config, records, cluster, verbose=verbose)
 
 
-@contextlib.contextmanager
-def run_folders_held(folders: Sequence[pathlib.Path], *, writes: bool) -> Iterator[None]:
-    """Creates and locks run folders within the block; removes new ones that stay empty.
+def _train_in_folder(config: TrainingConfig, records: RecordSet, cluster: Cluster | None, *, verbose: bool) -> int:
+    make_folder(config.logdir)
+    if config.restart and is_chief(cluster):
+        _clear_after_a_yes(config.save_path, [config.save_path], assume_yes=config.assume_yes)
+    if is_chief(cluster) or not config.restart:
+        _require_same_run(config)
+    if is_chief(cluster):
+        _warn_of_few_steps([config], records.count)
+    distribution = _start_devices(config, cluster, verbose=verbose)
+    from vae_gan3d.training.loop import train
 
-    Args:
-        folders: the run folders.
-        writes: whether this process writes them; of several processes only the chief does.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        UserError: another run uses a folder, or it cannot be created.
-    """
-    with contextlib.ExitStack() as stack:
-        for folder in folders:
-            is_new = not folder.exists()
-            make_folder(folder)
-            if writes:
-                if is_new:
-                    stack.callback(_remove_empty, folder)
-                stack.enter_context(folder_lock(folder, "--save_path"))
-                _finish_saving(folder)
-        yield
-
-
-def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
-    """Fits the prior of the newest checkpoint, if it has none, and shows its samples on the page of the run."""
-    from vae_gan3d.evaluation.report import write_fitted_report  # these need TensorFlow
-    from vae_gan3d.models.model import load_model
-    from vae_gan3d.models.prior_fitting import fit_and_store_prior
-
-    prefix = run_folder.newest_of_run(config.save_path)
-    try:
-        if stored_prior(prefix, config.model, remedy="it is fitted again") is not None:
-            return
-    except WrongPriorError as error:  # such as the prior of a damaged checkpoint that was replaced
-        print(f"note: {error}", file=sys.stderr)
-    model = load_model(prefix, config.model)
-    model.prior = fit_and_store_prior(prefix, model, records, seed=config.seed)
-    warning = write_fitted_report(config, records, model) if config.report else None
-    if warning:
-        print(warning, file=sys.stderr)
+    with memory_errors_in_one_line():
+        status = train(config, records, distribution=distribution)
+        if status == 0 and distribution.is_chief:
+            if config.model.kind != "gan":
+                fit_prior_once(config, records)
+            print_next("test.py", "--phase=sample", f"--checkpoint={config.save_path}")
+    return status
 
 
 def train_progressively(config: ProgressiveConfig, *, verbose: bool) -> int:
@@ -124,6 +99,84 @@ def train_progressively(config: ProgressiveConfig, *, verbose: bool) -> int:
         folders = [run_folder.stage_folder(training.save_path, resolution) for resolution in config.resolutions]
         with run_folders_held(folders, writes=is_chief(cluster)):
             return _train_stages(config, records, cluster, verbose=verbose)
+
+
+def _train_stages(config: ProgressiveConfig, records: RecordSet, cluster: Cluster | None, *, verbose: bool) -> int:
+    training = config.training
+    if training.restart and is_chief(cluster):
+        folders = [run_folder.stage_folder(training.save_path, resolution) for resolution in config.resolutions]
+        _clear_after_a_yes(training.save_path, folders, assume_yes=training.assume_yes)
+    stages = plan_stages(config, records.count)
+    for stage in stages:
+        if is_chief(cluster) or not training.restart:
+            _require_same_run(stage)
+        make_folder(stage.logdir)
+    if is_chief(cluster):
+        _warn_of_few_steps(stages, records.count)
+    distribution = _start_devices(training, cluster, verbose=verbose)
+    from vae_gan3d.training.loop import first_unfinished, train_stage
+
+    with memory_errors_in_one_line():
+        first = first_unfinished(stages, records.count)
+        for number, stage in enumerate(stages):
+            if number >= first:
+                status = train_stage(stages, number, records, distribution=distribution)
+                if status != 0:
+                    return status
+            # Also for a stage that was stopped right at its end.
+            if training.model.kind != "gan" and distribution.is_chief:
+                fit_prior_once(stage, records)
+    if distribution.is_chief:
+        print_next("test.py", "--phase=sample", f"--checkpoint={training.save_path}")
+    return 0
+
+
+def fit_prior_once(config: TrainingConfig, records: RecordSet) -> None:
+    """Fits the prior of the newest checkpoint, if it has none, and shows its samples on the page of the run."""
+    from vae_gan3d.evaluation.report import write_fitted_report  # these need TensorFlow
+    from vae_gan3d.models.model import load_model
+    from vae_gan3d.models.prior_fitting import fit_and_store_prior
+
+    prefix = run_folder.newest_of_run(config.save_path)
+    try:
+        if stored_prior(prefix, config.model, remedy="it is fitted again") is not None:
+            return
+    except WrongPriorError as error:  # such as the prior of a damaged checkpoint that was replaced
+        print(f"note: {error}", file=sys.stderr)
+    model = load_model(prefix, config.model)
+    model.prior = fit_and_store_prior(prefix, model, records, seed=config.seed)
+    warning = write_fitted_report(config, records, model) if config.report else None
+    if warning:
+        print(warning, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def run_folders_held(folders: Sequence[pathlib.Path], *, writes: bool) -> Iterator[None]:
+    """Creates and locks run folders within the block; removes new ones that stay empty.
+
+    Args:
+        folders: the run folders.
+        writes: whether this process writes them; of several processes only the chief does.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        UserError: another run uses a folder, or it cannot be created.
+    """
+    with contextlib.ExitStack() as stack:
+        for folder in folders:
+            is_new = not folder.exists()
+            make_folder(folder)
+            if writes:
+                if is_new:
+                    stack.callback(_remove_empty, folder)
+                stack.enter_context(folder_lock(folder, "--save_path"))
+                try:
+                    finish_saving(folder)  # of a killed process
+                except OSError as error:
+                    raise write_refused(f"the checkpoint in {folder}", error) from error
+        yield
 
 
 def _note_other_count(config: TrainingConfig, records: RecordSet) -> None:
@@ -229,48 +282,6 @@ def _remove_empty(folder: pathlib.Path) -> None:
         folder.rmdir()
 
 
-def _finish_saving(folder: pathlib.Path) -> None:
-    """Gives complete checkpoints of a killed process their names.
-
-    Raises:
-        UserError: the system refuses.
-    """
-    try:
-        finish_saving(folder)
-    except OSError as error:
-        raise write_refused(f"the checkpoint in {folder}", error) from error
-
-
-def _train_stages(config: ProgressiveConfig, records: RecordSet, cluster: Cluster | None, *, verbose: bool) -> int:
-    training = config.training
-    if training.restart and is_chief(cluster):
-        folders = [run_folder.stage_folder(training.save_path, resolution) for resolution in config.resolutions]
-        _clear_after_a_yes(training.save_path, folders, assume_yes=training.assume_yes)
-    stages = plan_stages(config, records.count)
-    for stage in stages:
-        if is_chief(cluster) or not training.restart:
-            _require_same_run(stage)
-        make_folder(stage.logdir)
-    if is_chief(cluster):
-        _warn_of_few_steps(stages, records.count)
-    distribution = _start_devices(training, cluster, verbose=verbose)
-    from vae_gan3d.training.loop import first_unfinished, train_stage
-
-    with memory_errors_in_one_line():
-        first = first_unfinished(stages, records.count)
-        for number, stage in enumerate(stages):
-            if number >= first:
-                status = train_stage(stages, number, records, distribution=distribution)
-                if status != 0:
-                    return status
-            # Also for a stage that was stopped right at its end.
-            if training.model.kind != "gan" and distribution.is_chief:
-                fit_prior_once(stage, records)
-    if distribution.is_chief:
-        print_next("test.py", "--phase=sample", f"--checkpoint={training.save_path}")
-    return 0
-
-
 def _refuse_other_runs(config: ProgressiveConfig) -> None:
     """Refuses a folder with another kind of run, or with other stages."""
     save_path = config.training.save_path
@@ -282,23 +293,3 @@ def _refuse_other_runs(config: ProgressiveConfig) -> None:
             f"{save_path} holds a stage of {other[0]}^3, which is none of --progressive="
             f"{','.join(map(str, config.resolutions))}: give the same stages, or another --save_path"
         )
-
-
-def _train_in_folder(config: TrainingConfig, records: RecordSet, cluster: Cluster | None, *, verbose: bool) -> int:
-    make_folder(config.logdir)
-    if config.restart and is_chief(cluster):
-        _clear_after_a_yes(config.save_path, [config.save_path], assume_yes=config.assume_yes)
-    if is_chief(cluster) or not config.restart:
-        _require_same_run(config)
-    if is_chief(cluster):
-        _warn_of_few_steps([config], records.count)
-    distribution = _start_devices(config, cluster, verbose=verbose)
-    from vae_gan3d.training.loop import train
-
-    with memory_errors_in_one_line():
-        status = train(config, records, distribution=distribution)
-        if status == 0 and distribution.is_chief:
-            if config.model.kind != "gan":
-                fit_prior_once(config, records)
-            print_next("test.py", "--phase=sample", f"--checkpoint={config.save_path}")
-    return status
