@@ -16,7 +16,7 @@ from absl import flags as absl_flags
 
 from flags.phases import define_script_flags, phase_config
 from tests.processes import cut_network, refuse_outside, sought_outside
-from vae_gan3d import phases
+from vae_gan3d import phases, train_phase
 from vae_gan3d.config import (
     ArithmeticConfig,
     DevicesConfig,
@@ -182,6 +182,7 @@ def run_script(script, *words):
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(error),
     ):
-        patch.setattr(phases, "start_tensorflow", lambda **_: None)
+        for module in (phases, train_phase):
+            patch.setattr(module, "start_tensorflow", lambda **_: None)
         status = phases.run(config)
     return types.SimpleNamespace(status=status, stdout=out.getvalue(), stderr=error.getvalue())

@@ -1,5 +1,6 @@
 """Small models and training runs: an untrained model, models with known results, and runs of a few steps."""
 
+import contextlib
 import os
 import signal
 
@@ -14,8 +15,8 @@ from vae_gan3d.networks.build import build_networks
 from vae_gan3d.training import loop
 
 GAN = ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), kind="gan", latent_deviation=0.5)
-# Of a VAE, whose step is traced in a fraction of the time that the game takes.
-WITHOUT_GAME = LossConfig(1.0, "bce", 0.0, 0, 0.0, 1.0, adversarial_latents="prior")
+# A VAE: its step is traced in a fraction of the time.
+VAE_LOSS = LossConfig(1.0, "bce", 0.0, 0, 0.0, 1.0, adversarial_latents="prior")
 
 
 def small_records(folder):
@@ -75,17 +76,26 @@ def restored_weights(config):
     return [variable.numpy() for variable in variables], int(state.step)
 
 
-def train_to_step(config, records, step):
-    """Trains, and asks to stop after a step."""
-    stopping = loop._Run._stopping
+@contextlib.contextmanager
+def stopped_after(step):
+    """Sends SIGTERM to a training run when it takes a step."""
+    training_batches = loop.training_batches
 
-    def ask_and_answer(run, stop):
-        if run._step == step:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return stopping(run, stop)
+    def batches(*arguments, start_step, **options):
+        found = training_batches(*arguments, start_step=start_step, **options)
+        for number, batch in enumerate(found, start=start_step + 1):
+            if number == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop._Run, "_stopping", ask_and_answer)
+        patch.setattr(loop, "training_batches", batches)
+        yield
+
+
+def train_to_step(config, records, step):
+    """Trains, and stops after a step."""
+    with stopped_after(step):
         assert loop.train(config, records) == 128 + signal.SIGTERM
     assert restored_weights(config)[1] == step
 

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ARITHMETIC, EXPLORE, EXPORT, INTERPOLATE, MAP, MODEL, NEIGHBORS, RUN, SAMPLE, TRAINING
 from tests.fakes import box_mesh, random_grids, write_mat, write_off, write_records
 from tests.models.test_priors import PRIOR
-from vae_gan3d import phases
+from vae_gan3d import phases, train_phase
 from vae_gan3d.config import EvaluateConfig, ExportConfig, ShapeFilesConfig
 from vae_gan3d.data.formats import meshes
 from vae_gan3d.data.read_options import ReadOptions
@@ -28,7 +28,8 @@ def no_tensorflow(monkeypatch):
     def start(*, verbose):
         raise Started
 
-    monkeypatch.setattr(phases, "start_tensorflow", start)
+    for module in (phases, train_phase):
+        monkeypatch.setattr(module, "start_tensorflow", start)
 
 
 @pytest.fixture
@@ -240,7 +241,7 @@ def gan(training):
 
 def test_a_plain_gan_cannot_interpolate(gan, tmp_path):
     config = dataclasses.replace(INTERPOLATE, checkpoint=gan.save_path, output_dir=tmp_path / "results")
-    message = r"model\.ckpt-1 is of a plain GAN, which has no encoder .*--phase=sample, or give a checkpoint"
+    message = r"model\.ckpt-1 is of a plain GAN, which has no encoder: .*--phase=sample, or give a checkpoint"
     with pytest.raises(UserError, match=message):
         phases.run(config)
     assert not (tmp_path / "results").exists()
@@ -255,16 +256,16 @@ def test_a_plain_gan_is_drawn_from_without_a_mixture(gan, tmp_path):
 
 
 def test_training_a_plain_gan_fits_no_prior(gan, monkeypatch):
-    monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
+    monkeypatch.setattr(train_phase, "start_tensorflow", lambda *, verbose: None)
     monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records, distribution: 0)
-    monkeypatch.setattr(phases, "fit_prior_once", None)
+    monkeypatch.setattr(train_phase, "fit_prior_once", None)
     assert phases.run(gan) == 0
 
 
 @pytest.mark.parametrize(("status", "fitted"), [(0, ["model.ckpt-1", "report.html"]), (130, [])])
 def test_training_ends_with_a_prior_unless_it_was_stopped(training, monkeypatch, status, fitted):
     found = []
-    monkeypatch.setattr(phases, "start_tensorflow", lambda *, verbose: None)
+    monkeypatch.setattr(train_phase, "start_tensorflow", lambda *, verbose: None)
     monkeypatch.setattr("vae_gan3d.training.loop.train", lambda config, records, distribution: status)
     monkeypatch.setattr("vae_gan3d.models.model.load_model", lambda *arguments: types.SimpleNamespace())
     monkeypatch.setattr(

@@ -67,7 +67,7 @@ def test_a_change_at_the_beginning_or_never_is_none():
 
 
 def test_costs_that_leave_out_the_first_steps_are_refused():
-    with pytest.raises(ValueError, match=r"costs \[\(5, 1\.0\)\] do not begin at step 0"):
+    with pytest.raises(ValueError, match=r"costs \[\(5, 1\.0\)\] do not start at step 0"):
         TimeLeft(20, [(5, 1.0)], step=0)
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tests.data.conftest import names, write
 from tests.fakes import write_shape_tree
 from tests.robustness.disks import fill, make_read_only, small_disk, why_no_disks
-from tests.small_runs import WITHOUT_GAME, make_config, restored_weights, small_records
+from tests.small_runs import VAE_LOSS, make_config, restored_weights, small_records
 from vae_gan3d.data.pipeline import training_batches
 from vae_gan3d.data.record_reader import RowReader
 from vae_gan3d.data.record_set import find_records
@@ -139,7 +139,7 @@ def remove_records(patch, folder):
 
 def test_what_was_trained_is_saved_where_records_are_removed(tmp_path, monkeypatch):
     records = small_records(tmp_path / "records")
-    config = make_config(tmp_path, loss=WITHOUT_GAME, checkpoint_every=9, report=False)
+    config = make_config(tmp_path, loss=VAE_LOSS, checkpoint_every=9, report=False)
     monkeypatch.setattr(loop, "compiled_steps", make_cheap_steps)
     remove_records(monkeypatch, tmp_path / "records")
     with pytest.raises(
@@ -151,7 +151,7 @@ def test_what_was_trained_is_saved_where_records_are_removed(tmp_path, monkeypat
 
 def test_what_was_trained_is_saved_where_that_can_be_written(tmp_path, monkeypatch):
     records = small_records(tmp_path / "records")
-    config = make_config(tmp_path, loss=WITHOUT_GAME, checkpoint_every=9, report=False)
+    config = make_config(tmp_path, loss=VAE_LOSS, checkpoint_every=9, report=False)
     with monkeypatch.context() as patch:
         patch.setattr(loop, "compiled_steps", make_cheap_steps)
         refuse_rows(patch)

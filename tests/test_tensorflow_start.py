@@ -70,7 +70,7 @@ def test_verbose_leaves_the_messages(monkeypatch, capfd, verbose, expected):
     ],
 )
 def test_memory_errors_name_what_to_make_smaller(error):
-    expected = pytest.raises(UserError, match=r"^the memory does not suffice: give a smaller --batch_size")
+    expected = pytest.raises(UserError, match=r"^not enough memory: give a smaller --batch_size")
     with expected, memory_errors_in_one_line():
         raise error
 

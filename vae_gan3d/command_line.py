@@ -1,4 +1,4 @@
-"""Command lines: what those of `python -m vae_gan3d...`, which need no absl, have in common, and printed ones."""
+"""Command lines: the parser of `python -m vae_gan3d...`, which needs no absl, and commands in messages."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from vae_gan3d.files import expand_path, require_utf8_names
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser that reports a bad word as a `UserError`, so that it takes one line like every other error."""
+    """A parser that raises `UserError`, so that its errors take one line."""
 
     def error(self, message: str) -> NoReturn:
         """Refuses a command line.
@@ -45,7 +45,7 @@ def command_text(*words: object) -> str:
 
 
 def print_next(*words: object) -> None:
-    """Prints the command that usually comes next, but not to `make`, which goes on by itself.
+    """Prints the command that usually comes next; not under `make`, which runs it itself.
 
     Args:
         *words: as in `command_text`.

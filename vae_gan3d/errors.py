@@ -1,13 +1,12 @@
-"""The exceptions that a user is meant to read."""
+"""Exceptions with a message for the user."""
 
 
 class UserError(ValueError):
-    """Something that the user can mend: one line that says what, where and what to do.
+    """Something that the user can fix: one line that says what is wrong, where, and what to do.
 
-    The scripts print it as `error: ...` on one line and leave with exit status 1; nothing else in the package is
-    shown to a user without a traceback.
+    The scripts print it as `error: ...` on one line and exit with status 1. All other exceptions have a traceback.
     """
 
 
 class FileRefusedError(UserError):
-    """A file can no longer be written, or read on; what was whole before is whole still."""
+    """A file can no longer be written or read; files that were complete before still are."""

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, checked JSON, format versions and locks on folders."""
+"""Atomic writes, JSON with checksums, format versions, and locks on folders."""
 
 import contextlib
 import errno
@@ -23,9 +23,9 @@ import numpy as np
 import vae_gan3d
 from vae_gan3d.errors import FileRefusedError, UserError
 
-# What stands in files of formats of others, where they have room for who wrote them.
+# The name of this program in files of other formats that have a field for it.
 PROGRAM = f"vae_gan3d {vae_gan3d.__version__}"
-# Process, machine (which older versions left out), and the name of what is written.
+# Process, machine (not in older versions), and the name of the file.
 _TEMPORARY_NAME = re.compile(r"\.(\d{1,10})(?:-([0-9a-f]{8}))?\.tmp\..+", re.DOTALL)
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*|\{[A-Za-z_]\w*\})")
 _FORGOTTEN_SECONDS = 24 * 3600.0
@@ -34,12 +34,12 @@ _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _MORE_SPACE),
     **dict.fromkeys((errno.ENOENT, errno.ESTALE), "was the folder removed? choose another place"),
 }
-# How TensorFlow begins and ends what the system told it.
+# What TensorFlow adds before and after a message of the system.
 _OPERATION = re.compile(r"^(\{\{.*?\}\} )+|( \[Op:[^\]]*\])? *(name: \S*)?$")
-# What file systems answer that cannot flush a folder, or do not let this user.
+# Errors of file systems that cannot flush a folder, or do not allow it.
 _NO_FOLDER_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
 DIGEST = "digest"
-# Three hundred thousand files that were left out, with their reasons, fill it.
+# Enough for a manifest that lists 300,000 skipped files with reasons.
 _MOST_BYTES = 64 << 20
 LOCK_NAME = ".lock"
 # The errors of file systems that have no locks, such as some network drives.
@@ -50,7 +50,7 @@ _RETRY_SECONDS = 0.2
 
 
 def file_version(file_format: str, schema: int) -> dict[str, str | int]:
-    """What a JSON file of this project's own making begins with: `format`, `schema` and `version`."""
+    """The first fields of this project's JSON files: `format`, `schema` and `version`."""
     return {"format": file_format, "schema": schema, "version": vae_gan3d.__version__}
 
 
@@ -59,14 +59,14 @@ def require_known_version(path: pathlib.Path, fields: Mapping[str, Any], file_fo
 
     Args:
         path: the file.
-        fields: what it holds, with `format`, `schema` and, where it stands there, `version`.
-        file_format: that it has to be of.
-        schema: the newest that is read.
+        fields: its contents: `format`, `schema` and, if present, `version`.
+        file_format: the expected format.
+        schema: the newest known schema.
 
     Raises:
-        UserError: the schema is newer; the line says what to do.
+        UserError: the schema is newer.
         KeyError: `format` or `schema` is missing.
-        ValueError: the format is another, or the schema is no number from 1 on.
+        ValueError: the format is another, or the schema is not a number from 1.
     """
     found_format, found_schema = str(fields["format"]), fields["schema"]
     if found_format != file_format:
@@ -78,12 +78,12 @@ def require_known_version(path: pathlib.Path, fields: Mapping[str, Any], file_fo
 
 
 def newer_version(path: pathlib.Path, fields: Mapping[str, Any], what: str) -> UserError:
-    """The line for a file that a newer version of this program wrote.
+    """The error for a file that a newer version of this program wrote.
 
     Args:
         path: the file.
-        fields: what it holds.
-        what: is not known.
+        fields: its contents.
+        what: the part that this version does not know.
     """
     found = np.asarray(fields.get("version"))  # of an archive it is an array
     version = f" {found}" if found.dtype.kind == "U" and not found.ndim else ""
@@ -91,15 +91,15 @@ def newer_version(path: pathlib.Path, fields: Mapping[str, Any], what: str) -> U
 
 
 def expand_path(text: str) -> str:
-    """A path as a shell reads it: `~`, `~user` at its beginning and `$NAME` or `${NAME}` anywhere are replaced.
+    """Expands `~` and `~user` at the start of a path, and `$NAME` or `${NAME}` anywhere.
 
-    Shells do not expand `--flag=~/runs`, and nothing expands paths in a file of flags.
+    Shells do not expand `--flag=~/runs`, nor paths in a file of flags.
 
     Args:
         text: a path or a pattern.
 
     Raises:
-        UserError: there is no such user or variable, and no file of that very name.
+        UserError: there is no such user or variable, and no file of that literal name.
     """
     expanded = os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111 (which drops a / at the end)
     unknown = _VARIABLE.search(expanded)
@@ -112,15 +112,15 @@ def expand_path(text: str) -> str:
 
 
 def require_utf8_names(texts: Iterable[str]) -> None:
-    """Refuses names with letters beyond ASCII where Python writes names otherwise than TensorFlow, which takes UTF-8.
+    """Refuses names beyond ASCII if Python does not encode names in UTF-8, as TensorFlow does.
 
-    Python does where the locale is not of UTF-8, such as LC_ALL=C, and PYTHONUTF8=0 keeps it from UTF-8.
+    So it is in a locale without UTF-8, such as LC_ALL=C with PYTHONUTF8=0.
 
     Args:
         texts: such as a command line.
 
     Raises:
-        UserError: one has such letters, so that a file would be sought or written under a wrong name.
+        UserError: a name is beyond ASCII, so that a file would get a wrong name.
     """
     encoding = sys.getfilesystemencoding()
     beyond = next((text for text in texts if not text.isascii()), None)
@@ -129,7 +129,7 @@ def require_utf8_names(texts: Iterable[str]) -> None:
 
 
 def make_folder(path: pathlib.Path) -> pathlib.Path:
-    """Makes a folder and its parents, and clears it of what killed processes left unfinished in it.
+    """Creates a folder and its parents, and removes unfinished files of killed processes from it.
 
     Args:
         path: the folder; it may exist.
@@ -138,7 +138,7 @@ def make_folder(path: pathlib.Path) -> pathlib.Path:
         The same path.
 
     Raises:
-        UserError: a file is in the way, or the place cannot be written.
+        UserError: a file of that name exists, or the folder cannot be written.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -150,16 +150,16 @@ def make_folder(path: pathlib.Path) -> pathlib.Path:
 
 @contextlib.contextmanager
 def atomic_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Gives a temporary name beside `path`, and renames it to `path` when the block ends well.
+    """Gives a temporary name beside `path`, and renames it to `path` when the block ends without an exception.
 
-    The temporary name keeps all suffixes, because libraries choose a format by them. On an exception the temporary file
-    is removed and `path` is as it was.
+    The temporary name keeps all suffixes, because libraries choose a format by them. After an exception the temporary
+    file is removed and `path` is unchanged.
 
     Args:
         path: the file to write.
 
     Yields:
-        The name to write to.
+        The temporary name.
 
     Raises:
         UserError: the system refuses the write (no space, no permission).
@@ -178,13 +178,13 @@ def atomic_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def temporary_path(path: pathlib.Path) -> pathlib.Path:
-    """The name under which this process writes a target, and by which `remove_leftovers` knows whose it was."""
+    """The temporary name under which this process writes `path`; `remove_leftovers` recognises it."""
     return path.with_name(f"{_own_prefix()}{path.name}")
 
 
 @contextlib.contextmanager
 def scratch_folder(parent: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A folder of this process alone, which is gone when the block ends; `remove_leftovers` knows its name too.
+    """A temporary folder of this process for the block; `remove_leftovers` recognises its name.
 
     Args:
         parent: where it is made.
@@ -200,13 +200,12 @@ def scratch_folder(parent: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def remove_leftovers(folder: pathlib.Path) -> None:
-    """Removes what processes that are no more were writing in a folder, but not within its sub-folders.
+    """Removes unfinished files of ended processes from a folder, not from its sub-folders.
 
-    A process of another machine, which may share the folder, cannot be asked after: what it was writing goes where it
-    was not touched for a day.
+    Whether a process on another machine still runs is unknown: its files are removed if they did not change for a day.
 
     Args:
-        folder: it may be absent; what this user may not remove stays.
+        folder: may be absent; files that this user may not remove stay.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -216,13 +215,13 @@ def remove_leftovers(folder: pathlib.Path) -> None:
 
 
 def flush_to_disk(path: pathlib.Path) -> None:
-    """Asks the system to put a written file on the disk, so that a rename never outruns its contents."""
+    """Flushes a file to the disk, so that a rename never comes before its contents."""
     with open(path, "rb+") as file:
         os.fsync(file.fileno())
 
 
 def flush_folder(path: pathlib.Path) -> None:
-    """Asks the system to put the names in a folder on the disk, so that a rename lasts."""
+    """Flushes a folder to the disk, so that a rename lasts."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -235,7 +234,7 @@ def flush_folder(path: pathlib.Path) -> None:
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a UTF-8 text file by way of a temporary name.
+    """Writes a UTF-8 text file under a temporary name, then renames it.
 
     Raises:
         UserError: the system refuses the write.
@@ -245,9 +244,9 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 
 def append_text(path: pathlib.Path, text: str) -> None:
-    """Adds UTF-8 text to a file that is there; where that is refused, the file is as it was.
+    """Appends UTF-8 text to an existing file; after an error the file is unchanged.
 
-    A kill may leave a piece of the text, so that readers must pass over a last line without its end.
+    A kill may leave a part of the text, so readers must skip an incomplete last line.
 
     Raises:
         UserError: the system refuses the write, or the file was removed.
@@ -268,10 +267,10 @@ def append_text(path: pathlib.Path, text: str) -> None:
 
 
 def write_refused(what: object, error: Exception) -> FileRefusedError:
-    """The line for a write that is refused: what, why, and what to do.
+    """The error for a refused write: what, why, and what to do.
 
     Args:
-        what: is not written.
+        what: the file or files.
         error: of the system, or of TensorFlow.
     """
     if isinstance(error, OSError) and error.strerror:
@@ -282,7 +281,7 @@ def write_refused(what: object, error: Exception) -> FileRefusedError:
 
 
 def read_json(path: pathlib.Path) -> Any:  # noqa: ANN401 (whatever JSON can hold)
-    """What a JSON file holds, of a size and depth that can be held in memory.
+    """Reads a JSON file of limited size and depth.
 
     Args:
         path: the file.
@@ -314,7 +313,7 @@ def with_checksum(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def require_checksum(fields: Mapping[str, Any]) -> None:
-    """Refuses fields of another digest than their own. Those without one, as of older files, are not looked at.
+    """Checks the digest of fields; fields without one, as in older files, are not checked.
 
     Args:
         fields: as parsed.
@@ -367,7 +366,7 @@ def folder_lock(folder: pathlib.Path, flag: str, name: str = LOCK_NAME) -> Itera
 
 
 def _is_named_so(path: str, position: int) -> bool:
-    """Whether the file or folder is there whose name ends at or after a position in a path."""
+    """Whether a file or folder exists whose name ends at or after a position in a path."""
     end = path.find("/", position)
     return os.path.lexists(path if end < 0 else path[:end])
 
@@ -378,7 +377,7 @@ def _own_prefix() -> str:
 
 @functools.cache
 def _machine() -> str:
-    """Eight digits for this machine, or for the container within it whose processes have numbers of their own."""
+    """Eight digits that identify this machine, or the container, which has its own process numbers."""
     numbering = ""
     with contextlib.suppress(OSError):
         numbering = str(pathlib.Path("/proc/self/ns/pid").readlink())
@@ -386,7 +385,7 @@ def _machine() -> str:
 
 
 def _is_left(path: pathlib.Path, process: int, machine: str | None) -> bool:
-    """Whether nobody writes to a temporary name any more."""
+    """Whether no process writes to a temporary name any more."""
     if machine == _machine() and os.name == "posix":
         return not _is_alive(process)
     with contextlib.suppress(OSError):

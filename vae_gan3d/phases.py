@@ -1,8 +1,6 @@
-"""The phases, one function each. Each checks flags and paths before it imports TensorFlow, which takes seconds."""
+"""The phases, one function each. They check flags and paths before they import TensorFlow, which takes seconds."""
 
 import contextlib
-import dataclasses
-import os
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,7 +26,7 @@ from vae_gan3d.data.formats.meshes import READING, is_mesh, require_mesh_package
 from vae_gan3d.data.manifest import Manifest, check_names
 from vae_gan3d.data.orientation import has_up_axis, usual_up_axis
 from vae_gan3d.data.read_options import UP_AXES
-from vae_gan3d.data.record_set import RecordSet, find_records
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.data.shape_folders import ShapeListing, find_shapes, hold_out
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.latent_tools import combine_shapes, map_shapes, require_scikit_learn
@@ -44,18 +42,10 @@ from vae_gan3d.evaluation.shapes import (
 )
 from vae_gan3d.files import LOCK_NAME, folder_lock, make_folder
 from vae_gan3d.models.prior_choice import choose_prior, require_known_classes
-from vae_gan3d.tensorflow_start import Cluster, choose_cluster, is_chief, memory_errors_in_one_line, start_tensorflow
+from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.text import counted, printable
+from vae_gan3d.train_phase import train_progressively, train_run
 from vae_gan3d.training import run_folder
-from vae_gan3d.training.train_phase import (
-    clear_after_a_yes,
-    fit_prior_once,
-    note_other_count,
-    require_same_run,
-    run_folders_held,
-    start_devices,
-    warn_of_few_steps,
-)
 
 
 def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
@@ -69,7 +59,7 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         The exit status, 0.
 
     Raises:
-        UserError: the folder, a file or the disk is at fault; no set is published.
+        UserError: there is a problem with a folder, a file or the disk; no set is published.
     """
     if config.holdout is None:
         listings = {config.split_name: find_shapes(config.data_dir, config.classes, config.folder_split)}
@@ -107,7 +97,7 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
 
 
 def _write_sets(config: RecordsConfig, listings: Mapping[str, ShapeListing]) -> None:
-    """Writes sets of records with their pictures, and says what is in them."""
+    """Writes record sets with their pictures, and prints their contents."""
     from vae_gan3d.data.record_writer import create_record_sets
 
     manifests = create_record_sets(
@@ -125,7 +115,7 @@ def _write_sets(config: RecordsConfig, listings: Mapping[str, ShapeListing]) -> 
 
 
 def _describe_set(config: RecordsConfig, listing: ShapeListing, manifest: Manifest) -> None:
-    """Says what is in a set that was written, and draws its first shapes."""
+    """Prints the contents of a written set, and draws its first shapes."""
     from vae_gan3d.data.record_writer import count_classes, draw_preview
 
     size = sum(shard.bytes for shard in manifest.shards)
@@ -138,15 +128,15 @@ def _describe_set(config: RecordsConfig, listing: ShapeListing, manifest: Manife
     try:
         picture = draw_preview(listing, manifest, config.output_dir)
     except Exception as error:
-        # The records are whole, and whoever reads them needs no picture.
-        with contextlib.suppress(OSError):  # one of older records would mislead
+        # The records are complete, and training needs no picture.
+        with contextlib.suppress(OSError):  # a picture of older records would mislead
             (config.output_dir / f"{manifest.split}.png").unlink(missing_ok=True)
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"warning: no picture of the first shapes was drawn ({printable(reason)})", file=sys.stderr)
     else:
         turned = [shape.path for shape in listing.files if has_up_axis(shape.path)]
         used = {config.reading.up_axis or usual_up_axis(path) for path in turned}
-        # Where the files are read in two ways, either may be the wrong one.
+        # If files are read in two ways, either may be the wrong one.
         others = [axis for axis in reversed(UP_AXES) if used != {axis}]
         remedy = (
             f"give --up_axis={' or '.join(others)}" if turned else "turn their arrays first, as with numpy.moveaxis"
@@ -187,10 +177,8 @@ def run(
     """
     match config:
         case TrainingConfig():
-            return _train(config, verbose)
+            return train_run(config, verbose=verbose)
         case ProgressiveConfig():
-            from vae_gan3d.training.train_phase import train_progressively
-
             return train_progressively(config, verbose=verbose)
         case InterpolateConfig():
             return _interpolate(config, verbose)
@@ -214,37 +202,6 @@ def run(
             from vae_gan3d.tuning.search import tune
 
             return tune(config)
-
-
-def _train(config: TrainingConfig, verbose: bool) -> int:
-    records = find_records(config.records, config.split_name)
-    note_other_count(config, records)
-    config = dataclasses.replace(config, model=dataclasses.replace(config.model, classes=records.classes))
-    if run_folder.trained_stages(config.save_path):
-        raise UserError(f"{config.save_path} holds stages that grew: give --progressive, or another --save_path")
-    cluster = choose_cluster(config.devices, os.environ)
-    with run_folders_held([config.save_path], writes=is_chief(cluster)):
-        return _train_in_folder(config, records, cluster, verbose)
-
-
-def _train_in_folder(config: TrainingConfig, records: RecordSet, cluster: Cluster | None, verbose: bool) -> int:
-    make_folder(config.logdir)
-    if config.restart and is_chief(cluster):
-        clear_after_a_yes(config.save_path, [config.save_path], assume_yes=config.assume_yes)
-    if is_chief(cluster) or not config.restart:
-        require_same_run(config)
-    if is_chief(cluster):
-        warn_of_few_steps([config], records.count)
-    distribution = start_devices(config, cluster, start_tensorflow, verbose=verbose)
-    from vae_gan3d.training.loop import train
-
-    with memory_errors_in_one_line():
-        status = train(config, records, distribution=distribution)
-        if status == 0 and distribution.is_chief:
-            if config.model.kind != "gan":
-                fit_prior_once(config, records)
-            print_next("test.py", "--phase=sample", f"--checkpoint={config.save_path}")
-    return status
 
 
 def _interpolate(config: InterpolateConfig, verbose: bool) -> int:
@@ -309,10 +266,10 @@ def _export(config: ExportConfig, verbose: bool) -> int:
 def _choose_shapes(
     config: InterpolateConfig | ExportConfig, shapes: Sequence[str], prefix: pathlib.Path, model: ModelConfig
 ) -> list[ShapeChoice]:
-    """The shapes of a command line, all found and of classes that the model knows.
+    """The shapes of a command line.
 
     Raises:
-        UserError: a shape or a class is at fault.
+        UserError: a shape is not found, or the model does not know its class.
     """
     records = find_records(config.records, config.split_name) if config.records else None
     choices = [
@@ -348,7 +305,7 @@ def _evaluate(config: EvaluateConfig, verbose: bool) -> int:
 
 
 def _find_model(checkpoint: pathlib.Path) -> tuple[pathlib.Path, ModelConfig]:
-    """The prefix of a checkpoint, and the networks that it is of, which must have an encoder."""
+    """The prefix of a checkpoint and its networks, which must have an encoder."""
     prefix = run_folder.find_checkpoint(checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
     run_folder.require_encoder(model, prefix)

@@ -1,4 +1,4 @@
-"""Progress bars with a time left on a terminal, and lines now and then where a bar cannot be redrawn."""
+"""Progress bars with the time left; in a log file, lines from time to time."""
 
 import bisect
 import math
@@ -13,31 +13,30 @@ import tqdm
 _SECONDS_ON_A_TERMINAL = 0.2
 _SECONDS_BETWEEN_LINES = 20.0
 _SHARE_BETWEEN_LINES = 0.02  # of the time so far: 50 lines in the first 17 minutes, 220 in 8 hours
-# As tqdm's own, but for the time left.
+# tqdm's own format, with this module's time left.
 _FORM = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{time_left}, {rate_fmt}{postfix}]"
 
 
 class TimeLeft:
-    """An estimate from the pace so far, which weighs steps by what they are said to cost.
+    """Estimates the time left from the pace so far and the relative cost of steps.
 
-    In each stretch of steps of one cost the pace is that of its own steps, but for the first, in which a function may
-    be traced; before there are any, that of the stretch before, times the ratio of the costs.
+    A stretch is a range of steps of equal cost. Its pace is measured on its own steps without the first, which may
+    include tracing. Before it has any, the pace is that of the stretch before, times the ratio of the costs.
     """
 
     def __init__(self, total: int, costs: Sequence[tuple[int, float]], *, step: int) -> None:
-        """Begins to count.
+        """Starts.
 
         Args:
             total: steps of the whole task.
-            costs: where each stretch begins, and what a step of it costs in relation to the other stretches', ascending
-                by steps; the first begins at 0.
-            step: the step that the task goes on from.
+            costs: the first step and the relative cost of each stretch, in ascending order, from step 0.
+            step: the step at which the task starts or resumes.
 
         Raises:
-            ValueError: the first stretch does not begin at 0.
+            ValueError: the first stretch does not start at 0.
         """
         if not costs or costs[0][0] != 0:
-            raise ValueError(f"costs {list(costs)} do not begin at step 0: say what the first steps cost")
+            raise ValueError(f"costs {list(costs)} do not start at step 0: give the cost of the first steps")
         self._total = total
         self._starts = [start for start, _ in costs]
         self._costs = [cost for _, cost in costs]
@@ -47,11 +46,11 @@ class TimeLeft:
         self._seconds_a_unit: float | None = None
 
     def note(self, step: int, now: float) -> None:
-        """Takes note that `step` steps are done.
+        """Notes that `step` steps are done.
 
         Args:
-            step: more than the last time.
-            now: seconds by some clock.
+            step: more than at the last call.
+            now: seconds, of any clock.
         """
         stretch = self._stretch_of(step - 1)
         if stretch != self._stretch or self._base is None:
@@ -61,17 +60,17 @@ class TimeLeft:
         self._last = step
 
     def seconds(self) -> float | None:
-        """How long the steps take that are left; None before the second one."""
+        """The time left in seconds; None before the second step."""
         if self._seconds_a_unit is None:
             return None
         return self._seconds_a_unit * self._units(self._last, self._total)
 
     def _stretch_of(self, step: int) -> int:
-        """The stretch that the step after `step` steps belongs to."""
+        """The stretch of the next step after `step` steps."""
         return bisect.bisect_right(self._starts, step) - 1
 
     def _units(self, first: int, last: int) -> float:
-        """What the steps from `first` to `last` cost together."""
+        """The cost of the steps from `first` to `last`."""
         ends = [*self._starts[1:], max(self._total, last)]
         return sum(
             cost * max(0, min(last, end) - max(first, start))
@@ -85,16 +84,15 @@ def progress_bar(
     costs: Sequence[tuple[int, float]] | None = None,
     **options: Any,  # noqa: ANN401 (tqdm's own)
 ) -> tqdm.tqdm:
-    """A tqdm bar on standard error; in a log file, or a terminal of no width, lines now and then and at the end.
+    """A tqdm bar on standard error; in a log file, or a terminal without a width, lines from time to time.
 
     Args:
-        items: what to go through, or None for a bar that is moved by `update`.
-        costs: of a bar that is moved by `update` and has a total: where steps become dearer and how much, as in
-            `TimeLeft`; None where all take about as long.
+        items: what to iterate over, or None for a bar that is moved by `update`.
+        costs: see `TimeLeft`, for a bar that is moved by `update` and has a total; None if all steps cost the same.
         **options: of `tqdm.tqdm`: total, desc, unit, initial, disable, delay, leave.
 
     Returns:
-        The bar, which is also an iterator over the items.
+        The bar, also an iterator over the items.
     """
     time_left = None if costs is None else TimeLeft(options["total"], costs, step=options.get("initial", 0))
     if time_left is not None:
@@ -105,7 +103,7 @@ def progress_bar(
 
 
 class _Bar(tqdm.tqdm):
-    """A bar whose time left weighs steps by what they cost, where that is known."""
+    """A bar with the time left of `TimeLeft`, if costs are given."""
 
     def __init__(self, time_left: TimeLeft | None, items: Iterable[Any] | None, **options: Any) -> None:  # noqa: ANN401 (tqdm's own)
         self._time_left = time_left
@@ -113,50 +111,50 @@ class _Bar(tqdm.tqdm):
 
     def update(self, n: float | None = 1) -> bool | None:
         """Moves the bar by n steps."""
-        if self._time_left is not None and not self.disable:  # a bar that is not shown stays where it is
+        if self._time_left is not None and not self.disable:  # a hidden bar does not move
             self._time_left.note(int(self.n + (n or 0)), time.monotonic())
         return super().update(n)
 
     @property
     def format_dict(self) -> dict[str, Any]:
-        """What the bar is made of: tqdm's own fields, and `time_left`."""
+        """tqdm's own fields, and `time_left`."""
         seconds = None if self._time_left is None else self._time_left.seconds()
         return {**super().format_dict, "time_left": "?" if seconds is None else self.format_interval(seconds)}
 
 
 class _Lines(_Bar):
-    """Writes whole lines instead of drawing over the last one, and none before there is something to tell."""
+    """Writes lines instead of redrawing one, and none before there is progress."""
 
     delay: float
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 (as above)
-        self._begun = self._told = time.monotonic()
+        self._begun = self._written = time.monotonic()
         super().__init__(*arguments, **options)
-        self.ncols = None  # whole lines: nothing is cut off
+        self.ncols = None  # lines are not cut off
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """A line, if the last one is long enough ago; tqdm also asks for one before and after other messages."""
-        pause = max(_SECONDS_BETWEEN_LINES, _SHARE_BETWEEN_LINES * (self._told - self._begun))
-        if msg is None and time.monotonic() >= self._told + pause:
-            self._tell()
+        """Writes a line if the last one is long enough ago; tqdm also calls this before and after other messages."""
+        pause = max(_SECONDS_BETWEEN_LINES, _SHARE_BETWEEN_LINES * (self._written - self._begun))
+        if msg is None and time.monotonic() >= self._written + pause:
+            self._write()
 
     def clear(self, nolock: bool = False) -> None:
-        """Leaves the lines where they are."""
+        """Does nothing: lines stay."""
 
     def close(self) -> None:
-        """Ends with a line, but for a bar that was not to stay, or not to come before a delay."""
+        """Writes the last line, unless the bar should not stay or its delay is not over."""
         if not self.disable and self.leave and time.time() >= self.start_t + self.delay:
-            self._tell()
-        self.delay = math.inf  # as if nothing had been shown, so that tqdm takes nothing away
+            self._write()
+        self.delay = math.inf  # tqdm then has nothing to clear
         super().close()
 
-    def _tell(self) -> None:
-        self._told = time.monotonic()
+    def _write(self) -> None:
+        self._written = time.monotonic()
         print(self, file=self.fp, flush=True)
 
 
 def _can_redraw() -> bool:
-    """Whether standard error is a terminal with columns; some in containers have none, and a bar there stays unseen."""
+    """Whether standard error is a terminal with a width; in some containers it has none, and shows no bar."""
     try:
         return sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns > 0
     except (OSError, ValueError):  # a stream of another program, such as a notebook's

@@ -1,4 +1,4 @@
-"""The replicas that share a step of training: each takes an equal part of its batch, and what they find is added up.
+"""The replicas of a training step: each takes an equal part of the batch, and their results are added up.
 
 On one device there is one replica, and nothing here adds an operation to its step.
 """
@@ -15,31 +15,31 @@ class Replica:
     """One of the equal copies of the networks, or the only one.
 
     Attributes:
-        index: its number, from 0; it takes the index-th of the equal parts of each batch.
-        count: of all replicas.
+        index: its number, from 0; it takes this part of each batch.
+        count: the number of replicas.
     """
 
     def __init__(self, index: int = 0, count: int = 1, reduce: Callable[[tf.Tensor], tf.Tensor] | None = None) -> None:
-        """Says which it is.
+        """Creates a replica.
 
         Args:
             index: from 0.
-            count: of all replicas.
-            reduce: maps a vector of this replica to the sum over all of them; not needed by the only one.
+            count: the number of replicas.
+            reduce: maps a vector of this replica to the sum over all replicas; needed if there are several.
 
         Raises:
-            ValueError: there is no such replica, or no way to the others.
+            ValueError: the index is not below the count, or `reduce` is missing.
         """
         if not 0 <= index < count:
-            raise ValueError(f"index={index} is not of count={count} replicas: give 0 to {count - 1}")
+            raise ValueError(f"index={index} is not below count={count}: give 0 to {count - 1}")
         if count > 1 and reduce is None:
-            raise ValueError(f"count={count} replicas need reduce, which adds up over them: give it")
+            raise ValueError(f"count={count} replicas need reduce, the sum over them: give it")
         self.index = index
         self.count = count
         self._reduce = reduce or tf.identity
 
     def all_reduce(self, values: Any) -> Any:  # noqa: ANN401 (as nested as the caller likes)
-        """Adds each value up over all replicas, in one operation; gradients pass, second ones too.
+        """Sums values over all replicas, in one operation; differentiable twice.
 
         Args:
             values: a nested structure of tensors of one type, each of the same known shape on every replica.
@@ -66,8 +66,8 @@ class Replica:
         """The values of all samples of the batch, in its order.
 
         Args:
-            values: `[groups B, ...]`, of this replica's B samples, several times one after the other.
-            groups: how many times.
+            values: `[groups B, ...]`, values of this replica's B samples, `groups` times one after the other.
+            groups: how often.
 
         Returns:
             `[groups count B, ...]`.
@@ -81,7 +81,7 @@ class Replica:
         return tf.reshape(ordered, [self.count * samples, *rest])
 
     def local_rows(self, values: tf.Tensor) -> tf.Tensor:
-        """This replica's part `[B, ...]` of values `[count B, ...]` of all samples of the batch."""
+        """This replica's rows `[B, ...]` of values `[count B, ...]` of the whole batch."""
         if self.count == 1:
             return values
         rows = values.shape[0] // self.count
@@ -90,24 +90,24 @@ class Replica:
     def _total(self, values: tf.Tensor) -> tf.Tensor:
         @tf.custom_gradient
         def total(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-            # Every replica's loss is its share of the whole one, so that of the sums is felt by all.
+            # Every replica's loss is a share of the whole loss, so the gradient of a sum is summed over replicas too.
             return self._reduce(values), self._total
 
         return total(values)
 
 
-_THE_ONLY_ONE = Replica()
+_SINGLE_REPLICA = Replica()
 _traced = threading.local()
 
 
 def this_replica() -> Replica:
-    """The replica whose step is being traced in this thread; the only one, unless `acting_as` says another."""
-    return getattr(_traced, "replica", _THE_ONLY_ONE)
+    """The replica whose step this thread is tracing; the single one outside of `acting_as`."""
+    return getattr(_traced, "replica", _SINGLE_REPLICA)
 
 
 @contextlib.contextmanager
 def acting_as(replica: Replica) -> Iterator[None]:
-    """Makes a replica the one of this thread within the block."""
+    """Makes `replica` the replica of this thread within the block."""
     before = this_replica()
     _traced.replica = replica
     try:

@@ -23,24 +23,24 @@ KERAS_ENVIRONMENT = {
     "KERAS_HOME": os.path.join(os.devnull, "keras"),  # noqa: PTH118 (no path, but what an environment variable holds)
     "TF_USE_LEGACY_KERAS": "0",
 }
-# The limits are for Model.fit, which is not used here, and a value that is no number ends the import of Keras.
+# The two limits are for Model.fit, which is not used here; a value that is no number makes the import of Keras fail.
 _READ_AT_IMPORT = ("KERAS_HOME", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
 _LESS = "give a smaller --batch_size, --resolution, --base_width or --samples, or in training --accumulate=4"
-# As TensorFlow tells of a constant, or of a copy to a GPU, that it had no memory for, and oneDNN of anything.
+# Messages of TensorFlow and oneDNN that mean too little memory: for a constant, a copy to a GPU, or anything else.
 _OUT_OF_MEMORY = re.compile(
     r"Cannot parse tensor from proto|Dst tensor is not initialized|received an exception: ?Status: 1,|bad_alloc"
 )
-_USER_ERROR = re.compile(r"\bUserError: (.+)")  # as TensorFlow tells of an exception in Python that it called
+_USER_ERROR = re.compile(r"\bUserError: (.+)")  # in TensorFlow's message for an exception in a Python function
 VARIABLE = "TF_CONFIG"
 _JOBS = ("chief", "worker")  # in this order
 _EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
 def start_tensorflow(*, verbose: bool) -> None:
-    """Imports TensorFlow and finds its devices; its messages are shown only if asked for, or if it fails.
+    """Imports TensorFlow and finds its devices.
 
     Args:
-        verbose: leaves the messages on the terminal.
+        verbose: shows TensorFlow's own messages; otherwise they are shown only if it fails.
     """
     _start(verbose=verbose)
 
@@ -48,18 +48,18 @@ def start_tensorflow(*, verbose: bool) -> None:
 def start_in_cluster(*, verbose: bool) -> "tf.distribute.Strategy":
     """Imports TensorFlow, opens the port that `TF_CONFIG` names for this process, and waits for the other processes.
 
-    Ctrl-C ends the process at once while it waits.
+    Ctrl-C ends the process while it waits.
 
     Args:
         verbose: as in `start_tensorflow`.
 
     Returns:
-        The strategy over the devices of all processes, which can be made only before TensorFlow has found its devices.
+        The strategy over the devices of all processes. It can only be made before TensorFlow finds its devices.
 
     Raises:
-        UserError: the port cannot be opened, or the others did not come.
+        UserError: the port cannot be opened, or the other processes did not come.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # TensorFlow waits where Python's own answer is not heard
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler does not run while TensorFlow waits
     try:
         return _start(verbose=verbose, in_cluster=True)
     finally:
@@ -68,35 +68,33 @@ def start_in_cluster(*, verbose: bool) -> "tf.distribute.Strategy":
 
 @contextlib.contextmanager
 def memory_errors_in_one_line(remedy: str = _LESS) -> Iterator[None]:
-    """Tells a user what to make smaller where the memory of the device, or of the machine, does not suffice.
-
-    Likewise what Python that TensorFlow calls has to say, such as of a damaged record.
+    """Turns errors of TensorFlow that a user can fix into one line: too little memory, a lost file, a damaged record.
 
     Args:
         remedy: what to make smaller.
 
     Raises:
-        UserError: in place of the error that TensorFlow or NumPy raises.
+        UserError: instead of the error that TensorFlow or NumPy raises.
     """
     import tensorflow as tf  # as above
 
     try:
         yield
     except (tf.errors.OpError, MemoryError) as error:
-        told = _in_one_line(error, remedy)
-        if told is None:
+        line = _in_one_line(error, remedy)
+        if line is None:
             raise
-        raise UserError(told) from error
+        raise UserError(line) from error
 
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """The processes that train together, and which of them this one is.
+    """The processes that train together.
 
     Attributes:
         tasks: their names, such as `worker 0`; the first is the chief.
-        addresses: of each, `host:port`.
-        index: of this process among them.
+        addresses: `host:port` of each.
+        index: of this process.
     """
 
     tasks: tuple[str, ...]
@@ -114,7 +112,7 @@ def read_cluster(text: str) -> Cluster:
         The cluster.
 
     Raises:
-        UserError: it is no cluster that trains together.
+        UserError: it is damaged, or no cluster that can train.
     """
     try:
         contents = json.loads(text)
@@ -136,22 +134,22 @@ def read_cluster(text: str) -> Cluster:
 
 
 def is_chief(cluster: Cluster | None) -> bool:
-    """Whether this process, of a cluster or alone, writes the run folder."""
+    """Whether this process writes the run folder."""
     return cluster is None or cluster.index == 0
 
 
 def choose_cluster(devices: DevicesConfig, environment: Mapping[str, str]) -> Cluster | None:
-    """The cluster that a run is part of.
+    """The cluster of a run.
 
     Args:
-        devices: what the user asked for and allowed.
+        devices: the flags.
         environment: of the process.
 
     Returns:
-        None where the run is of this process alone.
+        None if this process trains alone.
 
     Raises:
-        UserError: the cluster is missing or not understood, or the port was not allowed.
+        UserError: the cluster is missing or damaged, or --listen is.
     """
     text, strategy = environment.get(VARIABLE, ""), devices.strategy
     if strategy in ("single", "mirrored") or (strategy == "auto" and not text):
@@ -193,7 +191,7 @@ def _start(*, verbose: bool, in_cluster: bool = False) -> "tf.distribute.Strateg
 
 
 def _note_what_has_no_effect() -> None:
-    """Says so where the environment asks for another Keras than the one that computes here."""
+    """Prints a note if the environment asks for another Keras than TensorFlow's Keras 3."""
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":
         print(f"note: KERAS_BACKEND={backend} has no effect: the networks run on TensorFlow", file=sys.stderr)
@@ -204,7 +202,7 @@ def _note_what_has_no_effect() -> None:
 
 @contextlib.contextmanager
 def _keras_environment() -> Iterator[None]:
-    """Sets the environment for the import of Keras; what only the import reads is set back, for what else uses it."""
+    """Sets the environment for the import of Keras, and restores the variables that only the import reads."""
     aside = {name: os.environ.pop(name) for name in _READ_AT_IMPORT if name in os.environ}
     os.environ.update(KERAS_ENVIRONMENT)
     try:
@@ -215,10 +213,10 @@ def _keras_environment() -> Iterator[None]:
 
 
 def _set_keras() -> None:
-    """Sets what a program may have changed that imported Keras before, such as a notebook.
+    """Sets Keras's defaults, which a program such as a notebook may have changed before.
 
     Raises:
-        UserError: Keras runs on something else than TensorFlow, which cannot be changed any more.
+        UserError: Keras was imported before with another backend.
     """
     import keras  # as above
 
@@ -232,7 +230,7 @@ def _set_keras() -> None:
 
 
 def _join(make_strategy: "type[tf.distribute.MultiWorkerMirroredStrategy]") -> "tf.distribute.Strategy":
-    """Makes the strategy of a cluster.
+    """Creates the strategy of a cluster.
 
     Raises:
         UserError: see `start_in_cluster`.
@@ -249,29 +247,29 @@ def _join(make_strategy: "type[tf.distribute.MultiWorkerMirroredStrategy]") -> "
 
 
 def _in_one_line(error: Exception, remedy: str) -> str | None:
-    """What to tell a user of an error; None where that is not known."""
+    """The line for an error; None if the error is not known."""
     import tensorflow as tf  # as above
 
     text = str(error)
     if isinstance(error, tf.errors.ResourceExhaustedError | MemoryError) or _OUT_OF_MEMORY.search(text):
-        return f"the memory does not suffice: {remedy}"
+        return f"not enough memory: {remedy}"
     if isinstance(error, tf.errors.NotFoundError | tf.errors.PermissionDeniedError):
         refused = "No such file" in text or "ermission denied" in text
         return f"{text.splitlines()[0]}: was the file removed, or protected?" if refused else None
-    told = _USER_ERROR.search(text) if isinstance(error, tf.errors.InvalidArgumentError) else None
-    return told.group(1) if told else None
+    raised = _USER_ERROR.search(text) if isinstance(error, tf.errors.InvalidArgumentError) else None
+    return raised.group(1) if raised else None
 
 
 @contextlib.contextmanager
 def _error_stream_aside() -> Iterator[None]:
-    """Keeps what is written to file descriptor 2, by C++ code too, and shows it only after an exception."""
+    """Redirects file descriptor 2, which C++ code writes too, and shows the output only after an exception."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as aside:
         terminal = os.dup(2)
         os.dup2(aside.fileno(), 2)
         try:
             yield
-        except UserError:  # which says it all
+        except UserError:  # needs no further output
             raise
         except Exception:
             aside.seek(0)
@@ -284,7 +282,7 @@ def _error_stream_aside() -> Iterator[None]:
 
 
 def _addresses(given: Any) -> tuple[str, ...]:  # noqa: ANN401 (of JSON)
-    """Addresses of one job, each with a port."""
+    """The addresses of one job, checked."""
     if not isinstance(given, list) or not given:
         raise ValueError(f"{given!r} is no list of addresses")
     for address in given:

@@ -3,32 +3,23 @@
 import difflib
 from collections.abc import Sequence
 
-# As of difflib's ratio, 1 for equal words.
+# difflib's ratio, 1 for equal words.
 _LEAST_LIKENESS = 0.65
-# Python holds the bytes of a file name that are no UTF-8 as these characters and the byte, see PEP 383.
+# Python stores bytes of a file name that are not UTF-8 as these characters, see PEP 383.
 _FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF
 
 
 def counted(count: int, one: str, many: str = "") -> str:
-    """A number with what it counts: `1 shape`, `2 shapes`.
-
-    Args:
-        count: how many.
-        one: the word for one.
-        many: the word for another number; empty where it is the first with an `s`.
-    """
+    """A number and its noun: `1 shape`, `2 shapes`; the plural is the singular with an `s` unless `many` is given."""
     return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
 def choices_text(word: str, choices: Sequence[str]) -> str:
-    """What to give in place of a word that is none of the choices.
+    """The remedy for a word that is not one of the choices: the most similar choice, if any, and all choices.
 
     Args:
-        word: what was given.
-        choices: what can be given, at least one.
-
-    Returns:
-        The choice that the word may mean, where one is near, and all of them.
+        word: the word.
+        choices: at least one.
     """
     near = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=_LEAST_LIKENESS)
     every = ", ".join(choices)
@@ -36,24 +27,16 @@ def choices_text(word: str, choices: Sequence[str]) -> str:
 
 
 def name_some(names: Sequence[str], most: int = 8) -> str:
-    """Names as a comma list that stays readable where there are many.
-
-    Args:
-        names: at least one.
-        most: how many are named; of the others the number is told.
-    """
+    """The first `most` names as a comma list, and the number of the others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def printable(name: object) -> str:
-    r"""A name as one line that a terminal shows and does not obey: files from outside can be called anything.
-
-    Args:
-        name: such as a path. Line breaks, control characters and bytes that are no text become `\n`, `\x1b`, `\xff`.
+    r"""A name, such as a path, that is safe to print: names of files from outside may hold anything.
 
     Returns:
-        The name where every character of it can be printed.
+        The name with line breaks, control characters and bytes that are no text as `\n`, `\x1b`, `\xff`.
     """
     text = str(name)
     return text if text.isprintable() else "".join(map(_escaped, text))

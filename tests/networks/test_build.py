@@ -96,9 +96,9 @@ def test_the_leaky_slope_is_the_encoders_and_the_discriminators():
 
 def test_first_weights_follow_the_seed():
     first, same, other = (build_networks(resolution=16, **SMALL, seed=seed) for seed in (1, 1, 2))
-    kernel = first.generator.voxels.kernel.numpy()
-    np.testing.assert_array_equal(kernel, same.generator.voxels.kernel.numpy())
-    assert not np.array_equal(kernel, other.generator.voxels.kernel.numpy())
+    kernel = first.generator.to_logits.kernel.numpy()
+    np.testing.assert_array_equal(kernel, same.generator.to_logits.kernel.numpy())
+    assert not np.array_equal(kernel, other.generator.to_logits.kernel.numpy())
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_without_a_fade_the_ends_are_new_and_all_within_is_kept():
     np.testing.assert_array_equal(
         large.generator.blocks[2].convolution.kernel, small.generator.blocks[2].convolution.kernel
     )
-    assert large.generator.voxels.kernel.shape != small.generator.voxels.kernel.shape
+    assert large.generator.to_logits.kernel.shape != small.generator.to_logits.kernel.shape
 
 
 def test_a_network_that_has_grown_grows_again():

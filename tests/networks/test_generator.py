@@ -14,7 +14,7 @@ def make(architecture, **changed):
 
 def test_published_network_layer_by_layer():
     generator = make("3dgan")
-    layers = [generator.opening.convolution, *(block.convolution for block in generator.blocks), generator.voxels]
+    layers = [generator.opening.convolution, *(block.convolution for block in generator.blocks), generator.to_logits]
     assert [layer.filters for layer in layers] == [512, 256, 128, 64, 1]
     assert [layer.kernel_size for layer in layers] == [(4, 4, 4)] * 5
     assert [layer.strides for layer in layers] == [(1, 1, 1), *[(2, 2, 2)] * 4]

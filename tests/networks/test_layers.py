@@ -92,8 +92,8 @@ def test_a_number_is_one_whole_share_and_shares_stay():
 @pytest.mark.parametrize(
     ("labels", "classes", "words"),
     [
-        (None, 2, "labels are missing, and the network is conditional on 2 classes"),
-        ([0, 1], 0, "labels are given to a network without classes"),
+        (None, 2, "conditional on 2 classes: give a label"),
+        ([0, 1], 0, "has no classes: leave out the labels"),
         ([[0, 1]], 2, r"labels int32 of shape \(1, 2\): give \[B\] integer, or \[B, 2\] float"),
         ([0.0, 1.0], 2, r"labels float32 of shape \(2,\)"),
         ([[0.5, 0.5]], 3, r"labels float32 of shape \(1, 2\)"),
@@ -298,12 +298,12 @@ def test_the_share_is_of_the_own_end():
     assert faded(tf.constant([4.0], tf.bfloat16), tf.constant([8.0], tf.bfloat16), fade).dtype == tf.bfloat16
 
 
-def test_the_smallest_networks_have_grown_out_of_nothing():
+def test_the_smallest_networks_cannot_have_grown():
     check_grown(True, 16)
     check_grown(False, 8)
-    with pytest.raises(ValueError, match="resolution=8 has no half"):
+    with pytest.raises(ValueError, match=r"resolution=8 .*: give 16 or more"):
         check_grown(True, 8)
-    with pytest.raises(ValueError, match="resolution=8 has no half"):
+    with pytest.raises(ValueError, match=r"resolution=8 .*: give 16 or more"):
         Generator(
             resolution=8,
             latent_size=4,

@@ -193,7 +193,7 @@ def test_the_weights_of_a_network_of_another_name_are_refused(tmp_path):
 def test_files_that_are_absent_damaged_or_not_of_training_are_refused(tmp_path):
     state = make_state(1)
     files = files_of(tmp_path, "generator")
-    with pytest.raises(UserError, match=r"generator\.weights\.h5 is not there: give a file such as"):
+    with pytest.raises(UserError, match=r"generator\.weights\.h5 does not exist: give a file such as"):
         load_weight_files(state, files)
     save_weight_files(state, tmp_path)
     whole = files["generator"].read_bytes()
@@ -338,7 +338,7 @@ def test_damage_without_digests_is_found_by_tensorflow(tmp_path, capsys):
     assert restore_newest(make(0)[0], tmp_path) == 1
     warning, note = capsys.readouterr().err.splitlines()
     assert "model.ckpt-2 cannot be read" in warning
-    assert "model.ckpt-1.json is missing, as beside checkpoints of older versions" in note
+    assert "model.ckpt-1.json is missing, as in older versions" in note
 
 
 @pytest.mark.parametrize("part", [data_file, index_file])
@@ -354,11 +354,11 @@ def test_nothing_readable_is_an_error_and_not_a_fresh_start(tmp_path, part):
         restore_newest(make(0)[0], tmp_path)
     for path in tmp_path.glob("model.ckpt-*"):
         path.unlink()
-    with pytest.raises(UserError, match="checkpoint tells of checkpoints, and none is there"):
+    with pytest.raises(UserError, match="checkpoint lists checkpoints, but there are none"):
         restore_newest(make(0)[0], tmp_path)
     (tmp_path / "checkpoint").unlink()
     (tmp_path / "plots").mkdir()  # as every save leaves them
-    with pytest.raises(UserError, match=r"plots is drawn after checkpoints, and none is there: .*use another --save"):
+    with pytest.raises(UserError, match=r"plots shows a run whose checkpoints are gone: .*use another --save"):
         restore_newest(make(0)[0], tmp_path)
 
 
@@ -370,7 +370,7 @@ def test_a_checkpoint_of_another_model_is_refused_with_both_described(tmp_path):
         write_run_config(run, dataclasses.replace(model, base_width=width), batch_size=4, record_count=9)
         save_checkpoint(make(1)[0], run, 1, keep=1)
     shutil.copy(tmp_path / "8" / "config.json", tmp_path / "16")
-    with pytest.raises(UserError, match=r"another model \(.*width 16,.*\) than .*config\.json describes \(.*width 8,"):
+    with pytest.raises(UserError, match=r"another model \(.*width 16,.*\) than .*config\.json \(.*width 8,"):
         restore_newest(make(0)[0], tmp_path / "16")
 
 

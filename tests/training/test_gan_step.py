@@ -157,22 +157,22 @@ def test_the_discriminators_gradient_is_that_of_the_written_out_loss(kind):
         real_logits, fake_logits = discriminator(voxels()), discriminator(fakes)
         if kind == "relativistic":
             real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
-        told = tf.reduce_mean(
+        d_loss = tf.reduce_mean(
             discriminator_loss(real_logits, kind, real=True, label_smoothing=hp.label_smoothing)
         ) + tf.reduce_mean(discriminator_loss(fake_logits, kind, real=False))
         # It is the first update of all, so the penalty is due: twice, for the update that will go without.
         penalty = float("nan")
-        whole = told
+        whole = d_loss
         if kind in ("bce", "relativistic"):
             points = [voxels()] if kind == "bce" else [voxels(), fakes]
             penalty = tf.add_n([tf.reduce_mean(r1_penalty(discriminator, where)) for where in points])
-            whole = told + 2.0 * penalty
+            whole = d_loss + 2.0 * penalty
         elif kind == "wgan-gp":
             points = random_interpolates(voxels(), fakes, seed=7, step=tf.constant(0, tf.int64))
             penalty = tf.reduce_mean(gradient_penalty(discriminator, points))
-            whole = told + 2.0 * 3.0 * penalty
+            whole = d_loss + 2.0 * 3.0 * penalty
     expected = tape.gradient(whole, variables, unconnected_gradients="zero")
-    assert loss == pytest.approx(float(told), rel=1e-4, abs=1e-5)
+    assert loss == pytest.approx(float(d_loss), rel=1e-4, abs=1e-5)
     assert accuracy == (np.mean(real_logits.numpy() > 0) + np.mean(fake_logits.numpy() <= 0)) / 2
     measured = {"hinge": [np.nan, np.nan], "wgan-gp": [np.nan, penalty]}.get(kind, [penalty, np.nan])
     np.testing.assert_allclose(penalties, measured, rtol=1e-4)
@@ -281,10 +281,10 @@ def test_learning_rates_follow_the_schedule():
 def test_averaged_weights_follow_by_hand():
     # After the first step (step 0 while averaging) the decay is min(0.999, 1/10): a tenth old, nine tenths new.
     state = make_state()
-    old = state.average.generator.voxels.kernel.numpy()
+    old = state.average.generator.to_logits.kernel.numpy()
     gan_step(state, HP, voxels())
-    new = state.networks.generator.voxels.kernel.numpy()
-    np.testing.assert_allclose(state.average.generator.voxels.kernel, 0.1 * old + 0.9 * new, rtol=1e-5, atol=1e-7)
+    new = state.networks.generator.to_logits.kernel.numpy()
+    np.testing.assert_allclose(state.average.generator.to_logits.kernel, 0.1 * old + 0.9 * new, rtol=1e-5, atol=1e-7)
 
 
 def test_the_same_seed_gives_the_same_run_and_another_does_not():

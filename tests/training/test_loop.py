@@ -19,7 +19,7 @@ from tests.configs import TRAINING
 from tests.fakes import random_grids, write_records
 from tests.small_runs import (
     GAN,
-    WITHOUT_GAME,
+    VAE_LOSS,
     make_config,
     make_gan_config,
     restored_weights,
@@ -78,7 +78,7 @@ def test_a_run_leaves_checkpoints_metrics_pictures_and_its_configuration(finishe
     with open(config.save_path / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["epoch"], row["step"]) for row in rows] == [("0", "2"), ("1", "4"), ("2", "6"), ("3", "8")]
-    # The game begins after 3 steps, so the first row, of steps 1 and 2, has no answer of the discriminator.
+    # The discriminator enters after 3 steps, so the first row, of steps 1 and 2, has no accuracy.
     assert [row["discriminator_accuracy"] != "" for row in rows] == [False, True, True, True]
     assert all(float(row["occupancy_ratio"]) >= 0 and float(row["reconstruction_loss"]) > 0 for row in rows)
     folders = sorted(path.name for path in (config.save_path / "output_ims").iterdir())
@@ -108,8 +108,8 @@ def test_tensorboard_gets_every_kind(finished):
     assert steps["gradient_norm"] == steps["learning_rate"] == steps["iou"] == [2, 4, 6, 8]
     assert steps["discriminator_accuracy"] == steps["d_gradient_norm"] == steps["d_learning_rate"] == [4, 6, 8]
     assert steps["Final/iou"] == steps["Final/kl"] == steps["Final/reconstruction_loss"] == [8]
-    looks = ["samples", "reconstructions", "latent_mean", "latent_log_variance"]
-    assert [steps[tag] for tag in looks] == [[5, 8]] * 4
+    tags = ["samples", "reconstructions", "latent_mean", "latent_log_variance"]
+    assert [steps[tag] for tag in tags] == [[5, 8]] * 4
     operations = {node.op for node in events.Graph().node}
     assert {"Conv3D", "Conv3DBackpropFilterV2", "AssignAddVariableOp"} <= operations
     scopes = {node.name.split("/")[0] for node in events.Graph().node}
@@ -178,7 +178,7 @@ def train_on(count, config, tmp_path, capsys):
 
 def test_shapes_may_be_added_and_taken_away_between_two_starts(tmp_path, capsys):
     """Epochs count from the start of the run, numbers only increase, and nothing older is written over."""
-    config = make_config(tmp_path, loss=WITHOUT_GAME, report=False, checkpoint_every=1, image_every=100)
+    config = make_config(tmp_path, loss=VAE_LOSS, report=False, checkpoint_every=1, image_every=100)
     first = dataclasses.replace(config, epochs=4)
     # Four epochs of 8 shapes by 4 are 8 steps.
     saved, said = train_on(8, first, tmp_path, capsys)
@@ -214,7 +214,7 @@ def test_shapes_may_be_added_and_taken_away_between_two_starts(tmp_path, capsys)
 def test_a_run_on_other_records_that_is_stopped_ends_where_one_that_is_not_does(tmp_path, capsys):
     """Also in the midst of an epoch of the new records, whose order and learning rates go on."""
     whole, config = (
-        make_config(tmp_path / name, loss=WITHOUT_GAME, report=False, image_every=100) for name in ("whole", "parts")
+        make_config(tmp_path / name, loss=VAE_LOSS, report=False, image_every=100) for name in ("whole", "parts")
     )
     train_on(8, whole, tmp_path, capsys)
     shutil.copytree(whole.save_path, config.save_path)
@@ -235,7 +235,7 @@ def write_more(tmp_path):
 
 
 def test_steps_say_how_long_a_run_is_and_its_last_checkpoint_lies_within_an_epoch(tmp_path, capsys):
-    config = make_config(tmp_path, loss=WITHOUT_GAME, report=False, image_every=100, checkpoint_every=None)
+    config = make_config(tmp_path, loss=VAE_LOSS, report=False, image_every=100, checkpoint_every=None)
     short = dataclasses.replace(config, train_steps=4)
     # 10 shapes by 4: epoch 1 ends at step 3, and step 4 is of epoch 2.
     assert train_on(10, short, tmp_path, capsys)[0] == {2: 4, 1: 3}
@@ -250,7 +250,7 @@ def test_steps_say_how_long_a_run_is_and_its_last_checkpoint_lies_within_an_epoc
 
 
 def test_a_run_that_goes_on_after_its_last_step_leaves_that_checkpoint_and_its_prior(tmp_path, capsys):
-    config = make_config(tmp_path, loss=WITHOUT_GAME, report=False, image_every=100, checkpoint_every=1)
+    config = make_config(tmp_path, loss=VAE_LOSS, report=False, image_every=100, checkpoint_every=1)
     # 18 shapes by 4: epochs end at steps 5, 9 and 14, so step 11 lies in epoch 3.
     saved, _ = train_on(18, dataclasses.replace(config, train_steps=11), tmp_path, capsys)
     assert saved == {3: 11, 2: 9, 1: 5}
@@ -271,7 +271,7 @@ def test_a_run_that_goes_on_after_its_last_step_leaves_that_checkpoint_and_its_p
 def test_a_longer_run_that_is_stopped_ends_where_one_that_is_not_does(tmp_path, capsys):
     """Also where it is stopped twice within the epoch that follows the step at which it had finished."""
     whole, parts = (
-        make_config(tmp_path / name, loss=WITHOUT_GAME, report=False, image_every=100, train_steps=4)
+        make_config(tmp_path / name, loss=VAE_LOSS, report=False, image_every=100, train_steps=4)
         for name in ("whole", "parts")
     )
     assert train_on(10, whole, tmp_path, capsys)[0] == {2: 4}
@@ -292,7 +292,7 @@ def test_a_run_of_an_older_version_goes_on_in_its_own_order(tmp_path, capsys, mo
     monkeypatch.setattr(
         loop, "training_batches", lambda *given, **named: orders.append(named["order"]) or made(*given, **named)
     )
-    config = make_config(tmp_path, loss=WITHOUT_GAME, report=False, image_every=100)
+    config = make_config(tmp_path, loss=VAE_LOSS, report=False, image_every=100)
     train_on(8, config, tmp_path, capsys)
     path = config.save_path / "config.json"
     contents = json.loads(path.read_text())
@@ -306,13 +306,13 @@ def test_a_run_of_an_older_version_goes_on_in_its_own_order(tmp_path, capsys, mo
 
 def test_a_short_run_that_ends_in_dust_says_so(tmp_path, capsys):
     """At step 3 nothing is above one half; the warning was once held back before step 200."""
-    config = make_config(tmp_path, loss=WITHOUT_GAME, report=False, image_every=100, train_steps=3)
+    config = make_config(tmp_path, loss=VAE_LOSS, report=False, image_every=100, train_steps=3)
     _, said = train_on(10, config, tmp_path, capsys)
     assert "warning: at step 3 samples are nearly blank (0.00 of the real occupancy): train longer" in said
 
 
 def test_ctrl_c_saves_and_says_where(tmp_path, records, capsys, monkeypatch):
-    config = make_config(tmp_path, epochs=100, loss=WITHOUT_GAME)
+    config = make_config(tmp_path, epochs=100, loss=VAE_LOSS)
     take_step, taken = loop.vae_gan_step, []
 
     def step_and_interrupt(*arguments, adversarial):
@@ -341,7 +341,7 @@ def test_warnings_are_shown_once_and_a_page_that_cannot_be_made_does_not_end_the
 
     monkeypatch.setattr(run_recorder, "all_watches", lambda **_: [Alarm()])
     monkeypatch.setattr(run_recorder, "save_report", fail)
-    config = make_config(tmp_path, loss=WITHOUT_GAME)
+    config = make_config(tmp_path, loss=VAE_LOSS)
     assert loop.train(config, records) == 0
     said = capsys.readouterr().err
     assert said.count("warning: at step 4 something is wrong: mend it") == 1
@@ -353,7 +353,7 @@ def test_warnings_are_shown_once_and_a_page_that_cannot_be_made_does_not_end_the
 @pytest.fixture(scope="module")
 def without_a_page(tmp_path_factory, records):
     """A VAE of eight steps, trained without a report, and what was said as an error."""
-    config = make_config(tmp_path_factory.mktemp("without_a_page"), loss=WITHOUT_GAME, report=False)
+    config = make_config(tmp_path_factory.mktemp("without_a_page"), loss=VAE_LOSS, report=False)
     with contextlib.redirect_stderr(io.StringIO()) as said:
         assert loop.train(config, records) == 0
     return config, said.getvalue()
@@ -399,7 +399,7 @@ def test_what_follows_a_save_can_end_the_run(tmp_path, records):
         raise Enough
 
     optimizer = dataclasses.replace(make_config(tmp_path).optimizer, kind="sgd", learning_rate=1e-5)
-    config = make_config(tmp_path, optimizer=optimizer, loss=WITHOUT_GAME)
+    config = make_config(tmp_path, optimizer=optimizer, loss=VAE_LOSS)
     with pytest.raises(Enough):
         loop.train(config, records, after_save)
     assert seen == [(2, 5, [2])]
@@ -447,7 +447,7 @@ def test_each_networks_weights_lie_beside_the_checkpoint_and_begin_another_run(
     begun = []
 
     def look(state, hp, voxels, labels):
-        begun.append(state.networks.generator.voxels.kernel.numpy())
+        begun.append(state.networks.generator.to_logits.kernel.numpy())
         raise InterruptedError
 
     weights = {"generator": finished_gan.save_path / "generator.weights.h5"}
@@ -459,9 +459,9 @@ def test_each_networks_weights_lie_beside_the_checkpoint_and_begin_another_run(
             loop.train(dataclasses.replace(config, weights=weights), records)
     state = loop.build_state(finished_gan)
     loop.restore_newest(state.checkpoint(), finished_gan.save_path)
-    np.testing.assert_array_equal(begun[0], state.average.generator.voxels.kernel)
-    np.testing.assert_array_equal(begun[1], state.networks.generator.voxels.kernel)
-    assert capsys.readouterr().err.count("note: --generator_weights are for the beginning of a run") == 1
+    np.testing.assert_array_equal(begun[0], state.average.generator.to_logits.kernel)
+    np.testing.assert_array_equal(begun[1], state.networks.generator.to_logits.kernel)
+    assert capsys.readouterr().err.count("note: --generator_weights are ignored") == 1
 
 
 def test_weights_of_another_network_leave_no_run_behind(tmp_path, records, finished_gan):

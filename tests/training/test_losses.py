@@ -274,7 +274,7 @@ def test_occupancy_by_hand():
 
 
 def test_discriminator_accuracy_by_hand():
-    # Two of three real shapes and one of two generated ones are told: (2/3 + 1/2) / 2 = 7/12.
+    # Two of three real shapes and one of two generated ones are right: (2/3 + 1/2) / 2 = 7/12.
     real, fake = tf.constant([[1.0], [2.0], [-1.0]]), tf.constant([[-3.0], [4.0]])
     np.testing.assert_allclose(losses.discriminator_accuracy(real, fake), 7 / 12, rtol=1e-6)
 

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import os
 import shutil
 import signal
 
@@ -11,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.fakes import random_grids, write_records
-from tests.small_runs import WITHOUT_GAME, make_config, restored_weights
+from tests.small_runs import VAE_LOSS, make_config, restored_weights, stopped_after
 from vae_gan3d.config import LossConfig, ModelConfig, ProgressiveConfig
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
@@ -41,7 +40,14 @@ def records(tmp_path_factory):
 
 def make_stages(folder, **changed):
     """A VAE of two steps at 16^3, then four at 32^3 of which three fade."""
-    values = {"model": MODEL, "loss": WITHOUT_GAME, "save_path": folder, "logdir": folder, "log_every": 1, "mirror": ()}
+    values = {
+        "model": MODEL,
+        "loss": VAE_LOSS,
+        "save_path": folder,
+        "logdir": folder,
+        "log_every": 1,
+        "mirror": (),
+    }
     training = make_config(folder, **{**values, "epochs": 2, "checkpoint_every": 1, "image_every": 100, **changed})
     return plan_stages(ProgressiveConfig(training, (16, 32), (1, 2), fade_samples=12), COUNT)
 
@@ -89,18 +95,10 @@ def test_the_share_follows_the_samples_seen(finished):
     np.testing.assert_allclose([float(row["fade"]) for row in second], [1 / 3, 2 / 3, 1, 1], rtol=1e-5)
 
 
-def test_a_stage_stopped_in_its_fade_ends_where_an_uninterrupted_one_does(tmp_path, records, finished, monkeypatch):
+def test_a_stage_stopped_in_its_fade_ends_where_an_uninterrupted_one_does(tmp_path, records, finished):
     stages = make_stages(tmp_path)
     shutil.copytree(finished[0][0].save_path, stages[0].save_path)
-    write_log = loop._Run._write_log
-
-    def write_and_stop(run, bar):
-        write_log(run, bar)
-        if run._step == 1:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop._Run, "_write_log", write_and_stop)
+    with stopped_after(1):
         assert train_stage(stages, 1, records) == 128 + signal.SIGTERM
     stage = stages[1]
     assert first_unfinished(stages, COUNT) == 1
@@ -123,9 +121,9 @@ def test_a_new_stage_begins_with_the_averages_and_the_weights_of_the_one_before(
     for networks in ("networks", "average"):
         theirs, ours = getattr(state, networks), getattr(small, networks)
         np.testing.assert_array_equal(theirs.encoder.moments.kernel, ours.encoder.moments.kernel)
-        np.testing.assert_array_equal(theirs.generator.voxels_before.kernel, ours.generator.voxels.kernel)
+        np.testing.assert_array_equal(theirs.generator.to_logits_before.kernel, ours.generator.to_logits.kernel)
         np.testing.assert_array_equal(theirs.discriminator.logit.kernel, ours.discriminator.logit.kernel)
-    raw, averaged = state.networks.generator.voxels_before, state.average.generator.voxels_before
+    raw, averaged = state.networks.generator.to_logits_before, state.average.generator.to_logits_before
     assert not np.array_equal(raw.kernel, averaged.kernel)
 
 

@@ -105,7 +105,7 @@ def test_a_folder_of_stages_gives_the_newest_of_the_last_stage_and_says_so(tmp_p
     assert run_folder.trained_stages(tmp_path) == [32, 16]
     newest = tmp_path / "stage-32" / "model.ckpt-2"
     assert run_folder.find_checkpoint(tmp_path) == newest
-    assert capsys.readouterr().err == f"note: {tmp_path} holds stages that grew: {newest}, of 32^3, is used\n"
+    assert capsys.readouterr().err == f"note: {tmp_path} is a run with --progressive: using {newest}, of 32^3\n"
     touch_checkpoint(tmp_path, 9)
     assert run_folder.find_checkpoint(tmp_path) == tmp_path / "model.ckpt-9"
     assert (run_folder.trained_stages(tmp_path / "absent"), capsys.readouterr().err) == ([], "")
@@ -160,7 +160,7 @@ def test_a_vae_goes_on_as_a_vae_gan(tmp_path):
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        (None, r"config\.json is missing, .*: copy it from the run they came from, or train anew \("),
+        (None, r"config\.json is missing, .*: copy it from the run they came from, or train again \("),
         ("{", "is damaged"),
         ("[]", "is damaged"),
         ("[" * 200_000, "nested too deeply"),
@@ -188,14 +188,14 @@ def test_other_networks_are_refused_with_both_described(tmp_path):
 
 def test_another_batch_size_is_refused_because_epochs_count_by_it(tmp_path):
     run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9)
-    with pytest.raises(UserError, match=r"--batch_size=32, by which its epochs count, not 16"):
+    with pytest.raises(UserError, match=r"--batch_size=32, not 16"):
         run_folder.require_same_run(tmp_path, MODEL, batch_size=16)
 
 
 def test_another_optimizer_is_refused_and_older_runs_are_of_adam(tmp_path):
     run_folder.write_run_config(tmp_path, MODEL, batch_size=32, record_count=9, optimizer="sgd")
     run_folder.require_same_run(tmp_path, MODEL, batch_size=32, optimizer="sgd")
-    with pytest.raises(UserError, match=r"--optimizer=sgd, whose state its checkpoints hold, not adam: give the same"):
+    with pytest.raises(UserError, match=r"--optimizer=sgd, not adam: give the same"):
         run_folder.require_same_run(tmp_path, MODEL, batch_size=32)
     path = tmp_path / run_folder.CONFIG_NAME
     contents = json.loads(path.read_text())

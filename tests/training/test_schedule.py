@@ -209,7 +209,7 @@ def test_steps_are_of_each_stage():
     stages = plan_stages(make_config(train_steps=40), 100)
     assert [stage.train_steps for stage in stages] == [40, 40, 40]
     assert [stage.model.fade_samples for stage in stages] == [0, 200, 200]
-    # A game that begins at step 50 begins at step 10 of the second stage.
+    # A discriminator that enters at step 50 enters at step 10 of the second stage.
     config = make_config(train_steps=40)
     loss = dataclasses.replace(config.training.loss, adversarial_warmup=50)
     config = dataclasses.replace(config, training=dataclasses.replace(config.training, loss=loss))

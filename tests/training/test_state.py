@@ -106,7 +106,7 @@ def test_a_plain_gan_has_nothing_of_an_encoder(tmp_path):
     assert any(name.startswith("average_generator/") for name in names)
     assert not [name for name in names if "encoder" in name]
     inference_checkpoint(other.networks).read(str(prefix)).assert_existing_objects_matched()
-    np.testing.assert_array_equal(other.networks.generator.voxels.kernel, state.average.generator.voxels.kernel)
+    np.testing.assert_array_equal(other.networks.generator.to_logits.kernel, state.average.generator.to_logits.kernel)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop", "adadelta"])

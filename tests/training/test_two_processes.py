@@ -17,7 +17,7 @@ from tests.conftest import THREAD_LIMITS
 from tests.fakes import random_grids, write_records
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Ten shapes in batches of four: epoch 2 ends with step 5. BatchNorm, a late game, and gradients that weights follow.
+# Ten shapes in batches of four: epoch 2 ends with step 5. BatchNorm, an adversarial warm-up, and plain SGD.
 COMMAND = [
     "--resolution=16",
     "--architecture=3dgan",

@@ -193,7 +193,7 @@ def test_the_adversarial_factor_gives_the_asked_share():
     """At the last layer the norm of factor x adversarial gradient is 0.3 times the reconstruction gradient's."""
     state = make_state()
     encoder, generator, discriminator = state.networks
-    kernel = generator.voxels.kernel.value
+    kernel = generator.to_logits.kernel.value
     # A fresh discriminator hardly reacts, which would meet the factor's bound; this one reacts a hundred times as much.
     discriminator.logit.kernel.assign(100 * discriminator.logit.kernel)
     noise = latent_noise((4, 4), seed=7, stream=POSTERIOR_STREAM, step=state.step)
@@ -287,10 +287,10 @@ def test_dice_is_added_to_the_gradient_and_not_to_the_reconstruction_that_is_sho
 def test_averaged_weights_follow_by_hand():
     # After the first step (step 0 while averaging) the decay is min(0.999, 1/10): a tenth old, nine tenths new.
     state = make_state()
-    old = state.average.generator.voxels.kernel.numpy()
+    old = state.average.generator.to_logits.kernel.numpy()
     full_step(state, HP, voxels())
-    new = state.networks.generator.voxels.kernel.numpy()
-    np.testing.assert_allclose(state.average.generator.voxels.kernel, 0.1 * old + 0.9 * new, rtol=1e-5, atol=1e-7)
+    new = state.networks.generator.to_logits.kernel.numpy()
+    np.testing.assert_allclose(state.average.generator.to_logits.kernel, 0.1 * old + 0.9 * new, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("normalization", ["group", "batch"])
@@ -413,7 +413,7 @@ def two_passes(discriminator, hp, voxels, halves):
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_pass_gives_what_two_give(kind, normalization):
     discriminator = make_discriminator(normalization)
-    assert discriminator.judges_alone == (normalization != "batch")
+    assert discriminator.per_sample == (normalization != "batch")
     voxels, halves = make_batch()
     hp = hp_of(kind)
     d_metrics, *found = adversarial_gradients(discriminator, hp, voxels, halves, None)

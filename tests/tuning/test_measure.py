@@ -31,7 +31,7 @@ def runs(tmp_path_factory):
         state = loop.build_state(config)
         if config is vae_gan:
             # Probabilities about one half, so that shapes are neither empty nor full.
-            state.average.generator.voxels.bias.assign([0.0])
+            state.average.generator.to_logits.bias.assign([0.0])
         save_checkpoint(state.checkpoint(), config.save_path, 1, keep=1)
     return vae_gan, gan, records, ShapeSet(held_out, 16)
 
@@ -65,7 +65,7 @@ def test_weights_that_are_no_numbers_are_refused():
     arguments = {"resolution": 16, "latent_size": 4, "base_width": 8, "normalization": "group", "activation": "relu"}
     networks = build_networks(**arguments, architecture="default")
     require_finite_weights(networks)
-    kernel = networks.generator.voxels.kernel
+    kernel = networks.generator.to_logits.kernel
     kernel.assign(np.where(np.arange(kernel.shape[0])[:, None, None, None, None] == 1, np.nan, kernel.numpy()))
     with pytest.raises(UserError, match="training diverged: a weight is no longer a finite number"):
         require_finite_weights(networks)

@@ -133,7 +133,7 @@ def test_a_checkpoint_is_reported_where_there_are_reconstructions(ends, measured
 def test_a_checkpoint_of_a_diverged_run_is_not_reported(ends, measured):
     ours, theirs = ends
     state = types.SimpleNamespace(average=build_networks(**SMALL.network_arguments()))
-    bias = state.average.generator.voxels.bias
+    bias = state.average.generator.to_logits.bias
     bias.assign(np.full(bias.shape, np.nan))
     report = worker._Reporter(theirs, dataclasses.replace(TRAINING, model=SMALL), "held out")
     with pytest.raises(UserError, match="training diverged"):

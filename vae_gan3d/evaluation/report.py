@@ -12,7 +12,7 @@ from vae_gan3d.data.record_set import RecordSet
 from vae_gan3d.evaluation.results import write_metrics
 from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
 from vae_gan3d.models.model import Model
-from vae_gan3d.training.image_summaries import make_monitor
+from vae_gan3d.training.image_summaries import make_shape_source
 from vae_gan3d.training.run_folder import EVALUATED_NAME, METRICS_NAME, REPORT_NAME
 from vae_gan3d.training.run_log import read_flags, read_metrics
 from vae_gan3d.training.run_recorder import (
@@ -147,11 +147,11 @@ def write_fitted_report(config: TrainingConfig, records: RecordSet, model: Model
     def data() -> ReportData:
         voxels, labels = spread_shapes(records, model.resolution)
         names = [records.classes[label] for label in labels]
-        monitor = make_monitor(
+        source = make_shape_source(
             model.networks, voxels, config.seed, config.model.latent_deviation, labels if model.conditional else None
         )
         last = read_metrics(config.save_path / METRICS_NAME)[-1]
-        report = RunReport(config.save_path, config.model.describe(), monitor, names)
+        report = RunReport(config.save_path, config.model.describe(), source, names)
         return report.data(int(last["epoch"]), int(last["step"]), prior_samples(model, config.seed))
 
     return save_or_warn(config.save_path / REPORT_NAME, data)

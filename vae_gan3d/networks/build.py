@@ -1,4 +1,4 @@
-"""Builds all networks of a model together, and grows them from those of half the resolution."""
+"""Builds all networks of a model, and copies weights to networks of twice the resolution (`--progressive`)."""
 
 import typing
 from typing import Any
@@ -25,22 +25,22 @@ class Networks(typing.NamedTuple):
     discriminator: Discriminator
 
     def require_encoder(self) -> Encoder:
-        """The encoder, where nothing can be done without one.
+        """The encoder.
 
         Raises:
-            ValueError: there is none.
+            ValueError: a plain GAN has none.
         """
         if self.encoder is None:
-            raise ValueError("a plain GAN has no encoder: build the networks with one, or leave out what needs it")
+            raise ValueError("a plain GAN has no encoder: use a vae_gan or vae model")
         return self.encoder
 
     def by_name(self) -> dict[str, Encoder | Generator | Discriminator]:
-        """The networks that there are, under the names of their attributes."""
+        """The networks by name, without those that are None."""
         return {name: network for name, network in self._asdict().items() if network is not None}
 
     @property
     def fades(self) -> list[keras.Variable]:
-        """The share of their own ends in each network that has grown; none in others."""
+        """The fade variables of networks that have grown; empty for others."""
         encoder = [] if self.encoder is None else [self.encoder.trunk.fade]
         fades = [self.generator.fade, self.discriminator.trunk.fade, *encoder]
         return [fade for fade in fades if fade is not None]
@@ -63,29 +63,29 @@ def build_networks(
     grown: bool = False,
     seed: int = 0,
 ) -> Networks:
-    """Builds encoder (but for a plain GAN), generator and discriminator with their first weights.
+    """Builds encoder, generator and discriminator with initial weights.
 
-    The discriminator of the `default` architecture has no normalisation, which its gradient penalty or spectral
-    normalisation makes needless; that of `3dgan` has the published BatchNorm.
+    The discriminator of the `default` architecture has no normalisation: gradient penalty or spectral normalisation
+    take its place. That of `3dgan` has the published BatchNorm.
 
     Args:
         resolution: voxels a side, 16, 32, 64 or 128.
         latent_size: dimensions of the latent vector.
         base_width: channels of the stage at half the resolution.
         normalization: `group`, `batch` or `none`.
-        activation: the generator's, see `activations.activation_layer`.
+        activation: the generator's, see `layers.activation_layer`.
         architecture: `default` or `3dgan`.
         latent_layout: `vector` or `grid`, see `Encoder`.
         spectral_normalization: divides every kernel of the discriminator by its spectral norm.
-        leaky_slope: of the encoder's and the discriminator's LeakyReLU below 0.
+        leaky_slope: the slope below 0 of LeakyReLU in encoder and discriminator.
         with_encoder: False for a plain GAN.
-        classes: how many the labels tell apart that every network is given; 0 for networks without labels.
+        classes: the number of classes; 0 for networks without labels.
         depth: residual blocks after each stage of encoder and generator.
-        grown: whether each also holds the end of a network of half the resolution, see `fading`.
-        seed: of the first weights.
+        grown: whether each network also holds the end layers of one of half the resolution, see `Trunk`.
+        seed: of the initial weights.
 
     Returns:
-        The networks, with variables made.
+        The networks, with all variables created.
 
     Raises:
         ValueError: a size is too small, a name is not known, or the slope is negative.
@@ -111,11 +111,11 @@ def build_networks(
 def grow(small: Networks, large: Networks) -> None:
     """Copies the weights of networks into networks of twice the resolution and half the base width.
 
-    Where those hold ends for half their resolution (`grown`), these get the smaller networks' ends. All else at the
-    voxels keeps its first weights.
+    If the large networks are `grown`, their layers for half the resolution get the weights of the small networks' end
+    layers. The new end layers keep their initial weights.
 
     Args:
-        small: with what was learnt; not changed.
+        small: trained; not changed.
         large: changed.
 
     Raises:
@@ -134,7 +134,7 @@ def grow(small: Networks, large: Networks) -> None:
 
 
 def _grow_trunk(small: Trunk, large: Trunk) -> None:
-    """The large trunk's second stage is as wide as the small one's first, which stands in for it at half the side."""
+    """Copies a trunk: the large one's third stage is the small one's second, and so on."""
     for ours, theirs in zip(small.blocks[1:], large.blocks[2:], strict=True):
         _copy(ours, theirs)
     for our_blocks, their_blocks in zip(small.residuals, large.residuals[1:], strict=True):
@@ -149,8 +149,8 @@ def _grow_generator(small: Generator, large: Generator) -> None:
     _copy(small.opening, large.opening)
     for ours, theirs in zip(small.blocks, large.blocks, strict=False):  # the large one has one stage more
         _copy(ours, theirs)
-    if large.voxels_before is not None:
-        _copy(small.voxels, large.voxels_before)
+    if large.to_logits_before is not None:
+        _copy(small.to_logits, large.to_logits_before)
 
 
 def _copy(ours: keras.layers.Layer | None, theirs: keras.layers.Layer | None) -> None:
@@ -159,10 +159,10 @@ def _copy(ours: keras.layers.Layer | None, theirs: keras.layers.Layer | None) ->
 
 
 def _require_fit(small: dict[str, dict[str, Any]], large: dict[str, Any]) -> None:
-    """Refuses networks that are not alike but for the ends.
+    """Refuses networks that differ in more than their end layers.
 
     Raises:
-        ValueError: they are not.
+        ValueError: they do.
     """
     for name in {**small, **large}:
         if name not in small or name not in large:

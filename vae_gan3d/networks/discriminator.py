@@ -1,4 +1,4 @@
-"""Voxels to one logit: real or generated."""
+"""The discriminator: voxels to one logit, high for real shapes."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ class Discriminator(keras.Model):
     """Mirrors the encoder: strided 3D convolutions to 4^3 with LeakyReLU, then one logit.
 
     With classes, the inner product of a learned vector of the class and the pooled features is added to the logit
-    (Miyato and Koyama 2018, "cGANs with Projection Discriminator", equation 3). Features are summed over the 4^3 cells,
-    as there, and divided by 8, the root of their number: pooling then lengthens no difference, and spectral
-    normalisation bounds the new term as it bounds the logit.
+    (Miyato and Koyama 2018, "cGANs with Projection Discriminator", equation 3). Pooling sums over the 4^3 cells, as in
+    the paper, and divides by 8, the square root of their number: it then has norm 1, so that spectral normalisation
+    bounds this term as it bounds the logit.
 
     Attributes:
-        arguments: what it was made with, by name; `classes` and `grown` only where there is something to say.
-        judges_alone: whether an answer depends on its own shape alone, which with BatchNorm it does not.
+        arguments: the constructor's arguments by name; `classes` and `grown` only if they are not 0 or False.
+        per_sample: whether each logit depends on its own sample only; False with BatchNorm.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Discriminator(keras.Model):
         classes: int = 0,
         grown: bool = False,
     ) -> None:
-        """Makes and builds the network.
+        """Creates and builds the network.
 
         Args:
             resolution: voxels a side, 16, 32, 64 or 128.
@@ -49,8 +49,8 @@ class Discriminator(keras.Model):
             normalization: `group`, `batch` or `none`.
             spectral_normalization: divides every kernel by its spectral norm (Miyato et al. 2018).
             leaky_slope: of LeakyReLU below 0.
-            classes: how many the labels tell apart; 0 for a network without labels.
-            grown: whether it also holds the end of a network of half the resolution, see `fading`.
+            classes: the number of classes; 0 for a network without labels.
+            grown: whether the network also holds the first layer of one of half the resolution, see `Trunk`.
 
         Raises:
             ValueError: a size is too small, a name is not known, or the slope is negative.
@@ -74,7 +74,7 @@ class Discriminator(keras.Model):
             width = base_width * 2 ** (stage_count(resolution) - 1)
             self.projection = class_vectors(width, spectral_normalization=spectral_normalization)
             self.arguments["classes"] = classes
-        self.judges_alone = normalization != "batch"
+        self.per_sample = normalization != "batch"
         self._classes = classes
         self._spectral_normalization = spectral_normalization
         self.build((None, resolution, resolution, resolution, 1))
@@ -88,18 +88,18 @@ class Discriminator(keras.Model):
         self.built = True
 
     def call(self, voxels: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
-        """Judges voxels.
+        """Classifies voxels as real or generated.
 
         Args:
             voxels: `[B, R, R, R, 1]` float in [0, 1].
-            labels: the class of each, see `class_shares`; None without classes.
-            training: uses batch statistics where the normalisation has two modes.
+            labels: the class of each sample, see `class_shares`; None without classes.
+            training: whether BatchNorm uses the statistics of the batch.
 
         Returns:
             `[B, 1]` float32 logits, high for real.
 
         Raises:
-            ValueError: labels are missing, superfluous, or of another shape.
+            ValueError: labels are missing, not wanted, or of the wrong shape.
         """
         shares = class_shares(labels, self._classes)
         core = self.trunk(voxels)  # [B, 4, 4, 4, C]
@@ -112,7 +112,7 @@ class Discriminator(keras.Model):
         return logits + tf.reduce_sum(self.projection(shares) * pooled, axis=1, keepdims=True)
 
     def advance_spectral_norms(self) -> None:
-        """One power iteration on every kernel, to be called once a training step; nothing without them."""
+        """Does one power iteration on every kernel, once a training step; nothing without spectral normalisation."""
         if self._spectral_normalization:
             heads = [self.logit] if self.projection is None else [self.logit, self.projection]
             before = [] if self.trunk.end_before is None else [self.trunk.end_before]

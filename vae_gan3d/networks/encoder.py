@@ -1,4 +1,4 @@
-"""Voxels to the mean and log-variance of a latent Gaussian."""
+"""The encoder: voxels to the mean and log-variance of a latent Gaussian."""
 
 from typing import Any
 
@@ -29,12 +29,12 @@ class Encoder(keras.Model):
     is the flattened form of `[4, 4, 4, latent_size / 64]`, and each moment comes from its own part of the shape and
     what surrounds it.
 
-    With classes, a learned grid `[4, 4, 4, C]` of each class is added to what the convolutions see: after them, so that
-    their own features tell classes apart without having been told.
+    With classes, a learned grid `[4, 4, 4, C]` of the class is added to the convolutions' output, not to their input:
+    the convolutions learn to recognise classes themselves.
 
     Attributes:
         latent_size: dimensions of the latent vector.
-        arguments: what it was made with, by name; `classes`, `depth` and `grown` only where there is something to say.
+        arguments: the constructor's arguments by name; `classes`, `depth` and `grown` only if they are not 0 or False.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Encoder(keras.Model):
         depth: int = 0,
         grown: bool = False,
     ) -> None:
-        """Makes and builds the network.
+        """Creates and builds the network.
 
         Args:
             resolution: voxels a side, 16, 32, 64 or 128.
@@ -59,9 +59,9 @@ class Encoder(keras.Model):
             normalization: `group`, `batch` or `none`.
             latent_layout: `vector` or `grid`.
             leaky_slope: of LeakyReLU below 0.
-            classes: how many the labels tell apart; 0 for a network without labels.
+            classes: the number of classes; 0 for a network without labels.
             depth: residual blocks after each stage.
-            grown: whether it also holds the end of a network of half the resolution, see `fading`.
+            grown: whether the network also holds the first layer of one of half the resolution, see `Trunk`.
 
         Raises:
             ValueError: a size is too small, a name is not known, or the slope is negative.
@@ -111,15 +111,15 @@ class Encoder(keras.Model):
 
         Args:
             voxels: `[B, R, R, R, 1]` float in [0, 1].
-            labels: the class of each, see `class_shares`; None without classes.
-            training: uses batch statistics where the normalisation has two modes.
+            labels: the class of each sample, see `class_shares`; None without classes.
+            training: whether BatchNorm uses the statistics of the batch.
 
         Returns:
             mean: `[B, latent_size]` float32.
             log_variance: `[B, latent_size]` float32 in [-8, 4].
 
         Raises:
-            ValueError: labels are missing, superfluous, or of another shape.
+            ValueError: labels are missing, not wanted, or of the wrong shape.
         """
         shares = class_shares(labels, self._classes)
         core = self.trunk(voxels)  # [B, 4, 4, 4, C]

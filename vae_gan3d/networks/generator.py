@@ -1,4 +1,4 @@
-"""A latent vector to voxels."""
+"""The generator: a latent vector to voxels."""
 
 import math
 from typing import NamedTuple
@@ -26,17 +26,17 @@ from vae_gan3d.networks.layers import (
     stage_count,
 )
 
-# Shapes fill 1 to 10 % of their grids: starting near there saves the steps that would only darken a grey grid.
+# Shapes fill 1 to 10 % of their grids. Starting near that occupancy saves the steps that would only darken a grey grid.
 _FIRST_LOGIT = -3.0
 _CLASS_CHANNELS = 8
 
 
 class GrownFeatures(NamedTuple):
-    """What the two last layers of a generator that has grown take.
+    """Inputs of the two last layers of a generator that has grown.
 
     Attributes:
-        own: `[B, R/2, R/2, R/2, base_width]`, of its own last layer.
-        before: `[B, R/4, R/4, R/4, 2 base_width]`, of the last layer of the smaller generator that it grew out of.
+        own: `[B, R/2, R/2, R/2, base_width]`, for `to_logits`.
+        before: `[B, R/4, R/4, R/4, 2 base_width]`, for `to_logits_before`.
     """
 
     own: tf.Tensor
@@ -52,15 +52,17 @@ class Generator(keras.Model):
     network (Wu et al. 2016, "Learning a Probabilistic Latent Space of Object Shapes via 3D Generative-Adversarial
     Modeling", section 3.1), at 64^3 and base_width 64 with 512-256-128-64-1 channels.
 
-    With classes, a learned vector of each is joined to the latent: 8 channels, in the layout `grid` for every cell.
+    With classes, a learned vector of the class is appended to the latent: 8 channels, per cell in the layout `grid`.
 
-    One that has grown (see `fading`) fades to its last stage from the last layer of one of half the resolution.
+    A network that has grown (`--progressive`) also holds the last layer of the generator of half the resolution, and
+    fades from it to its own last stage.
 
     Attributes:
         latent_size: dimensions of the latent vector.
-        arguments: what it was made with, by name; `classes`, `depth` and `grown` only where there is something to say.
-        voxels_before: the layer that the last stage fades from; None where the network has not grown.
-        fade: the share of the last stage, or None.
+        arguments: the constructor's arguments by name; `classes`, `depth` and `grown` only if they are not 0 or False.
+        to_logits: the last layer.
+        to_logits_before: the last layer of the smaller generator; None if the network has not grown.
+        fade: the weight in [0, 1] of the new last stage; None if the network has not grown.
     """
 
     def __init__(
@@ -77,19 +79,19 @@ class Generator(keras.Model):
         depth: int = 0,
         grown: bool = False,
     ) -> None:
-        """Makes and builds the network.
+        """Creates and builds the network.
 
         Args:
             resolution: voxels a side, 16, 32, 64 or 128.
             latent_size: dimensions of the latent vector.
             base_width: channels of the stage at half the resolution.
             normalization: `group`, `batch` or `none`.
-            activation: see `activations.activation_layer`.
+            activation: see `layers.activation_layer`.
             architecture: `default` or `3dgan`.
             latent_layout: `vector` or `grid`.
-            classes: how many the labels tell apart; 0 for a network without labels.
-            depth: residual blocks after each stage, beside what the architecture has.
-            grown: whether it also holds the last layer of a network of half the resolution.
+            classes: the number of classes; 0 for a network without labels.
+            depth: residual blocks after each stage, in addition to those of the architecture.
+            grown: whether the network also holds the last layer of one of half the resolution.
 
         Raises:
             ValueError: a size is too small, or a name is not known.
@@ -123,17 +125,36 @@ class Generator(keras.Model):
         blocks: list[keras.layers.Layer] = []
         if latent_layout == "grid":
             blocks.append(ResidualBlock(core_width, normalization, activation, name="core"))
-        self._last_stage = 0  # the place of its first block
+        self._last_stage = 0  # index of its first block
         for stage in range(stage_count(resolution) - 1):
             self._last_stage = len(blocks)
             width, refined = core_width // 2 ** (stage + 1), architecture == "default"
             blocks += _stage(stage, width, normalization, activation, refined=refined, depth=depth)
         self.blocks = blocks
         first_bias = _FIRST_LOGIT if architecture == "default" else 0.0
-        self.voxels = VoxelTransposedConvolution(first_bias=first_bias, name="voxels")
-        self.voxels_before = VoxelTransposedConvolution(first_bias=first_bias, name="voxels_before") if grown else None
+        self.to_logits = VoxelTransposedConvolution(first_bias=first_bias, name="voxels")
+        self.to_logits_before = None
+        if grown:
+            self.to_logits_before = VoxelTransposedConvolution(first_bias=first_bias, name="voxels_before")
         self.fade: keras.Variable | None = None
         self.build((None, latent_size))
+
+    # Keras names weights in `.weights.h5` files by the attributes that `dir` lists. These two keep their first names
+    # there, so that files of all versions can be read.
+
+    @property
+    def voxels(self) -> keras.layers.Layer:
+        """`to_logits`."""
+        return self.to_logits
+
+    @property
+    def voxels_before(self) -> keras.layers.Layer | None:
+        """`to_logits_before`."""
+        return self.to_logits_before
+
+    def __dir__(self) -> list[str]:
+        """All attributes but `to_logits` and `to_logits_before`."""
+        return [name for name in super().__dir__() if not name.startswith("to_logits")]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds every layer for `[B, latent_size]`."""
@@ -144,31 +165,30 @@ class Generator(keras.Model):
         shape: tuple[int | None, ...] = (None, *cells, channels)
         self.opening.build(shape)
         shape = self.opening.compute_output_shape(shape)
-        for place, block in enumerate(self.blocks):
-            if self.voxels_before is not None and place == self._last_stage:
-                self.voxels_before.build(shape)
+        for index, block in enumerate(self.blocks):
+            if self.to_logits_before is not None and index == self._last_stage:
+                self.to_logits_before.build(shape)
                 self.fade = fade_variable(self)
             block.build(shape)
             shape = block.compute_output_shape(shape)
-        self.voxels.build(shape)
+        self.to_logits.build(shape)
         self.built = True
 
     def features(
         self, latents: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False
     ) -> tf.Tensor | GrownFeatures:
-        """Everything before the last layer.
+        """All layers but the last.
 
         Args:
             latents: `[B, latent_size]` float.
-            labels: the class of each, see `class_shares`; None without classes.
-            training: uses batch statistics where the normalisation has two modes.
+            labels: the class of each sample, see `class_shares`; None without classes.
+            training: whether BatchNorm uses the statistics of the batch.
 
         Returns:
-            `[B, R/2, R/2, R/2, base_width]` in the policy's compute type; of a network that has grown, that and the
-            input of the layer that it fades from.
+            `[B, R/2, R/2, R/2, base_width]` in the policy's compute type; `GrownFeatures` if the network has grown.
 
         Raises:
-            ValueError: labels are missing, superfluous, or of another shape.
+            ValueError: labels are missing, not wanted, or of the wrong shape.
         """
         shares = class_shares(labels, self._classes)
         outputs = tf.reshape(latents, [-1, *self._latent_shape])  # [B, 1, 1, 1, latent_size] or [B, 4, 4, 4, .. / 64]
@@ -181,14 +201,14 @@ class Generator(keras.Model):
         before = outputs  # [B, R/4, R/4, R/4, 2 base_width]
         for block in self.blocks[self._last_stage :]:
             outputs = block(outputs, training=training)
-        return outputs if self.voxels_before is None else GrownFeatures(outputs, before)
+        return outputs if self.to_logits_before is None else GrownFeatures(outputs, before)
 
     def logits(self, features: tf.Tensor | GrownFeatures) -> tf.Tensor:
-        """The last layer: what `features` gives to logits `[B, R, R, R, 1]` float32."""
-        if self.voxels_before is None or not isinstance(features, GrownFeatures):
-            return tf.cast(self.voxels(features), tf.float32)
-        own = tf.cast(self.voxels(features.own), tf.float32)
-        before = tf.cast(self.voxels_before(features.before), tf.float32)  # [B, R/2, R/2, R/2, 1]
+        """The last layer: features to logits `[B, R, R, R, 1]` float32."""
+        if self.to_logits_before is None or not isinstance(features, GrownFeatures):
+            return tf.cast(self.to_logits(features), tf.float32)
+        own = tf.cast(self.to_logits(features.own), tf.float32)
+        before = tf.cast(self.to_logits_before(features.before), tf.float32)  # [B, R/2, R/2, R/2, 1]
         return faded(double_grids(before), own, self.fade)
 
     def call(self, latents: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
@@ -196,27 +216,27 @@ class Generator(keras.Model):
 
         Args:
             latents: `[B, latent_size]` float.
-            labels: the class of each, see `class_shares`; None without classes.
-            training: uses batch statistics where the normalisation has two modes.
+            labels: the class of each sample, see `class_shares`; None without classes.
+            training: whether BatchNorm uses the statistics of the batch.
 
         Returns:
             `[B, R, R, R, 1]` float32 logits; their sigmoid is the probability that a voxel is occupied.
 
         Raises:
-            ValueError: labels are missing, superfluous, or of another shape.
+            ValueError: labels are missing, not wanted, or of the wrong shape.
         """
         return self.logits(self.features(latents, labels, training))
 
 
 def _class_latents(classes: int, cells: int) -> keras.layers.Layer | None:
-    """The learned vectors of the classes, as wide at first as the latents of N(0, I) that they stand beside."""
+    """The learned vectors of the classes; at first N(0, I), like the latents that they are concatenated to."""
     if not classes:
         return None
     return class_vectors(cells * _CLASS_CHANNELS, keras.initializers.RandomNormal(stddev=1.0))
 
 
 def _opening(width: int, normalization: str, activation: str, latent_layout: str) -> ConvolutionBlock:
-    """From the latent to `[B, 4, 4, 4, width]`."""
+    """The first block: the latent to `[B, 4, 4, 4, width]`."""
     if latent_layout == "grid":
         convolution = Convolution(width, 3, padding="same", name="convolution")
     else:
@@ -227,7 +247,7 @@ def _opening(width: int, normalization: str, activation: str, latent_layout: str
 def _stage(
     stage: int, width: int, normalization: str, activation: str, *, refined: bool, depth: int
 ) -> list[keras.layers.Layer]:
-    """Doubles the sides, then refines."""
+    """The blocks of a stage: one that doubles the resolution, then those that refine."""
     blocks: list[keras.layers.Layer] = [doubling(width, normalization, activation, f"stage{stage}")]
     if refined:
         blocks.append(refining(width, normalization, activation, f"refine{stage}"))
@@ -237,7 +257,7 @@ def _stage(
 
 
 def _latent_shape(latent_size: int, latent_layout: str) -> tuple[int, int, int, int]:
-    """The latent vector as the first convolution takes it."""
+    """The shape in which the first convolution takes the latent vector."""
     if latent_layout == "grid":
         return CORE_SIDE, CORE_SIDE, CORE_SIDE, latent_size // CORE_SIDE**3
     return 1, 1, 1, latent_size

@@ -11,15 +11,15 @@ from vae_gan3d.networks.convolutions import Convolution, TransposedConvolution, 
 from vae_gan3d.networks.normalization import GroupNormalization, normalization_layer
 from vae_gan3d.networks.spectral_norm import SpectralConvolution, SpectralDense
 
-LEAKY_SLOPE = 0.2  # of LeakyReLU below 0, unless another is asked for
-CORE_SIDE = 4  # every network meets the latent at 4^3
+LEAKY_SLOPE = 0.2  # the default slope of LeakyReLU below 0
+CORE_SIDE = 4  # voxels a side of the innermost grid, where convolutions meet the latent
 
 
 class LeakyReLU(keras.layers.LeakyReLU):
-    """`keras.layers.LeakyReLU` whose gradient is taken from its outputs, which have the signs of its inputs.
+    """`keras.layers.LeakyReLU` whose gradient is computed from its outputs, which have the signs of its inputs.
 
-    So nothing but the activation reads what a convolution gives, and TensorFlow makes one operation of convolution,
-    bias and activation on a CPU; the inputs need not be kept until the backward pass either.
+    The backward pass then does not need the inputs: they are not kept, and on a CPU TensorFlow fuses convolution, bias
+    and activation into one operation.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -39,7 +39,7 @@ class LeakyReLU(keras.layers.LeakyReLU):
 
 
 def activation_layer(kind: str, name: str, leaky_slope: float = LEAKY_SLOPE) -> keras.layers.Layer:
-    """Builds the activation that `--activation` names; that of `leaky_relu` has the slope `leaky_slope` below 0.
+    """Creates the activation that `--activation` names; `leaky_slope` is the slope of `leaky_relu` below 0.
 
     Raises:
         ValueError: the name is not known, or the slope is negative.
@@ -54,32 +54,32 @@ def activation_layer(kind: str, name: str, leaky_slope: float = LEAKY_SLOPE) -> 
 
 
 def class_shares(labels: tf.Tensor | None, classes: int) -> tf.Tensor | None:
-    """Labels as shares of the classes, of which a layer without bias makes a mixture of the classes' vectors.
+    """Labels as weights of the classes: a layer without bias maps them to a mixture of the classes' vectors.
 
     Args:
-        labels: `[B]` integer in [0, classes), or `[B, classes]` float shares for what lies between classes; None for a
+        labels: `[B]` integer in [0, classes), or `[B, classes]` float weights for points between classes; None for a
             network that is not conditional.
-        classes: how many the network knows; 0 where it is not conditional.
+        classes: the number of classes; 0 if the network is not conditional.
 
     Returns:
-        `[B, classes]` float32, or None where `classes` is 0.
+        `[B, classes]` float32; None if `classes` is 0.
 
     Raises:
-        ValueError: labels are missing, superfluous, or of another shape.
+        ValueError: labels are missing, not wanted, or of the wrong shape.
     """
     if classes == 0:
         if labels is not None:
-            raise ValueError("labels are given to a network without classes: leave them out, or build it with classes")
+            raise ValueError("the network has no classes: leave out the labels, or build it with classes")
         return None
     if labels is None:
-        raise ValueError(f"labels are missing, and the network is conditional on {classes} classes: give one a shape")
+        raise ValueError(f"the network is conditional on {classes} classes: give a label for each shape")
     given = tf.convert_to_tensor(labels)
     if given.dtype.is_integer and given.shape.rank == 1:
         return tf.one_hot(given, classes)
     if given.dtype.is_floating and given.shape.rank == 2 and given.shape[1] == classes:
         return tf.cast(given, tf.float32)
     raise ValueError(
-        f"labels {given.dtype.name} of shape {given.shape}: give [B] integer, or [B, {classes}] float shares of classes"
+        f"labels {given.dtype.name} of shape {given.shape}: give [B] integer, or [B, {classes}] float weights"
     )
 
 
@@ -89,13 +89,13 @@ def class_vectors(
     *,
     spectral_normalization: bool = False,
 ) -> keras.layers.Dense:
-    """The layer of a learned vector for each class: shares `[B, classes]` to their mixture `[B, size]` float32."""
+    """The layer with a learned vector for each class: weights `[B, classes]` to their mixture `[B, size]` float32."""
     dense = SpectralDense if spectral_normalization else keras.layers.Dense
     return dense(size, use_bias=False, kernel_initializer=initializer, dtype="float32", name="classes")
 
 
 def check_classes(classes: int) -> None:
-    """Refuses a number of classes that a network cannot be conditional on.
+    """Refuses an impossible number of classes.
 
     Raises:
         ValueError: it is 1, or below 0.
@@ -117,10 +117,10 @@ def stage_count(resolution: int) -> int:
 
 
 def check_sizes(**sizes: int) -> None:
-    """Refuses sizes of a network that are below 1.
+    """Refuses sizes below 1.
 
     Raises:
-        ValueError: one is, by name.
+        ValueError: one is; the line has its name.
     """
     for name, size in sizes.items():
         if size < 1:
@@ -128,7 +128,7 @@ def check_sizes(**sizes: int) -> None:
 
 
 def check_depth(depth: int) -> None:
-    """Refuses a number of blocks below 0.
+    """Refuses a negative number of blocks.
 
     Raises:
         ValueError: it is.
@@ -149,12 +149,12 @@ class ConvolutionBlock(keras.layers.Layer):
         name: str,
         leaky_slope: float = LEAKY_SLOPE,
     ) -> None:
-        """Makes the block.
+        """Creates the block.
 
         Args:
             convolution: a layer on `[B, D, H, W, C]`.
             normalization: `group`, `batch` or `none`.
-            activation, leaky_slope: see `activations.activation_layer`.
+            activation, leaky_slope: see `activation_layer`.
             name: the layer's name.
 
         Raises:
@@ -171,11 +171,11 @@ class ConvolutionBlock(keras.layers.Layer):
         self.normalization.build(self.convolution.compute_output_shape(input_shape))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The convolution's: nothing after it changes the shape."""
+        """The convolution's output shape."""
         return self.convolution.compute_output_shape(input_shape)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Maps `[B, D, H, W, C]` to the convolution's output shape; Keras hands `training` on to the normalisation."""
+        """Maps `[B, D, H, W, C]` to the convolution's output shape; Keras passes `training` to the normalisation."""
         outputs = _normalized(self.convolution, self.normalization, inputs)
         return self.activation(outputs)
 
@@ -207,20 +207,20 @@ def refining(channels: int, normalization: str, activation: str, name: str) -> C
 
 
 class ResidualBlock(keras.layers.Layer):
-    """Two 3^3 convolutions beside a path that leaves the grid as it is (He et al. 2016, full pre-activation).
+    """Two 3^3 convolutions with a skip connection (He et al. 2016, full pre-activation).
 
-    The last convolution begins at zero, so that the block begins as the identity.
+    The last convolution starts at zero, so the block starts as the identity.
     """
 
     def __init__(
         self, channels: int, normalization: str, activation: str, *, name: str, leaky_slope: float = LEAKY_SLOPE
     ) -> None:
-        """Makes the layers.
+        """Creates the layers.
 
         Args:
             channels: of input and output.
             normalization: `group`, `batch` or `none`.
-            activation, leaky_slope: see `activations.activation_layer`.
+            activation, leaky_slope: see `activation_layer`.
             name: the layer's name.
 
         Raises:
@@ -246,7 +246,7 @@ class ResidualBlock(keras.layers.Layer):
         return input_shape
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Maps `[B, D, H, W, channels]` to the same shape; Keras hands `training` on to the normalisation."""
+        """Maps `[B, D, H, W, channels]` to the same shape; Keras passes `training` to the normalisation."""
         normalization0, activation0, convolution0, normalization1, activation1, convolution1 = self.layers
         outputs = activation0(normalization0(inputs))
         outputs = activation1(_normalized(convolution0, normalization1, outputs))
@@ -254,7 +254,7 @@ class ResidualBlock(keras.layers.Layer):
 
 
 def check_latent_layout(latent_layout: str, latent_size: int) -> None:
-    """Refuses a layout that is not known or that the latent cannot be cut into.
+    """Refuses an unknown latent layout, and a latent size that does not fit it.
 
     Raises:
         ValueError: it is neither `vector` nor `grid`, or `grid` and the size is not a multiple of 4^3.
@@ -266,17 +266,17 @@ def check_latent_layout(latent_layout: str, latent_size: int) -> None:
 
 
 def check_grown(grown: bool, resolution: int) -> None:
-    """Refuses a network that has grown to where there is no smaller one.
+    """Refuses a grown network of the smallest resolution.
 
     Raises:
-        ValueError: the resolution is not 4 times a power of two, or has no half of which networks are built.
+        ValueError: the resolution is not 4 times a power of two, or there are no networks of half of it.
     """
     if grown and stage_count(resolution) < 2:
-        raise ValueError(f"resolution={resolution} has no half to have grown out of: give 16 or more")
+        raise ValueError(f"resolution={resolution} has no smaller network to grow from: give 16 or more")
 
 
 def fade_variable(layer: keras.layers.Layer) -> keras.Variable:
-    """The share in [0, 1] of a layer's own end; 1 until it is set. It is not trained, and saved with the weights."""
+    """The weight in [0, 1] of a grown network's new layers; 1 until it is set. It is saved, and not trained."""
     return layer.add_weight(
         shape=(),
         initializer="ones",
@@ -294,12 +294,12 @@ def faded(before: tf.Tensor, own: tf.Tensor, fade: keras.Variable) -> tf.Tensor:
 
 
 def halve_grids(voxels: tf.Tensor) -> tf.Tensor:
-    """`[B, 2N, 2N, 2N, 1]` to `[B, N, N, N, 1]` by the largest of eight, as records of a smaller resolution are read.
+    """Max-pools `[B, 2N, 2N, 2N, 1]` to `[B, N, N, N, 1]`, as records are read at a smaller resolution.
 
-    It is differentiable twice; voxels that are equally large share the gradient.
+    Differentiable twice; equal maxima share the gradient.
     """
     cells = voxels.shape[1] // 2
-    # One axis after the other: the gradient of a maximum over three does not run on a CPU.
+    # One axis after the other: the gradient of a maximum over three axes does not run on a CPU.
     largest = tf.reduce_max(tf.reshape(voxels, [-1, 2, 4 * cells**2]), axis=1)  # [BN, 2N 2N]
     largest = tf.reduce_max(tf.reshape(largest, [-1, 2, 2 * cells]), axis=1)  # [BNN, 2N]
     largest = tf.reduce_max(tf.reshape(largest, [-1, 2]), axis=1)  # [BNNN]
@@ -307,7 +307,7 @@ def halve_grids(voxels: tf.Tensor) -> tf.Tensor:
 
 
 def double_grids(values: tf.Tensor) -> tf.Tensor:
-    """`[B, N, N, N, 1]` to `[B, 2N, 2N, 2N, 1]`: eight equal voxels for each."""
+    """Nearest-neighbour upsampling: `[B, N, N, N, 1]` to `[B, 2N, 2N, 2N, 1]`."""
     for axis in (3, 2, 1):
         values = tf.repeat(values, 2, axis=axis)
     return values
@@ -316,16 +316,16 @@ def double_grids(values: tf.Tensor) -> tf.Tensor:
 class Trunk(keras.layers.Layer):
     """Strided 4^3 convolutions with LeakyReLU; base_width channels at half the resolution, doubling from there.
 
-    With a depth, residual blocks follow each of them. A trunk that has grown (see `fading`) fades to its first two
-    stages from one that does the work of both on voxels of half the resolution.
+    With a depth, residual blocks follow each stage. A trunk that has grown (`--progressive`) also holds the first stage
+    of a trunk of half the resolution, and fades from it to its own first two stages.
 
     In the published discriminator (Wu et al. 2016) these are the layers 64-128-256-512, at 64^3 and base_width 64.
 
     Attributes:
         blocks: the convolutions, outermost first.
         residuals: the blocks that follow each.
-        end_before: what the first two convolutions fade from; None where the trunk has not grown.
-        fade: the share of the two, or None.
+        end_before: the first stage of the smaller trunk; None if the trunk has not grown.
+        fade: the weight in [0, 1] of the new first two stages; None if the trunk has not grown.
     """
 
     def __init__(
@@ -339,7 +339,7 @@ class Trunk(keras.layers.Layer):
         depth: int = 0,
         grown: bool = False,
     ) -> None:
-        """Makes the layers.
+        """Creates the layers.
 
         Args:
             resolution: voxels a side, 16, 32, 64 or 128.
@@ -348,7 +348,7 @@ class Trunk(keras.layers.Layer):
             spectral_normalization: divides every kernel by its spectral norm.
             leaky_slope: of LeakyReLU below 0.
             depth: residual blocks after each stage.
-            grown: whether the trunk holds the first stage of one of half the resolution.
+            grown: whether the trunk also holds the first stage of one of half the resolution.
 
         Raises:
             ValueError: a size is too small, a name is not known, or the slope is negative.
@@ -357,12 +357,12 @@ class Trunk(keras.layers.Layer):
         check_sizes(base_width=base_width)
         check_depth(depth)
         check_grown(grown, resolution)
-        made_alike: dict[str, Any] = {"spectral_normalization": spectral_normalization, "leaky_slope": leaky_slope}
+        options: dict[str, Any] = {"spectral_normalization": spectral_normalization, "leaky_slope": leaky_slope}
         self.blocks = [
-            halving(base_width * 2**stage, normalization, f"stage{stage}", **made_alike)
+            halving(base_width * 2**stage, normalization, f"stage{stage}", **options)
             for stage in range(stage_count(resolution))
         ]
-        self.end_before = halving(2 * base_width, normalization, "end_before", **made_alike) if grown else None
+        self.end_before = halving(2 * base_width, normalization, "end_before", **options) if grown else None
         self.fade: keras.Variable | None = None
         self.residuals = [
             [
@@ -411,12 +411,12 @@ class Trunk(keras.layers.Layer):
         return outputs
 
     def call(self, voxels: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Maps `[B, R, R, R, 1]` float to `[B, 4, 4, 4, C]`; Keras hands `training` on to the blocks."""
+        """Maps `[B, R, R, R, 1]` float to `[B, 4, 4, 4, C]`; Keras passes `training` to the blocks."""
         return self.features(voxels)[-1]
 
 
 def _normalized(convolution: keras.layers.Layer, normalization: keras.layers.Layer, inputs: tf.Tensor) -> tf.Tensor:
-    """A convolution, then its normalisation, which adds the bias where it can."""
+    """A convolution, then its normalisation, which adds the bias if it can."""
     if isinstance(normalization, GroupNormalization):
         return normalization(without_bias(convolution, inputs), bias=convolution.bias)
     return normalization(convolution(inputs))

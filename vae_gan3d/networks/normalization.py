@@ -15,13 +15,13 @@ Gradients = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 class GroupNormalization(keras.layers.Layer):
     """Group normalisation (Wu and He 2018), the same function as `keras.layers.GroupNormalization`.
 
-    Keras runs it on five dimensions as many separate ops, which took 34 % of a training step on a CPU; here the
-    statistics are two sums over the voxels and the rest is one multiply-add, with its gradient written out.
+    Keras runs it on five dimensions as many separate operations, which took 34 % of a training step on a CPU. Here the
+    statistics are two sums over the voxels, the rest is one multiply-add, and the gradient is in closed form.
     Statistics are float32 under every dtype policy.
     """
 
     def __init__(self, groups: int, **options: Any) -> None:  # noqa: ANN401 (Keras's own keywords)
-        """Makes the layer.
+        """Creates the layer.
 
         Args:
             groups: how many groups the channels are split into.
@@ -36,7 +36,7 @@ class GroupNormalization(keras.layers.Layer):
         self.groups = groups
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes scale and offset, `[C]` each.
+        """Creates scale and offset, `[C]` each.
 
         Raises:
             ValueError: the channels cannot be split into the groups.
@@ -52,8 +52,8 @@ class GroupNormalization(keras.layers.Layer):
 
         Args:
             inputs: `[B, D, H, W, C]` float.
-            bias: `[C]`, what the layer before leaves to be added to the inputs: it costs nothing here, neither forward
-                nor backward, where that layer goes over the grid once more for each.
+            bias: `[C]`, added to the inputs. It costs nothing here; the convolution before would pass over the grid
+                once more for it, forward and backward.
 
         Returns:
             The same shape and type.
@@ -67,7 +67,7 @@ class GroupNormalization(keras.layers.Layer):
 
 
 def normalization_layer(kind: str, name: str) -> keras.layers.Layer:
-    """Builds the normalisation that `--normalization` names.
+    """Creates the normalisation that `--normalization` names.
 
     Args:
         kind: `group` (8 groups), `batch` or `none`.
@@ -89,17 +89,17 @@ def normalization_layer(kind: str, name: str) -> keras.layers.Layer:
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
-    """`keras.layers.BatchNormalization` whose statistics are of the whole batch, also where replicas share it.
+    """`keras.layers.BatchNormalization` with statistics of the whole batch, over all replicas.
 
     Keras's own `synchronized=True` fails inside `tf.cond` under `tf.distribute.MirroredStrategy`.
     """
 
     def _moments(self, inputs: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and variance `[C]` of `[B, D, H, W, C]`; gradients pass to the samples of every replica."""
+        """Mean and variance `[C]` of `[B, D, H, W, C]`; gradients reach the samples of every replica."""
         mean, variance = super()._moments(inputs, mask)
         if this_replica().count == 1:
             return mean, variance
-        # Of equally many values each: the mean of the variances, and the variance of the means.
+        # Replicas have equally many values: the variance is the mean of the variances plus the variance of the means.
         means, variances = tf.unstack(this_replica().all_gather(tf.stack([mean, variance])), axis=1)  # [count, C] each
         whole = tf.reduce_mean(means, axis=0)
         return whole, tf.reduce_mean(variances + tf.math.squared_difference(means, whole), axis=0)
@@ -113,7 +113,7 @@ def _normalize(inputs: tf.Tensor, bias: tf.Tensor, scale: tf.Tensor, offset: tf.
     def normalize(
         inputs: tf.Tensor, bias: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor
     ) -> tuple[tf.Tensor, Callable[[tf.Tensor], Gradients]]:
-        values = tf.cast(inputs, tf.float32)  # in bfloat16 the difference of squares would be lost
+        values = tf.cast(inputs, tf.float32)  # bfloat16 would lose the difference of squares
         plain_sum = _sum_over_voxels(values)  # [B, 1, C]
         sums = plain_sum + voxels * bias
         squares = _sum_over_voxels(tf.square(values)) + bias * (plain_sum + sums)
@@ -150,5 +150,5 @@ def _group_mean(sums: tf.Tensor, groups: int, voxels: float) -> tf.Tensor:
 
 
 def _sum_over_voxels(values: tf.Tensor) -> tf.Tensor:
-    """`[B, N, C]` float32 to `[B, 1, C]`, as a product with ones: faster on a CPU than a sum over an inner axis."""
+    """`[B, N, C]` float32 to `[B, 1, C]` as a product with ones: faster on a CPU than a sum over an inner axis."""
     return tf.linalg.matmul(tf.ones([1, 1, values.shape[1]]), values)

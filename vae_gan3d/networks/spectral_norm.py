@@ -1,8 +1,8 @@
 """Spectral normalisation: layers whose kernel, as a matrix, has a largest singular value of 1.
 
-Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks". Keras's own
-`SpectralNormalization` divides the stored kernel in every training call: a step that judges real and generated
-shapes divides twice, by no more than one iteration's estimate, and no gradient passes through the division.
+Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks". Keras's own `SpectralNormalization`
+is not used: it divides the stored kernel in every training call, so twice in a step with real and generated shapes,
+and no gradient passes through the division.
 """
 
 from typing import Any
@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from vae_gan3d.networks.convolutions import VoxelConvolution
 
-_SMALLEST_NORM = 1e-12  # a kernel of zeros stays one
+_SMALLEST_NORM = 1e-12  # so that a kernel of zeros stays zero
 
 
 class _EveryVariableSaved(keras.layers.Layer):
-    """Puts all of a layer's variables into a file of weights: those of Keras's layers save kernel and bias alone."""
+    """Saves all variables of a layer to a file of weights; Keras's convolutions save kernel and bias only."""
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """See Keras."""
@@ -28,15 +28,15 @@ class _EveryVariableSaved(keras.layers.Layer):
 
 
 class SpectralConvolution(_EveryVariableSaved, VoxelConvolution):
-    """`VoxelConvolution` with its kernel divided by its spectral norm; the bias is left alone.
+    """`VoxelConvolution` with its kernel divided by its spectral norm; the bias is not changed.
 
     Attributes:
-        direction: `[filters]` float32, the estimate of the first singular vector on the side of the filters. It is not
-            trained: `advance_direction` moves it.
+        direction: `[filters]` float32, the estimate of the first right singular vector. Not trained:
+            `advance_direction` updates it.
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes kernel, bias and direction for `[B, D, H, W, C]`."""
+        """Creates kernel, bias and direction for `[B, D, H, W, C]`."""
         super().build(input_shape)
         self.direction = _direction(self, self.filters)
 
@@ -53,7 +53,7 @@ class SpectralDense(_EveryVariableSaved, keras.layers.Dense):
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes kernel, bias and direction for `[B, C]`."""
+        """Creates kernel, bias and direction for `[B, C]`."""
         super().build(input_shape)
         self.direction = _direction(self, self.units)
 
@@ -67,7 +67,7 @@ def power_iteration(kernel: tf.Tensor, direction: tf.Tensor) -> tuple[tf.Tensor,
     """One power iteration on a kernel as a matrix (Miyato et al. 2018, algorithm 1).
 
     Args:
-        kernel: `[..., C]`; the matrix is `[N, C]`, all inputs of one of C outputs in a column.
+        kernel: `[..., C]`; the matrix is `[N, C]`, a column for each of C outputs.
         direction: `[C]` float32, not zero.
 
     Returns:
@@ -84,8 +84,8 @@ def power_iteration(kernel: tf.Tensor, direction: tf.Tensor) -> tuple[tf.Tensor,
 def normalized_kernel(kernel: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
     """A kernel divided by its spectral norm, as one power iteration from `direction` estimates it.
 
-    Every call with the same kernel and direction gives the same result, however often a step asks; gradients pass
-    through the norm, σ = left^T matrix right (Miyato et al. 2018, section 2.3).
+    The same kernel and direction always give the same result. Gradients pass through the norm,
+    σ = left^T matrix right (Miyato et al. 2018, section 2.3).
 
     Args:
         kernel: `[..., C]` float.
@@ -100,12 +100,12 @@ def normalized_kernel(kernel: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
 
 
 def advance_direction(layer: SpectralConvolution | SpectralDense) -> None:
-    """Stores the direction that one power iteration leads to, once a training step."""
+    """Updates the direction by one power iteration, once a training step."""
     layer.direction.assign(power_iteration(tf.convert_to_tensor(layer.kernel), layer.direction)[2])
 
 
 def _direction(layer: keras.layers.Layer, outputs: int) -> keras.Variable:
-    """The variable of a first, random direction; every replica moves it alike."""
+    """Creates the direction, at first random; all replicas update it alike."""
     return layer.add_weight(
         shape=(outputs,),
         initializer="random_normal",

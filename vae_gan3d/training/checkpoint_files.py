@@ -37,7 +37,7 @@ _INT64 = 9  # the number of the type in TensorFlow's files
 
 
 def checkpoint_prefix(folder: pathlib.Path, epoch: int) -> pathlib.Path:
-    """`FOLDER/model.ckpt-EPOCH`, the name that a user gives to `--checkpoint`."""
+    """`FOLDER/model.ckpt-EPOCH`, the value of `--checkpoint`."""
     return folder / f"{CHECKPOINT_STEM}-{epoch}"
 
 
@@ -52,28 +52,28 @@ def data_file(folder: pathlib.Path, epoch: int) -> pathlib.Path:
 
 
 def is_checkpoint_file(name: str) -> bool:
-    """Whether a file name is that of a part of a checkpoint, such as `model.ckpt-40.index`."""
+    """Whether a file is part of a checkpoint, by its name, such as `model.ckpt-40.index`."""
     return _NEEDED_FILE.fullmatch(name) is not None or name.endswith(".index")
 
 
 def digest_file(prefix: pathlib.Path) -> pathlib.Path:
-    """The file that holds the digests of a checkpoint's other files."""
+    """The file with the checksums of a checkpoint's other files."""
     return pathlib.Path(f"{prefix}.json")
 
 
 def prior_file(prefix: pathlib.Path) -> pathlib.Path:
-    """The file beside a checkpoint that holds the prior fitted to its latents."""
+    """The file of the prior that was fitted to a checkpoint's latents."""
     return pathlib.Path(f"{prefix}.prior.npz")
 
 
 def checkpoint_epochs(folder: pathlib.Path) -> list[int]:
-    """The numbers of the checkpoints that lie in a folder with index and data, newest first."""
+    """The numbers of the checkpoints with index and data, newest first."""
     parts = (index_file, data_file)
     return [epoch for epoch in seen_epochs(folder) if all(part(folder, epoch).is_file() for part in parts)]
 
 
 def seen_epochs(folder: pathlib.Path) -> list[int]:
-    """The numbers of the checkpoints of which at least one file lies in a folder, newest first."""
+    """The numbers of the checkpoints with at least one file, newest first."""
     if not folder.is_dir():
         return []
     found = (_NEEDED_FILE.fullmatch(path.name) for path in folder.iterdir())
@@ -81,25 +81,25 @@ def seen_epochs(folder: pathlib.Path) -> list[int]:
 
 
 def newest_first(folder: pathlib.Path, epochs: Iterable[int]) -> list[int]:
-    """Sorts numbers of checkpoints: the one of the most steps first.
+    """Sorts numbers of checkpoints by their steps, most steps first.
 
-    The highest number is not always the newest: older versions counted epochs by the records of the day. A checkpoint
-    whose step cannot be read, being damaged, is taken for newer than all of lower numbers.
+    The highest number is not always the newest: older versions counted epochs by the present records. A damaged
+    checkpoint whose step cannot be read counts as newer than all with lower numbers.
     """
     steps = {epoch: stored_step(checkpoint_prefix(folder, epoch)) for epoch in epochs}
 
-    def place(epoch: int) -> tuple[int, int]:
+    def sort_key(epoch: int) -> tuple[int, int]:
         step = steps[epoch]
         if step is None:
             lower = (found for other, found in steps.items() if other < epoch and found is not None)
             step = max(lower, default=-1)
         return step, epoch
 
-    return sorted(steps, key=place, reverse=True)
+    return sorted(steps, key=sort_key, reverse=True)
 
 
 def newest_step(folder: pathlib.Path) -> tuple[int, int] | None:
-    """The number and the step of the newest checkpoint that is whole; None where there is none, or it has no step."""
+    """The number and the step of the newest undamaged checkpoint; None without one, or if it has no step."""
     for epoch in checkpoint_epochs(folder):
         prefix = checkpoint_prefix(folder, epoch)
         if find_fault(prefix) is None:
@@ -110,14 +110,13 @@ def newest_step(folder: pathlib.Path) -> tuple[int, int] | None:
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a run is at a checkpoint, and how its epochs count.
+    """The progress of a run at a checkpoint.
 
     Attributes:
         step: steps taken.
-        from_step, from_epoch: steps taken, and the last checkpoint's number, when the run began with records of this
-            count, or went on after its last step; 0 and 0 at its start.
+        from_step, from_epoch: epochs count from here, see `Schedule`.
         record_count: shapes in the records.
-        records: identifies the records, see `RecordSet.digest`; empty where that is not known.
+        records: identifies the records, see `RecordSet.digest`; empty if unknown.
     """
 
     step: int
@@ -130,13 +129,13 @@ class Progress:
 def write_digest(
     prefix: pathlib.Path, model: ModelConfig | None, *, run: str = "", progress: Progress | None = None
 ) -> None:
-    """Writes the sizes and digests of a checkpoint's data and index, and of which run and networks it is.
+    """Writes the JSON file of a checkpoint: sizes and checksums of data and index, networks, run and progress.
 
     Args:
-        prefix: of a checkpoint that does not count yet.
-        model: its networks; None where they are not known.
-        run: identifies its run; empty where that is not known.
-        progress: of the run; None where it is not known.
+        prefix: of the checkpoint, under its temporary name.
+        model: its networks; None if unknown.
+        run: the id of its run; empty if unknown.
+        progress: of the run; None if unknown.
 
     Raises:
         OSError: the system refuses to read or to write.
@@ -155,7 +154,7 @@ def write_digest(
 
 
 def index_sha256(prefix: pathlib.Path) -> str:
-    """By what a checkpoint is told from another: the digest of its index, in which the checksum of every variable is.
+    """Identifies a checkpoint: the SHA-256 of its index, which has a checksum of every variable.
 
     Raises:
         UserError: the index cannot be read.
@@ -168,15 +167,15 @@ def index_sha256(prefix: pathlib.Path) -> str:
 
 
 def find_fault(prefix: pathlib.Path) -> str | None:
-    """What is wrong with the files of a checkpoint.
+    """Checks the files of a checkpoint.
 
-    Of one without digests, as older versions wrote them, only missing files are found here: see `say_if_unchecked`.
+    Without checksums, as in older versions, only missing files are found, see `say_if_unchecked`.
 
     Args:
         prefix: of the checkpoint.
 
     Returns:
-        The file and its fault, the beginning of a line; None where it is whole.
+        The file and its fault, the beginning of a line; None if the checkpoint is undamaged.
     """
     try:
         for part in _PARTS:
@@ -198,7 +197,7 @@ def find_fault(prefix: pathlib.Path) -> str | None:
 
 
 def require_whole(prefix: pathlib.Path) -> None:
-    """Refuses a checkpoint that is not whole.
+    """Refuses a damaged checkpoint.
 
     Raises:
         UserError: see `find_fault`.
@@ -209,16 +208,16 @@ def require_whole(prefix: pathlib.Path) -> None:
 
 
 def newest_whole(prefixes: Sequence[pathlib.Path]) -> pathlib.Path:
-    """Chooses the first checkpoint that is whole, and says on standard error what is wrong with those before it.
+    """Returns the first undamaged checkpoint, and warns of the ones before it.
 
     Args:
-        prefixes: at least one, the newest first.
+        prefixes: at least one, newest first.
 
     Returns:
         Its prefix.
 
     Raises:
-        UserError: none is.
+        UserError: all are damaged.
     """
     faults: list[str] = []
     for prefix in prefixes:
@@ -232,40 +231,40 @@ def newest_whole(prefixes: Sequence[pathlib.Path]) -> pathlib.Path:
 
 
 def say_if_unchecked(prefix: pathlib.Path) -> None:
-    """Says on standard error that a checkpoint has no digests."""
+    """Prints a note if a checkpoint has no checksums."""
     path = digest_file(prefix)
     if not path.is_file():
-        what = "as beside checkpoints of older versions: damage is not surely found"
+        what = "as in older versions: damage may go unnoticed"
         print(f"note: {path} is missing, {what}", file=sys.stderr)
 
 
 def require_model(prefix: pathlib.Path, model: ModelConfig, run: str = "") -> None:
-    """Refuses a checkpoint of another run than the `config.json` beside it, where both say of which they are.
+    """Refuses a checkpoint that does not belong to the `config.json` beside it.
 
     Args:
-        prefix: of the checkpoint, which is whole.
-        model: the networks that `config.json` describes.
-        run: identifies its run; empty where that is not known.
+        prefix: of the checkpoint, undamaged.
+        model: the networks in `config.json`.
+        run: the run id in `config.json`; empty if unknown.
 
     Raises:
-        UserError: the networks or the run are others.
+        UserError: the networks or the run differ.
     """
     there = checkpoint_model(prefix)
     config, remedy = prefix.parent / "config.json", "put the files of one run together"
     if there is not None and not model.resumes(there):
         raise UserError(
-            f"{prefix} is of another model ({there.describe()}) than {config} describes ({model.describe()}): {remedy}"
+            f"{prefix} is of another model ({there.describe()}) than {config} ({model.describe()}): {remedy}"
         )
     contents = _read(prefix)
     if run and contents and contents.get("run") not in (None, "", run):
-        raise UserError(f"{prefix} is of another run than {config}, which describes like networks: {remedy}")
+        raise UserError(f"{prefix} is of another run than {config}, with the same networks: {remedy}")
 
 
 def checkpoint_model(prefix: pathlib.Path) -> ModelConfig | None:
-    """The networks of a checkpoint, with the classes it was trained on; None where it does not say.
+    """The networks of a checkpoint, with the classes it was trained on; None if it has no JSON file.
 
     Raises:
-        UserError: the file that says so is damaged, or of a newer version.
+        UserError: the file is damaged, or of a newer version.
     """
     contents = _read(prefix)
     if contents is None or contents["model"] is None:
@@ -277,10 +276,10 @@ def checkpoint_model(prefix: pathlib.Path) -> ModelConfig | None:
 
 
 def read_progress(prefix: pathlib.Path) -> Progress | None:
-    """How far its run was at a checkpoint; None where it does not say, as those of older versions.
+    """The progress of the run at a checkpoint; None for older versions.
 
     Raises:
-        UserError: the file that says so is damaged, or of a newer version.
+        UserError: the JSON file is damaged, or of a newer version.
     """
     contents = _read(prefix)
     found = contents.get("progress") if contents else None
@@ -293,10 +292,10 @@ def read_progress(prefix: pathlib.Path) -> Progress | None:
 
 
 def stored_step(prefix: pathlib.Path) -> int | None:
-    """The steps taken at a checkpoint: by the file beside it or, of older versions, by its own bytes.
+    """The steps taken at a checkpoint, from its JSON file or, for older versions, from the checkpoint itself.
 
     Returns:
-        The number; None where neither can be read, or a checkpoint holds none, as a published one.
+        The number; None if it cannot be read, or there is none, as in a published checkpoint.
     """
     try:
         progress = read_progress(prefix)
@@ -306,21 +305,21 @@ def stored_step(prefix: pathlib.Path) -> int | None:
 
 
 def ready_folder(folder: pathlib.Path, epoch: int) -> pathlib.Path:
-    """Where a checkpoint lies from the moment that it is whole until each of its files has its name."""
+    """The folder of a checkpoint that is complete, and whose files do not have their names yet."""
     return folder / f".{CHECKPOINT_STEM}-{epoch}.ready"
 
 
 def finish_saving(folder: pathlib.Path) -> None:
-    """Gives the files of whole checkpoints their names, also where a process was killed while it did so.
+    """Gives the files of complete checkpoints their names, also after a kill.
 
-    A checkpoint counts from the moment that its index is there, so an older one of the same epoch loses its index
-    first, and the new index comes last: in between there is none, and never one of two halves.
+    A checkpoint exists when its index exists. So the index of an older one with the same number is removed first, and
+    the new index comes last: in between there is no checkpoint, and never one of two halves.
 
     Args:
-        folder: a run folder, which no other process writes; it may be absent.
+        folder: a run folder that no other process writes; may be absent.
 
     Raises:
-        OSError: the system refuses; what is not renamed is kept for the next call.
+        OSError: the system refuses; the next call continues.
     """
     for ready in sorted(folder.glob(f".{CHECKPOINT_STEM}-*.ready")):
         match = _READY_FOLDER.fullmatch(ready.name)
@@ -339,13 +338,9 @@ def finish_saving(folder: pathlib.Path) -> None:
 
 
 def older_parts(folder: pathlib.Path, keep: int) -> list[pathlib.Path]:
-    """The files of checkpoints that are older than the newest few, each index before the rest of its checkpoint.
+    """The files of all checkpoints but the newest `keep` (1 or more), each index before its other files.
 
-    Also the rest alone, where a process was killed between the two.
-
-    Args:
-        folder: the run folder.
-        keep: how many of the newest stay; at least 1.
+    A kill may have left the other files without their index: they are included.
     """
     kept = checkpoint_epochs(folder)[:keep]
     if len(kept) < keep:
@@ -359,7 +354,7 @@ def older_parts(folder: pathlib.Path, keep: int) -> list[pathlib.Path]:
 
 
 def _read(prefix: pathlib.Path) -> dict[str, Any] | None:
-    """What the file says; None where there is none.
+    """The contents of a checkpoint's JSON file; None if there is none.
 
     Raises:
         UserError: it is damaged, or of a newer version.
@@ -370,7 +365,7 @@ def _read(prefix: pathlib.Path) -> dict[str, Any] | None:
         require_known_version(path, contents, DIGEST_FORMAT, DIGEST_SCHEMA)
         require_checksum({DIGEST: None, **contents})
         if contents["files"].keys() != _PARTS.keys():
-            raise ValueError(f"it is of the files {', '.join(contents['files'])}")
+            raise ValueError(f"it lists the files {', '.join(contents['files'])}")
         for expected in contents["files"].values():
             int(expected["bytes"]), str(expected["sha256"])
         return {**contents, "model": contents["model"]}
@@ -384,7 +379,7 @@ def _read(prefix: pathlib.Path) -> dict[str, Any] | None:
 
 def _damaged(prefix: pathlib.Path, error: Exception) -> UserError:
     reason = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
-    return UserError(f"{digest_file(prefix)} is damaged ({reason}), so that the checkpoint beside it cannot be checked")
+    return UserError(f"{digest_file(prefix)} is damaged ({reason}), so its checkpoint cannot be checked")
 
 
 def _part_file(prefix: pathlib.Path, part: str) -> pathlib.Path:
@@ -392,10 +387,10 @@ def _part_file(prefix: pathlib.Path, part: str) -> pathlib.Path:
 
 
 def _step_in_table(prefix: pathlib.Path) -> int | None:
-    """Reads the variable `step` out of TensorFlow's files.
+    """Reads the variable `step` from TensorFlow's files.
 
-    The index is an SSTable without compression: blocks of entries, and a block of the blocks' places, to which the
-    file's end points. An entry's value is the message `BundleEntryProto`, with the place of the bytes in the data.
+    The index is an SSTable without compression: blocks of entries, and a block with the offsets of the others, to which
+    the footer points. An entry's value is a `BundleEntryProto` message with the offset of the bytes in the data.
 
     Raises:
         OSError, IndexError, KeyError, ValueError: the files are missing or damaged.
@@ -404,15 +399,15 @@ def _step_in_table(prefix: pathlib.Path) -> int | None:
     footer = table[-_FOOTER:]
     if len(footer) < _FOOTER or int.from_bytes(footer[-8:], "little") != _MAGIC:
         raise ValueError("the file is no table")
-    _, position = _block_place(footer, 0)
-    (start, size), _ = _block_place(footer, position)
-    for _, place in _entries(table, start, size):
-        (block, length), _ = _block_place(place, 0)
+    _, position = _block_range(footer, 0)
+    (start, size), _ = _block_range(footer, position)
+    for _, entry in _entries(table, start, size):
+        (block, length), _ = _block_range(entry, 0)
         for name, value in _entries(table, block, length):
             if name == _STEP_NAME:
                 fields = _message(value)
                 if fields.get(1) != _INT64 or fields.get(5) != 8:
-                    raise ValueError("the step is no whole number of 64 bits")
+                    raise ValueError("the step is not a 64-bit integer")
                 with open(_part_file(prefix, "data"), "rb") as file:
                     file.seek(fields.get(4, 0))
                     number = file.read(8)
@@ -423,7 +418,7 @@ def _step_in_table(prefix: pathlib.Path) -> int | None:
 
 
 def _entries(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a block; each key says how much of its beginning it shares with the one before."""
+    """Keys and values of a block; a key stores how many first bytes it shares with the key before."""
     if table[start + size : start + size + 1] != b"\0":
         raise ValueError("the block is cut short, or compressed")
     restarts = int.from_bytes(table[start + size - 4 : start + size], "little")
@@ -437,15 +432,15 @@ def _entries(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes
         position += own + length
 
 
-def _block_place(data: bytes, position: int) -> tuple[tuple[int, int], int]:
-    """Where a block begins and how long it is, and where the next number is."""
+def _block_range(data: bytes, position: int) -> tuple[tuple[int, int], int]:
+    """The start and the size of a block, and the position after them."""
     start, position = _varint(data, position)
     size, position = _varint(data, position)
     return (start, size), position
 
 
 def _message(data: bytes) -> dict[int, int]:
-    """The whole numbers of a protocol buffer's message by their fields' numbers."""
+    """The integers of a protocol buffer message by field number."""
     fields: dict[int, int] = {}
     position = 0
     while position < len(data):
@@ -463,7 +458,7 @@ def _message(data: bytes) -> dict[int, int]:
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """A whole number of seven bits a byte, and where it ends."""
+    """An integer with seven bits per byte, and the position after it."""
     number = shift = 0
     while True:
         byte = data[position]

@@ -45,20 +45,20 @@ from vae_gan3d.training.state import TrainingState, averaged_names
 
 _MARK = b"vae_gan3d.weights sha256 "
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_BLOCK_BYTES = 512  # HDF5 looks for itself at 0, 512, 1024, 2048 and so on
+_BLOCK_BYTES = 512  # HDF5 searches its signature at 0, 512, 1024, 2048 and so on
 WEIGHTS_FORMAT = "vae_gan3d.weights"
 WEIGHTS_SCHEMA = 1
-# What h5py and Keras raise where a file is cut, changed, or of another inner layout.
+# Errors of h5py and Keras for a file that is cut, changed, or of another layout.
 _DAMAGE = (OSError, KeyError, TypeError, ValueError, RuntimeError)
-# What TensorFlow raises where the bytes are bad, and where they are of other variables.
+# Errors of TensorFlow for damaged files, and for other variables.
 DAMAGED = (tf.errors.OpError, IndexError, RuntimeError)
 MISMATCHED = (AssertionError, ValueError)
 _STATE_NAME = "checkpoint"
-_ANEW = "use another --save_path, or --restart"
+_RESTART = "use another --save_path, or --restart"
 
 
 def add_h5_checksum(path: pathlib.Path) -> None:
-    """Puts the block before a closed HDF5 file that has none.
+    """Puts a block with the file's SHA-256 before the contents of a closed HDF5 file.
 
     Raises:
         OSError: the system refuses to read or to write.
@@ -68,11 +68,11 @@ def add_h5_checksum(path: pathlib.Path) -> None:
 
 
 def require_h5_checksum(path: pathlib.Path) -> None:
-    """Refuses a file that is not the one that was written. One of HDF5 without the block is not looked at.
+    """Checks the SHA-256 of an HDF5 file; one without it, as of older versions, is not checked.
 
     Raises:
         OSError: the system refuses to read.
-        ValueError: it is cut short or changed, or is no HDF5 file.
+        ValueError: the file is cut short, changed, or no HDF5 file.
     """
     contents = path.read_bytes()
     if contents.startswith(_HDF5_SIGNATURE):
@@ -84,10 +84,10 @@ def require_h5_checksum(path: pathlib.Path) -> None:
 
 
 def save_weight_files(state: TrainingState, folder: pathlib.Path) -> None:
-    """Writes `encoder.weights.h5`, if there is one, `generator.weights.h5` and `discriminator.weights.h5`.
+    """Writes `encoder.weights.h5` (not for a plain GAN), `generator.weights.h5` and `discriminator.weights.h5`.
 
-    Keras's own format, so that `load_weights` of the same network reads them too. Encoder and generator are the
-    averaged ones, as in the test phases.
+    In Keras's format, so `load_weights` of the same network reads them too. Encoder and generator are the averaged
+    ones, as in the test phases.
 
     Args:
         state: after a step.
@@ -109,14 +109,14 @@ def save_weight_files(state: TrainingState, folder: pathlib.Path) -> None:
 
 
 def load_weight_files(state: TrainingState, files: Mapping[str, pathlib.Path]) -> None:
-    """Puts the weights of files in the place of the first ones, of the averaged copy too.
+    """Loads weights from files into new networks and their averaged copies.
 
     Args:
         state: before the first step; changed.
-        files: paths by the names of the networks.
+        files: paths by network name.
 
     Raises:
-        UserError: a file cannot be read, or is of another network.
+        UserError: a file cannot be read, or is for another network.
     """
     for name, path in files.items():
         network = state.networks.by_name()[name]
@@ -133,23 +133,23 @@ def load_weight_files(state: TrainingState, files: Mapping[str, pathlib.Path]) -
 def save_checkpoint(
     checkpoint: tf.train.Checkpoint, folder: pathlib.Path, epoch: int, keep: int, progress: Progress | None = None
 ) -> pathlib.Path:
-    """Writes `model.ckpt-EPOCH` aside, renames it into place, and removes the oldest beyond `keep`.
+    """Writes `model.ckpt-EPOCH` under a temporary name, renames it, and removes the oldest checkpoints beyond `keep`.
 
-    A prior that was fitted to a checkpoint goes with it, also where a new checkpoint takes its name. What was written
-    whole is not lost where the process is killed between two renames, see `finish_saving`.
+    The prior of a checkpoint is removed with it, also when a new checkpoint takes its name. If the process is killed
+    between two renames, `finish_saving` completes them.
 
     Args:
         checkpoint: what to save.
         folder: the run folder.
         epoch: N of `model.ckpt-N`.
-        keep: how many of the newest stay.
-        progress: of the run; None where a checkpoint is of no run.
+        keep: how many of the newest are kept.
+        progress: of the run; None if unknown.
 
     Returns:
         The checkpoint's prefix.
 
     Raises:
-        UserError: the system refuses the write; earlier checkpoints are as they were.
+        UserError: the system refuses the write; earlier checkpoints do not change.
     """
     prefix = checkpoint_prefix(make_folder(folder), epoch)
     aside = temporary_path(prefix)
@@ -177,19 +177,19 @@ def save_checkpoint(
 
 
 def restore_newest(checkpoint: tf.train.Checkpoint, folder: pathlib.Path) -> int | None:
-    """Restores everything from the newest checkpoint of a folder that can be read.
+    """Restores the newest readable checkpoint of a folder.
 
     Args:
-        checkpoint: what to restore, with every variable made.
+        checkpoint: what to restore; all variables exist.
         folder: the run folder.
 
     Returns:
-        The number of the one that was restored, or None where the folder holds no checkpoint at all.
+        The number of the restored checkpoint; None if the folder holds no checkpoint.
 
     Raises:
-        UserError: there are checkpoints, or were, and none can be used; training anew in silence would hide the loss.
+        UserError: there are, or were, checkpoints, and none can be read: a new run would hide the loss.
     """
-    with contextlib.suppress(OSError):  # of a folder that is only read
+    with contextlib.suppress(OSError):  # a read-only folder
         finish_saving(folder)
     faults: list[str] = []
     for epoch in seen_epochs(folder):
@@ -202,11 +202,11 @@ def restore_newest(checkpoint: tf.train.Checkpoint, folder: pathlib.Path) -> int
             return epoch
         faults.append(fault)
     if faults:
-        raise UserError(f"{faults[0]}, nor can any older one in {folder} be used: {_ANEW}")
+        raise UserError(f"{faults[0]}, and no older checkpoint in {folder} can be used: {_RESTART}")
     if (folder / _STATE_NAME).is_file():
-        raise UserError(f"{folder / _STATE_NAME} tells of checkpoints, and none is there: put them back, {_ANEW}")
+        raise UserError(f"{folder / _STATE_NAME} lists checkpoints, but there are none: put them back, {_RESTART}")
     if (folder / PLOTS_NAME).is_dir():
-        raise UserError(f"{folder / PLOTS_NAME} is drawn after checkpoints, and none is there: put them back, {_ANEW}")
+        raise UserError(f"{folder / PLOTS_NAME} shows a run whose checkpoints are gone: put them back, {_RESTART}")
     return None
 
 
@@ -215,19 +215,19 @@ def _block(contents: bytes) -> bytes:
 
 
 def _averaged(networks: Networks, average: Networks) -> dict[str, keras.Model]:
-    """The averaged copies, by the names of the networks."""
+    """The averaged copies by network name."""
     return {name: average.by_name()[name] for name in averaged_names(networks)}
 
 
 def _read_description(path: pathlib.Path) -> dict[str, Any]:
-    """What a file says of its network."""
+    """The description of the network in a file of weights."""
     try:
         require_h5_checksum(path)
         with h5py.File(path, "r") as file:
             require_known_version(path, file.attrs, WEIGHTS_FORMAT, WEIGHTS_SCHEMA)
             return dict(json.loads(file.attrs["network"]))
     except FileNotFoundError as error:
-        raise UserError(f"{path} is not there: give a file such as RUN/generator.weights.h5") from error
+        raise UserError(f"{path} does not exist: give a file such as RUN/generator.weights.h5") from error
     except UserError:  # of a newer version
         raise
     except _DAMAGE as error:
@@ -240,10 +240,10 @@ def _unreadable(path: pathlib.Path, error: Exception) -> UserError:
 
 
 def _require_same_network(path: pathlib.Path, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
-    """Refuses a file of another network.
+    """Refuses the weights of another network.
 
     Raises:
-        UserError: one is; the message names what differs of both.
+        UserError: they are; the line says what differs.
     """
     if theirs.get("name") != ours["name"]:
         raise UserError(f"{path} holds the weights of {theirs.get('name')!r}, not of {ours['name']!r}: give another")
@@ -260,7 +260,7 @@ def _listed(description: Mapping[str, Any], keys: list[str]) -> str:
 
 
 def _read(checkpoint: tf.train.Checkpoint, prefix: pathlib.Path) -> str | None:
-    """Restores everything from one checkpoint, and says what is wrong with it otherwise."""
+    """Restores one checkpoint; returns its fault, or None."""
     model, run = _run_beside(prefix.parent)
     try:
         if model is not None:
@@ -274,7 +274,7 @@ def _read(checkpoint: tf.train.Checkpoint, prefix: pathlib.Path) -> str | None:
 
 
 def _run_beside(folder: pathlib.Path) -> tuple[ModelConfig | None, str]:
-    """The networks and the run of a folder, where it says so: a checkpoint is not lost for want of that."""
+    """The networks and the run id of a folder; None and empty if `config.json` cannot be read."""
     try:
         return read_model_config(folder), run_id(folder)
     except UserError:
@@ -282,7 +282,7 @@ def _run_beside(folder: pathlib.Path) -> tuple[ModelConfig | None, str]:
 
 
 def _write_state_file(folder: pathlib.Path) -> None:
-    """Writes the text file `checkpoint`, by which TensorFlow's own tools find the newest."""
+    """Writes the text file `checkpoint`, in which TensorFlow's own tools find the newest."""
     names = [checkpoint_prefix(folder, epoch).name for epoch in checkpoint_epochs(folder)]
     lines = [f'model_checkpoint_path: "{names[0]}"']
     lines += [f'all_model_checkpoint_paths: "{name}"' for name in reversed(names)]

@@ -21,10 +21,10 @@ from vae_gan3d.tensorflow_start import Cluster
 from vae_gan3d.text import counted
 
 Step = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
-# Numbers of groups of collective operations; TensorFlow's own count from 1.
+# Keys of groups of collective operations; TensorFlow's own start at 1.
 _REPLICAS_GROUP, _PROCESSES_GROUP = 1_000_001, 2_000_001
 _TASK = re.compile(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)")
-# What a collective operation raises where a process is gone.
+# Errors of a collective operation if a process has ended.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -34,18 +34,18 @@ _LOST = (
     tf.errors.DeadlineExceededError,
     tf.errors.FailedPreconditionError,
 )
-# Paths may differ from machine to machine, and these flags are of one process alone.
-_OF_EACH = ("records", "save_path", "logdir", "restart", "assume_yes", "expected_count", "report", "weights")
-_SECONDS = 10.0  # a network's file system may show a file so late
+# Fields that may differ between processes: paths, and flags that concern one process only.
+_PER_PROCESS = ("records", "save_path", "logdir", "restart", "assume_yes", "expected_count", "report", "weights")
+_SECONDS = 10.0  # a network file system may show a file late
 
 
 class Distribution:
     """One replica, on one device.
 
     Attributes:
-        replicas: how many take part in a step.
-        processes: the names of the processes that take part, the chief's first.
-        process: the number of this one.
+        replicas: the number of replicas.
+        processes: the names of the processes, the chief's first.
+        process: the index of this process.
     """
 
     replicas = 1
@@ -58,38 +58,38 @@ class Distribution:
         return self.process == 0
 
     def describe(self) -> str:
-        """What is worth saying of it in a line; nothing of one device."""
+        """Replicas and processes in words; empty for one device."""
         return ""
 
     def scope(self) -> contextlib.AbstractContextManager[object]:
-        """Within it, networks and optimizers are made on every device."""
+        """A context in which variables are created on every device."""
         return contextlib.nullcontext()
 
     def compiled(self, step: Step) -> tf.types.experimental.PolymorphicFunction:
-        """The step on all replicas as one function, traced at its first call.
+        """Compiles a step for all replicas; it is traced at its first call.
 
         Args:
-            step: takes a replica's voxels and labels.
+            step: takes the voxels and labels of one replica.
 
         Returns:
-            A function of the voxels and labels of this process, which gives what the step of its first replica does.
+            A function of this process's voxels and labels. It returns the result of the first replica.
         """
         return tf.function(step, autograph=False)
 
-    def largest(self, number: int) -> int:
-        """The largest number that any process gives; each has to ask, at the same place."""
+    def process_max(self, number: int) -> int:
+        """The largest of all processes' numbers. All processes must make the same calls in the same order."""
         return number
 
-    def gathered(self, numbers: Sequence[int]) -> list[list[int]]:
-        """The numbers that each process gives, as many of each; every one has to ask, at the same place."""
+    def process_gather(self, numbers: Sequence[int]) -> list[list[int]]:
+        """The numbers of every process, equally many of each. All processes must make the same calls in order."""
         return [list(numbers)]
 
     @contextlib.contextmanager
     def peers_needed(self) -> Iterator[None]:
-        """Tells in one line of a process that is gone.
+        """Turns the error of a lost process into one line.
 
         Raises:
-            UserError: one is.
+            UserError: another process has ended.
         """
         yield
 
@@ -98,24 +98,24 @@ ONE_DEVICE = Distribution()
 
 
 class SeveralReplicas(Distribution):
-    """Replicas under a strategy of `tf.distribute`, which mirrors the variables and says what runs where.
+    """Replicas under a `tf.distribute` strategy, which mirrors the variables.
 
-    A process makes one of these: the collective operations of two would be taken for the same.
+    One per process: the collective operations of two would have the same keys.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy, cluster: Cluster | None = None) -> None:
-        """Prepares the ways between the replicas.
+        """Prepares the communication.
 
         Args:
-            strategy: mirrored, over the devices of this process; under a cluster, over those of all processes.
-            cluster: of the processes; None for this one alone.
+            strategy: mirrored, over the devices of this process, or with a cluster over those of all processes.
+            cluster: the processes; None for this one alone.
         """
         self.replicas = strategy.num_replicas_in_sync
         self._strategy = strategy
         self._devices = tuple(strategy.extended.worker_devices)
         if cluster is not None:
             self.processes, self.process = cluster.tasks, cluster.index
-        self._way = _way_between(self._devices)
+        self._communication = _communication(self._devices)
         self._tokens = [_ordering_token(device) for device in self._devices]
         self._instances = [0] * len(self._devices)
         self._process_token = _ordering_token("/CPU:0")
@@ -129,7 +129,7 @@ class SeveralReplicas(Distribution):
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
-        """See `Distribution.scope`. Each replica assigns to its own copy of a variable what the others do to theirs."""
+        """See `Distribution.scope`. All replicas assign the same values, each to its own copy of a variable."""
 
         def without_aggregation(make: Callable[..., tf.Variable], **options: object) -> tf.Variable:
             return make(**{**options, "aggregation": tf.VariableAggregation.NONE})
@@ -145,7 +145,7 @@ class SeveralReplicas(Distribution):
             index = int(tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group))
             here = index - self.process * len(self._devices)
             replica = Replica(index, self.replicas, lambda values: self._over_replicas(values, here))
-            with tf.device("/CPU:0"):  # so that a device is given its own part alone
+            with tf.device("/CPU:0"):  # so that a device gets only its own part
                 part = [None if whole is None else _rows(whole, here, len(self._devices)) for whole in (voxels, labels)]
             with acting_as(replica):
                 return step(*part)
@@ -156,15 +156,15 @@ class SeveralReplicas(Distribution):
 
         return tf.function(step_of_all, autograph=False)
 
-    def largest(self, number: int) -> int:
-        """See `Distribution.largest`."""
+    def process_max(self, number: int) -> int:
+        """See `Distribution.process_max`."""
         if len(self.processes) == 1:
             return number
         with self.peers_needed():
             return int(self._largest(tf.constant(number, tf.int64)))
 
-    def gathered(self, numbers: Sequence[int]) -> list[list[int]]:
-        """See `Distribution.gathered`."""
+    def process_gather(self, numbers: Sequence[int]) -> list[list[int]]:
+        """See `Distribution.process_gather`."""
         if len(self.processes) == 1:
             return [list(numbers)]
         own = tf.one_hot(self.process, len(self.processes), dtype=tf.int64)[:, tf.newaxis]
@@ -183,27 +183,27 @@ class SeveralReplicas(Distribution):
             named = sorted({" ".join(task) for task in _TASK.findall(str(error)) if task != own})
             raise UserError(
                 f"{self.processes[self.process]} has lost {' and '.join(named) or 'the other workers'}: look for the "
-                "reason there, then start all workers again with the same command, and training goes on from the "
-                "newest checkpoint"
+                "reason there, then start all workers again with the same command; training goes on from the newest "
+                "checkpoint"
             ) from error
 
     def _over_replicas(self, values: tf.Tensor, here: int) -> tf.Tensor:
-        """The sum of a vector over all replicas, for the replica of this process that is being traced."""
+        """The sum of a vector over all replicas, for the local replica `here`."""
         self._instances[here] += 1
         return tf.raw_ops.CollectiveReduceV2(
             input=values,
             group_size=self.replicas,
             group_key=_REPLICAS_GROUP,
-            # Replicas are traced one after the other, each with the same operations in the same order.
+            # All replicas are traced with the same operations in the same order.
             instance_key=self._instances[here],
             ordering_token=[self._tokens[here].handle],
             merge_op="Add",
             final_op="Id",
-            communication_hint=self._way,
+            communication_hint=self._communication,
         )
 
     def _sums_of_columns(self, numbers: tf.Tensor) -> tf.Tensor:
-        return self._over_processes(numbers, "Add", 1 + numbers.shape[1])  # a number for each shape
+        return self._over_processes(numbers, "Add", 1 + numbers.shape[1])  # one key per shape
 
     def _over_processes(self, values: tf.Tensor, operation: str, instance: int) -> tf.Tensor:
         with tf.device("/CPU:0"):
@@ -226,14 +226,14 @@ def choose_distribution(
 
     Args:
         config: the run.
-        cluster: that it is part of, or None.
+        cluster: the processes of the run, or None.
         strategy: over the cluster.
 
     Returns:
-        Several replicas, or the one device, where nothing of a step is changed.
+        `SeveralReplicas`, or `ONE_DEVICE`.
 
     Raises:
-        UserError: the batch cannot be cut into equal parts.
+        UserError: the batch cannot be divided equally.
     """
     distribution = ONE_DEVICE
     if strategy is not None:
@@ -249,21 +249,21 @@ def choose_distribution(
 
 
 def require_same_start(distribution: Distribution, config: TrainingConfig, *, record_count: int, step: int) -> None:
-    """Refuses to train where processes would not do the same steps, or do not see one run folder.
+    """Checks that all processes take the same steps and share the run folder; one process alone is not checked.
 
     Args:
-        distribution: of the processes; nothing is asked of one alone.
-        config: of this one.
+        distribution: the processes.
+        config: of this process.
         record_count: shapes in its records.
-        step: that it would go on from.
+        step: the step that it resumes at.
 
     Raises:
-        UserError: the same on all of them.
+        UserError: they do not; all processes raise the same error.
     """
     if len(distribution.processes) == 1:
         return
     _require_shared_folder(distribution, config.save_path)
-    found = distribution.gathered([_flags_number(config), record_count, step])
+    found = distribution.process_gather([_flags_checksum(config), record_count, step])
     reasons = ("has other flags than", "reads other records than", "found another checkpoint than")
     for name, numbers in zip(distribution.processes, found, strict=True):
         for reason, number, of_chief in zip(reasons, numbers, found[0], strict=True):
@@ -275,26 +275,26 @@ def require_same_start(distribution: Distribution, config: TrainingConfig, *, re
 
 
 def _ordering_token(device: str) -> tf.Variable:
-    """What the collective operations of a device hold, so that each device does them in the same order."""
+    """A variable that orders the collective operations of a device."""
     with tf.device(device):
         return tf.Variable(0.0, trainable=False)
 
 
 def _rows(values: tf.Tensor, number: int, parts: int) -> tf.Tensor:
-    """One of the equal parts of a batch."""
+    """One of `parts` equal parts of a batch."""
     rows = values.shape[0] // parts
     return values[number * rows : (number + 1) * rows]
 
 
-def _way_between(devices: Sequence[str]) -> str:
-    """How devices of these kinds are added up over: NCCL knows whole GPUs alone, and no part of one."""
+def _communication(devices: Sequence[str]) -> str:
+    """The communication between devices: NCCL for whole GPUs, else ring."""
     of_gpus = all(tf.DeviceSpec.from_string(device).device_type == "GPU" for device in devices)
     in_parts = len(tf.config.list_logical_devices("GPU")) > len(tf.config.list_physical_devices("GPU"))
     return "nccl" if of_gpus and not in_parts else "ring"
 
 
 def _devices(strategy: str) -> list[str]:
-    """The GPUs; where there are none, `mirrored` takes the processors that TensorFlow was told to see as several."""
+    """The GPUs; without any, `mirrored` takes the CPU's logical devices."""
     found = tf.config.list_logical_devices("GPU")
     if not found and strategy == "mirrored":
         found = tf.config.list_logical_devices("CPU")
@@ -302,37 +302,33 @@ def _devices(strategy: str) -> list[str]:
 
 
 def _require_equal_parts(config: TrainingConfig, distribution: Distribution) -> None:
-    """Refuses a batch that replicas cannot share equally.
-
-    Raises:
-        UserError: it is one.
-    """
+    """Refuses a batch that cannot be divided equally among replicas."""
     parts = distribution.replicas * config.devices.accumulate
     by_accumulation = f" and --accumulate={config.devices.accumulate}" if config.devices.accumulate > 1 else ""
     require(
         config.batch_size % parts == 0,
-        f"--batch_size={config.batch_size} has no {parts} equal parts for {distribution.replicas} replicas"
+        f"--batch_size={config.batch_size} does not divide into {parts} parts for {distribution.replicas} replicas"
         f"{by_accumulation}: give a multiple of {parts}, or --strategy=single",
     )
 
 
-def _flags_number(config: TrainingConfig) -> int:
-    """A number that other flags hardly share."""
-    values = {name: value for name, value in dataclasses.asdict(config).items() if name not in _OF_EACH}
+def _flags_checksum(config: TrainingConfig) -> int:
+    """A checksum of the flags."""
+    values = {name: value for name, value in dataclasses.asdict(config).items() if name not in _PER_PROCESS}
     return zlib.crc32(repr(values).encode())
 
 
 def _require_shared_folder(distribution: Distribution, folder: pathlib.Path) -> None:
-    """Refuses run folders that are not one: the chief puts a file there that the others have to find."""
+    """Checks that all processes see one run folder: the chief creates a file there, and the others look for it."""
     chosen = int.from_bytes(os.urandom(4), "big") + 1 if distribution.is_chief else 0
-    mark = folder / f".shared-{distribution.largest(chosen)}"
+    mark = folder / f".shared-{distribution.process_max(chosen)}"
     if distribution.is_chief:
-        for old in make_folder(folder).glob(".shared-*"):  # of a chief that was killed: the lock keeps living ones out
+        for old in make_folder(folder).glob(".shared-*"):  # left by a killed chief; the lock keeps running ones out
             old.unlink(missing_ok=True)
         write_text(mark, "")
-    distribution.largest(0)
+    distribution.process_max(0)
     try:
-        missing = distribution.gathered([not _appears(mark)])
+        missing = distribution.process_gather([not _appears(mark)])
     finally:
         if distribution.is_chief:
             mark.unlink(missing_ok=True)
@@ -345,7 +341,7 @@ def _require_shared_folder(distribution: Distribution, folder: pathlib.Path) -> 
 
 
 def _appears(path: pathlib.Path) -> bool:
-    """Waits for a file for a while."""
+    """Waits up to 10 seconds for a file."""
     end = time.monotonic() + _SECONDS
     while not path.exists():
         if time.monotonic() > end:

@@ -19,30 +19,29 @@ from vae_gan3d.training.state import TrainingState
 
 # Generated shapes outside this share of the real ones' occupancy are blank grids or solid cubes.
 OCCUPANCY_RATIO_RANGE = (0.3, 3.0)
-_FIRST_STEP = 200  # before this, no generator has found its way out of the initial grey
-_COLLAPSED_KL = 1.0  # nats, over all dimensions of the latent together
+_FIRST_STEP = 200  # before this, every generator is still near its initial grey
+_COLLAPSED_KL = 1.0  # nats, summed over the latent dimensions
 _WON_ACCURACY = 0.99
-_WON_STEPS = 500  # a discriminator that wins for a few rows is often caught again
+_WON_STEPS = 500  # the generator often catches up after a few rows
 _WHY = "a NaN or an infinity in a loss or a gradient"
 
 
 class Watch(abc.ABC):
-    """Looks out for one failure, and says so once each time that it begins, and where it is there at the end."""
+    """Detects one failure, and warns once each time it begins, and again if it lasts until the end."""
 
     def __init__(self) -> None:
         self._failing = False
 
     def warning(self, values: Mapping[str, float], step: int, *, last: bool = False) -> str | None:
-        """Judges one row of the log.
+        """Checks one row of the log.
 
         Args:
-            values: the row's numbers by name: those of `STEP_METRICS`, and `occupancy_ratio`; NaN where one is not
-                known.
+            values: the row by column name: `STEP_METRICS` and `occupancy_ratio`; NaN for unknown values.
             step: steps taken.
-            last: whether the run ends with this row.
+            last: whether this is the last row.
 
         Returns:
-            One line to print, or None where there is nothing new to say.
+            A line to print, or None.
         """
         failure = self._failure(values, step, last=last)
         began, self._failing = failure is not None and (last or not self._failing), failure is not None
@@ -50,17 +49,17 @@ class Watch(abc.ABC):
 
     @abc.abstractmethod
     def _failure(self, values: Mapping[str, float], step: int, *, last: bool) -> str | None:
-        """What is wrong and what to change, or None."""
+        """The failure and its remedy, or None."""
 
 
 class OccupancyWatch(Watch):
     """Generated shapes that are nearly blank or nearly solid."""
 
     def __init__(self, *, encoded: bool = True) -> None:
-        """Sets what is advised.
+        """Sets the remedies.
 
         Args:
-            encoded: whether shapes are encoded and reconstructed; a plain GAN has neither KL nor adversarial weight.
+            encoded: whether there is an encoder; a plain GAN has neither KL nor adversarial weight.
         """
         super().__init__()
         self._against_blank = "train longer, raise --kl_weight, or lower --adversarial_weight"
@@ -81,13 +80,13 @@ class OccupancyWatch(Watch):
 
 
 class CollapseWatch(Watch):
-    """A posterior that has become the prior, so that the latents say nothing about the shapes."""
+    """Posterior collapse: the posterior equals the prior, and the latents carry no information."""
 
     def __init__(self, kl_warmup: int) -> None:
-        """Sets when to begin.
+        """Sets the first step.
 
         Args:
-            kl_warmup: steps over which the KL term's weight rises; nothing is said before its end.
+            kl_warmup: steps over which the KL weight rises; there is no warning before its end.
         """
         super().__init__()
         self._first_step = max(_FIRST_STEP, kl_warmup)
@@ -96,20 +95,20 @@ class CollapseWatch(Watch):
         if step < self._first_step or not values["kl"] < _COLLAPSED_KL:
             return None
         return (
-            f"the latents tell {values['kl']:.2f} nats of a shape, nearly nothing (posterior collapse): "
+            f"the KL term is {values['kl']:.2f} nats, nearly nothing (posterior collapse): "
             "lower --kl_weight or raise --kl_warmup"
         )
 
 
 class DiscriminatorWatch(Watch):
-    """A discriminator that tells everything right in every row over 500 steps, and teaches nothing more."""
+    """A discriminator that is always right, in every row over 500 steps: the generator learns nothing from it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._winning_since: int | None = None
 
     def _failure(self, values: Mapping[str, float], step: int, *, last: bool) -> str | None:
-        if not values["discriminator_accuracy"] >= _WON_ACCURACY:  # true of NaN, where it does not play
+        if not values["discriminator_accuracy"] >= _WON_ACCURACY:  # also true for NaN, before it enters
             self._winning_since = None
             return None
         if self._winning_since is None:
@@ -123,16 +122,13 @@ class DiscriminatorWatch(Watch):
 
 
 def all_watches(*, encoded: bool, kl_warmup: int, adversarial_loss: str) -> list[Watch]:
-    """Every watch that a run needs.
+    """The watches of a run.
 
     Args:
-        encoded: whether shapes are encoded, as in all models but a plain GAN, which has no posterior to collapse.
-        kl_warmup: steps over which the KL term's weight rises.
-        adversarial_loss: with `wgan-gp` a discriminator that wins is as it should be (Gulrajani et al. 2017), and the
-            sign of its logits means nothing.
-
-    Returns:
-        The watches, to be asked at each row of the log.
+        encoded: whether there is an encoder; a plain GAN has no posterior to collapse.
+        kl_warmup: steps over which the KL weight rises.
+        adversarial_loss: with `wgan-gp` a discriminator should win (Gulrajani et al. 2017), and the sign of its logits
+            means nothing.
     """
     watches: list[Watch] = [OccupancyWatch(encoded=encoded)]
     if encoded:
@@ -143,12 +139,12 @@ def all_watches(*, encoded: bool, kl_warmup: int, adversarial_loss: str) -> list
 
 
 def skipped(metrics: np.ndarray) -> np.ndarray:
-    """Which steps were skipped, of which nothing is known, by their metrics `[..., 11]`: bool `[...]`."""
+    """Which steps were skipped, bool `[...]`, by their metrics `[..., 11]`: all are NaN."""
     return np.isnan(metrics).all(axis=-1)
 
 
 def skipped_line(step: int, rows: np.ndarray) -> str:
-    """What to say where some of the last steps, with metrics `[K, 11]`, up to a step were skipped."""
+    """A warning for K steps up to `step`, with metrics `[K, 11]`, some of which were skipped."""
     count = skipped(rows).sum()
     verb = "was" if count == 1 else "were"
     return (
@@ -158,15 +154,15 @@ def skipped_line(step: int, rows: np.ndarray) -> str:
 
 
 class SkippedSteps:
-    """Follows the steps of a run; every process of it comes to the same by itself."""
+    """Counts skipped steps and restores the newest checkpoint after too many; all processes decide the same."""
 
     def __init__(self, config: TrainingConfig, state: TrainingState, *, quiet: bool) -> None:
-        """Begins where nothing is skipped.
+        """Starts counting.
 
         Args:
             config: the run.
-            state: its weights, which go back where too many steps in a row are skipped.
-            quiet: says nothing on the terminal.
+            state: restored if too many steps in a row are skipped.
+            quiet: prints nothing.
         """
         self._config = config
         self._state = state
@@ -174,42 +170,42 @@ class SkippedSteps:
         self._newest: tuple[int, tf.Tensor] | None = None
         self._in_a_row = 0
         self._proven = True
-        self._told = False
+        self._warned = False
         self._went_back_to: int | None = None
 
     def follow(self, step: int, metrics: tf.Tensor) -> None:
-        """Notes a step that was begun, and looks at the one before, for which nothing has to wait any more.
+        """Notes a new step, and checks the one before, whose metrics are ready by now.
 
         Args:
             step: its number, from 1.
-            metrics: `[11]`, of it.
+            metrics: its `[11]` metrics.
 
         Raises:
-            UserError: too many steps in a row were skipped, and there is nothing to go back to.
+            UserError: too many steps in a row were skipped, and there is no checkpoint to restore.
         """
         before, self._newest = self._newest, (step, metrics)
-        self._look_at(before)
+        self._check(before)
 
     def may_save(self) -> bool:
-        """Whether the weights are worth a checkpoint: the newest step could learn from them, and all are finite.
+        """Whether the weights may be saved: the newest step was not skipped, and all weights are finite.
 
         Raises:
-            UserError: as of `follow`.
+            UserError: see `follow`.
         """
         newest, self._newest = self._newest, None
-        self._look_at(newest)
+        self._check(newest)
         if self._proven and not self._state.is_finite():
-            self._go_back("the weights are no finite numbers any more")
+            self._go_back("the weights are not finite")
         return self._proven
 
     def unfinished(self) -> UserError:
-        """Why a run whose last step was skipped has no last checkpoint."""
-        line = f"the last step was skipped for {_WHY}, and nothing is saved of it: {self.advice()}"
+        """The error of a run whose last step was skipped, so that its last checkpoint is missing."""
+        line = f"the last step was skipped for {_WHY}, and is not saved: {self.advice()}"
         found = checkpoint_epochs(self._config.save_path)
         return UserError(f"{line}, and go on from model.ckpt-{found[0]}" if found else line)
 
     def advice(self) -> str:
-        """What to change where steps are skipped: flags with their present values."""
+        """The remedy for skipped steps: flags with their present values."""
         config = self._config
         lower = {"learning_rate": config.optimizer.learning_rate}
         if config.loss.adversarial_weight > 0:
@@ -222,7 +218,7 @@ class SkippedSteps:
         half = keras.config.dtype_policy().name != "float32"
         return f"give a lower {first}{', or --precision=float32' if half else ''}"
 
-    def _look_at(self, newest: tuple[int, tf.Tensor] | None) -> None:
+    def _check(self, newest: tuple[int, tf.Tensor] | None) -> None:
         if newest is None:
             return
         step, metrics = newest
@@ -231,17 +227,17 @@ class SkippedSteps:
             self._in_a_row = 0
             return
         self._in_a_row += 1
-        if not self._told:
+        if not self._warned:
             self._say(f"step {step} is skipped for {_WHY}: the weights stay as they are")
-            self._told = True
+            self._warned = True
         if self._in_a_row >= self._config.max_bad_steps:
             self._go_back(f"{self._in_a_row} steps in a row, up to step {step}, were skipped for {_WHY}")
 
     def _go_back(self, problem: str) -> None:
-        """Takes everything from the newest checkpoint but the step: the same batches and noise would end the same way.
+        """Restores the newest checkpoint, but not its step: the same batches and noise would fail again.
 
         Raises:
-            UserError: there is no checkpoint, or the run went back to it before.
+            UserError: there is no checkpoint, or it was restored before.
         """
         folder, taken = self._config.save_path, self._state.steps_taken
         epoch = restore_newest(self._state.checkpoint(), folder)
@@ -250,10 +246,10 @@ class SkippedSteps:
         prefix = checkpoint_prefix(folder, epoch)
         if epoch == self._went_back_to:
             raise UserError(
-                f"{problem}, once more after going back to {prefix}: {self.advice()}, and go on from there, or remove "
-                "its files to go on from the one before"
+                f"{problem}, again after going back to {prefix}: {self.advice()}, and go on from there, or remove its "
+                "files to go on from the checkpoint before"
             )
-        self._say(f"{problem}: back to the weights of {prefix}, and on with the next batches")
+        self._say(f"{problem}: training goes back to the weights of {prefix}, and on with the next batches")
         self._state.step.assign(taken)
         self._newest, self._in_a_row, self._proven, self._went_back_to = None, 0, False, epoch
 

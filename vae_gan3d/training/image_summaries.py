@@ -19,21 +19,21 @@ from vae_gan3d.viewing.sheets import save_pairs, save_sheet
 
 _PICTURED = 8
 _SAMPLED = 32
-# TensorBoard shows fewer of each; more would only swell its files, by up to 2 MB a look.
+# TensorBoard shows fewer; each adds up to 2 MB to its files.
 MOST_SUMMARIES = 50
 _MESHES = 4
 
 
-class Monitor(abc.ABC):
-    """Generates shapes from the same places of the latent space at each look, so that looks can be compared."""
+class ShapeSource(abc.ABC):
+    """Generates shapes for summaries, from the same latents each time, so that summaries can be compared."""
 
     def __init__(self, generator: Generator, voxels: np.ndarray, labels: np.ndarray | None) -> None:
-        """Fixes what is looked at.
+        """Chooses the latents.
 
         Args:
             generator: the averaged one.
             voxels: `[B, R, R, R, 1]` float32 in {0, 1}, real shapes, the more the better.
-            labels: `[<= 32]` int64, the classes of the generated shapes; None where the networks are not conditional.
+            labels: `[<= 32]` int64, the classes of the generated shapes; None if the networks are not conditional.
         """
         self._labels = labels
         self._classes = generator.arguments.get("classes", 0)
@@ -41,12 +41,12 @@ class Monitor(abc.ABC):
         self._generate = tf.function(lambda latents, labels: tf.sigmoid(generator(latents, labels)), autograph=False)
 
     def occupancy_ratio(self) -> float:
-        """Mean occupancy of 32 generated shapes over that of the real shapes."""
+        """The mean occupancy of 32 generated shapes divided by that of the real shapes."""
         generated = self._generate(self._latents(), self._labels)
         return float(tf.reduce_mean(occupancy(generated))) / max(self._real_occupancy, 1e-9)
 
     def save_pictures(self, save_path: pathlib.Path, epoch: int, step: int) -> dict[str, pathlib.Path]:
-        """Draws generated shapes, and originals over their reconstructions where there are any.
+        """Draws generated shapes, and originals with their reconstructions if there is an encoder.
 
         Args:
             save_path: the run folder.
@@ -69,10 +69,10 @@ class Monitor(abc.ABC):
         return self._generate(self._latents(), self._labels).numpy()[..., 0]
 
     def path(self, steps: int) -> np.ndarray:
-        """What lies between two latents, `[steps, R, R, R]` float32 probabilities, see the classes.
+        """Shapes on the line between two latents, `[steps, R, R, R]` float32 probabilities.
 
         Args:
-            steps: values of α from 0, the second end, to 1, the first; 2 or more.
+            steps: how many, 2 or more: α from 0, the second end, to 1, the first.
         """
         ends, labels = self._path_ends()
         shares = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
@@ -82,36 +82,36 @@ class Monitor(abc.ABC):
         return self._generate(interpolated(ends[0], ends[1], shares), labels).numpy()[..., 0]
 
     def latent_moments(self) -> dict[str, np.ndarray]:
-        """What the encoder says of real shapes, `[<= 32, L]` each: `latent_mean` and `latent_log_variance`.
+        """The encoder's moments of real shapes, `[<= 32, L]` each: `latent_mean` and `latent_log_variance`.
 
         Returns:
-            Both by name; nothing where there is no encoder.
+            Both by name; empty without an encoder.
         """
         return {}
 
     @property
     @abc.abstractmethod
     def title(self) -> str:
-        """What the generated shapes are."""
+        """The title of the generated shapes."""
 
     @abc.abstractmethod
     def _latents(self) -> tf.Tensor:
-        """Where shapes are generated from, `[<= 32, L]`."""
+        """The latents of the generated shapes, `[<= 32, L]`."""
 
     @abc.abstractmethod
     def _path_ends(self) -> tuple[tf.Tensor, np.ndarray | None]:
-        """The ends of the path: latents `[2, L]`, and labels `[2]` where the networks are conditional."""
+        """The ends of the path: latents `[2, L]`, and labels `[2]` if the networks are conditional."""
 
 
-class ShapeMonitor(Monitor):
-    """Looks at reconstructions, and between shapes.
+class EncoderShapeSource(ShapeSource):
+    """Reconstructions, shapes between real shapes, and a path between two real shapes.
 
-    Not at samples of N(0, I): nothing is drawn from there by default, and where the posterior does not meet it they are
-    nearly blank in a model whose samples of the fitted prior are sound. The path lies between two of the real shapes.
+    Samples of N(0, I) are not shown: by default samples come from a fitted prior, and N(0, I) can give nearly blank
+    shapes in a model whose fitted prior gives good ones.
 
     Attributes:
-        pictured: `[<= 8]`, which of the given real shapes are reconstructed.
-        path_ends: `[2]`, which of the given real shapes the path goes to (α = 1) and comes from.
+        pictured: `[<= 8]`, indices of the real shapes that are reconstructed.
+        path_ends: `[2]`, indices of the real shapes at α = 1 and at α = 0.
     """
 
     title = "between shapes"
@@ -119,13 +119,13 @@ class ShapeMonitor(Monitor):
     def __init__(
         self, encoder: Encoder, generator: Generator, voxels: np.ndarray, seed: int, labels: np.ndarray | None = None
     ) -> None:
-        """Fixes what is looked at.
+        """Chooses the shapes.
 
         Args:
             encoder, generator: the averaged ones.
             voxels: `[B, R, R, R, 1]` float32 in {0, 1}, real shapes, the more the better.
-            seed: of the places between shapes.
-            labels: `[B]` int64, the classes of the shapes; None where the networks are not conditional.
+            seed: of the points between shapes.
+            labels: `[B]` int64, the classes of the shapes; None if the networks are not conditional.
         """
         self.pictured = np.linspace(0, len(voxels) - 1, min(_PICTURED, len(voxels))).astype(int)
         self._ends_of_path = [len(self.pictured) // 4, 3 * len(self.pictured) // 4]
@@ -139,7 +139,7 @@ class ShapeMonitor(Monitor):
         self._encode = tf.function(lambda real, of: encoder(real, of), autograph=False)
 
     def save_pictures(self, save_path: pathlib.Path, epoch: int, step: int) -> dict[str, pathlib.Path]:
-        """Draws both, see `Monitor.save_pictures`."""
+        """See `ShapeSource.save_pictures`."""
         pictures = super().save_pictures(save_path, epoch, step)
         path = pictures["samples"].with_name("reconstructions.png")
         save_pairs(path, *self.pairs(), title=f"reconstructions, step {step}")
@@ -152,24 +152,24 @@ class ShapeMonitor(Monitor):
         return self._real.numpy()[..., 0], reconstructions.numpy()[..., 0]
 
     def latent_moments(self) -> dict[str, np.ndarray]:
-        """See `Monitor.latent_moments`."""
+        """See `ShapeSource.latent_moments`."""
         mean, log_variance = self._encode(self._ends, self._labels)
         return {"latent_mean": mean.numpy(), "latent_log_variance": log_variance.numpy()}
 
     def _latents(self) -> tf.Tensor:
-        """Points on the lines from each shape's latent to the next one's; their class is that of the first."""
+        """Points between each shape's latent and the next one's; they have the class of the first."""
         means, _ = self._encode(self._ends, self._labels)
         return interpolated(means, tf.roll(means, 1, axis=0), self._shares)
 
     def _path_ends(self) -> tuple[tf.Tensor, np.ndarray | None]:
-        """Two of the shapes that are reconstructed, far from both ends of the records and from each other."""
+        """Two of the reconstructed shapes, far apart in the records and from their ends."""
         means, _ = self._encode(self._real, self._real_labels)
         labels = None if self._real_labels is None else self._real_labels[self._ends_of_path]
         return tf.gather(means, self._ends_of_path), labels
 
 
-class PriorMonitor(Monitor):
-    """Looks at samples of a plain GAN's prior. The path goes from the last of them to the first."""
+class PriorShapeSource(ShapeSource):
+    """Samples of a plain GAN's prior, and a path from the last sample to the first."""
 
     title = "samples"
 
@@ -181,15 +181,15 @@ class PriorMonitor(Monitor):
         latent_deviation: float,
         labels: np.ndarray | None = None,
     ) -> None:
-        """Fixes what is looked at.
+        """Draws the latents.
 
         Args:
             generator: the averaged one.
             voxels: `[B, R, R, R, 1]` float32 in {0, 1}, real shapes.
             seed: of the samples.
             latent_deviation: of the prior N(0, latent_deviation²).
-            labels: `[B]` int64, the classes of the shapes, which samples have as often; None where the networks are not
-                conditional.
+            labels: `[B]` int64, the classes of the shapes; samples have them equally often. None if the networks are
+                not conditional.
         """
         spread = np.arange(_SAMPLED) * len(voxels) // _SAMPLED
         super().__init__(generator, voxels, None if labels is None else labels[spread])
@@ -206,47 +206,47 @@ class PriorMonitor(Monitor):
         return tf.gather(self._drawn, ends), None if self._labels is None else self._labels[ends]
 
 
-def make_monitor(
+def make_shape_source(
     networks: Networks, voxels: np.ndarray, seed: int, latent_deviation: float, labels: np.ndarray | None = None
-) -> Monitor:
-    """The monitor that suits a model.
+) -> ShapeSource:
+    """The source of shapes for a model.
 
     Args:
         networks: the averaged ones.
         voxels: `[B, R, R, R, 1]` float32 in {0, 1}, real shapes, the more the better.
-        seed: of the places that are looked at.
+        seed: of the latents.
         latent_deviation: of a plain GAN's prior.
-        labels: `[B]` int64, the classes of the shapes; None where the networks are not conditional.
+        labels: `[B]` int64, the classes of the shapes; None if the networks are not conditional.
     """
     if networks.encoder is None:
-        return PriorMonitor(networks.generator, voxels, seed, latent_deviation, labels)
-    return ShapeMonitor(networks.encoder, networks.generator, voxels, seed, labels)
+        return PriorShapeSource(networks.generator, voxels, seed, latent_deviation, labels)
+    return EncoderShapeSource(networks.encoder, networks.generator, voxels, seed, labels)
 
 
 class ImageSummaries:
-    """Writes each look: pictures to the run folder, and pictures, histograms and meshes to TensorBoard."""
+    """Writes pictures to the run folder, and pictures, histograms and meshes to TensorBoard."""
 
     def __init__(
-        self, monitor: Monitor, log: TensorBoardLog, save_path: pathlib.Path, *, image_every: int, total_steps: int
+        self, source: ShapeSource, log: TensorBoardLog, save_path: pathlib.Path, *, image_every: int, total_steps: int
     ) -> None:
-        """Says what is looked at, and how often.
+        """Sets what is written, and how often.
 
         Args:
-            monitor: makes what is shown.
-            log: TensorBoard's; it gets pictures and meshes of at most 50 looks, and the last.
-            save_path: the run folder, which gets the pictures of all looks.
-            image_every: steps between looks.
+            source: generates the shapes.
+            log: TensorBoard's; it gets pictures and meshes at most 50 times, and at the last step.
+            save_path: the run folder; it gets all pictures.
+            image_every: steps between two calls of `write`.
             total_steps: of the whole run.
         """
-        self._monitor = monitor
+        self._source = source
         self._log = log
         self._save_path = save_path
         self._total_steps = total_steps
-        looks = total_steps // image_every
-        self._shown_every = image_every * max(1, -(-looks // MOST_SUMMARIES))
+        count = total_steps // image_every
+        self._shown_every = image_every * max(1, -(-count // MOST_SUMMARIES))
 
-    def look(self, epoch: int, step: int) -> None:
-        """Writes one look.
+    def write(self, epoch: int, step: int) -> None:
+        """Writes the summaries of a step.
 
         Args:
             epoch: epochs completed.
@@ -255,21 +255,21 @@ class ImageSummaries:
         Raises:
             UserError: a file cannot be written.
         """
-        pictures = self._monitor.save_pictures(self._save_path, epoch, step)
-        self._log.write_histograms(step, self._monitor.latent_moments())
+        pictures = self._source.save_pictures(self._save_path, epoch, step)
+        self._log.write_histograms(step, self._source.latent_moments())
         if step % self._shown_every and step != self._total_steps:
             return
         for name, path in pictures.items():
             picture = tf.io.decode_png(_contents(path), channels=3)
             self._log.write_picture(name, step, picture.numpy())
-        self._log.write_meshes("shapes", step, self._monitor.shapes()[:_MESHES])
+        self._log.write_meshes("shapes", step, self._source.shapes()[:_MESHES])
 
 
 def _contents(path: pathlib.Path) -> bytes:
     """The bytes of a file that was just written.
 
     Raises:
-        UserError: it is gone.
+        UserError: the file is gone.
     """
     try:
         return path.read_bytes()

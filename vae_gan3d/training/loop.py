@@ -1,4 +1,4 @@
-"""The training loop, from records to checkpoints, logs and pictures; and the stages of progressive growing."""
+"""The training loop: reads batches, takes steps, writes logs and checkpoints. Also the stages of `--progressive`."""
 
 import functools
 import sys
@@ -37,12 +37,12 @@ from vae_gan3d.training.state import Hyperparameters, TrainingState, build_state
 from vae_gan3d.training.stop_request import StopRequest, stop_request
 from vae_gan3d.training.vae_gan_step import vae_gan_step
 
-ENTRY_LINE = "the discriminator enters: a step takes two to three times as long"
-# Measured at 32^3 on 2 CPU cores: 2.0 to 2.3 times as long as a step without the discriminator.
+ENTRY_LINE = "the discriminator enters: steps take two to three times as long"
+# A step with the discriminator takes 2.0 to 2.3 times as long as one without (32^3, 2 CPU cores).
 _ADVERSARIAL_STEP_COST = 2.3
-# Is given the checkpoint's number, and everything that training changes.
+# Called with a checkpoint's number and the state.
 AfterSave = Callable[[int, TrainingState], None]
-# Is given a new run's state, to change its weights before the first step.
+# Called with a new run's state; may change its weights before the first step.
 FirstWeights = Callable[[TrainingState], None]
 
 
@@ -53,64 +53,64 @@ def train(
     first_weights: FirstWeights | None = None,
     distribution: Distribution = ONE_DEVICE,
 ) -> int:
-    """Trains to the last step, or until Ctrl-C or SIGTERM; resumes what the run folder holds.
+    """Trains to the last step, or until Ctrl-C or SIGTERM; resumes the run in the run folder.
 
     Args:
         config: the run.
         records: the checked records.
-        after_save: called after each checkpoint that is due; what it raises ends the run.
-        first_weights: gives a new run its first weights, before those of files are read.
-        distribution: where the replicas are; the chief of several processes alone writes.
+        after_save: called after each checkpoint that is due; an exception in it ends the run.
+        first_weights: sets the initial weights of a new run, before `--generator_weights` and the like.
+        distribution: the replicas; of several processes, only the chief writes.
 
     Returns:
-        0, or 128 plus the signal's number where a signal stopped the run.
+        0, or 128 plus the signal's number if a signal stopped the run.
 
     Raises:
-        UserError: a checkpoint or a file of weights cannot be read, a file cannot be written, another process is gone,
-            the memory does not suffice, or too many steps are skipped.
+        UserError: a checkpoint or a file of weights cannot be read, a file cannot be written, another process ended,
+            there is too little memory, or too many steps are skipped.
     """
     with memory_errors_in_one_line(memory_remedy(config)):
         return _train(config, records, after_save, first_weights, distribution)
 
 
 def has_warmup(config: TrainingConfig) -> bool:
-    """Whether the discriminator enters during a run; in a plain GAN it takes part from the first step."""
+    """Whether the discriminator enters during the run; in a plain GAN it trains from the first step."""
     return config.model.kind != "gan" and config.loss.adversarial_weight > 0
 
 
 def adversarial_active(config: TrainingConfig, step: int) -> bool:
-    """Whether the discriminator takes part in the step after `step` steps."""
+    """Whether the discriminator trains in the step after `step` steps."""
     return config.model.kind == "gan" or (has_warmup(config) and step >= config.loss.adversarial_warmup)
 
 
 def step_costs(config: TrainingConfig) -> list[tuple[int, float]]:
-    """From which steps on a step takes how many times as long, for `progress_bar`."""
+    """The relative cost of a step, and the step from which it holds, for `progress_bar`."""
     return [(0, 1.0), *([(config.loss.adversarial_warmup, _ADVERSARIAL_STEP_COST)] if has_warmup(config) else [])]
 
 
 def entry_note(config: TrainingConfig, *, step: int, total_steps: int) -> str | None:
-    """A line about the discriminator's entry in a run of `total_steps` that continues from a step.
+    """A line about when the discriminator enters, for a run that goes on from a step.
 
-    None if it takes part already, or never does because of its weight.
+    None if it has entered already, or its weight is 0.
     """
     warmup = config.loss.adversarial_warmup
     if not has_warmup(config) or adversarial_active(config, step):
         return None
     if total_steps <= warmup:
         return (
-            f"note: these steps end before --adversarial_warmup={warmup}: the discriminator never enters, and this "
-            "trains a VAE"
+            f"note: the run ends before --adversarial_warmup={warmup}: the discriminator never enters, and this trains "
+            "a VAE"
         )
     return (
-        f"note: the discriminator enters at step {warmup}, and a step then takes longer: the time left assumes "
-        f"{_ADVERSARIAL_STEP_COST} times as long"
+        f"note: the discriminator enters at step {warmup}; the estimated time left assumes {_ADVERSARIAL_STEP_COST}x "
+        "slower steps from there"
     )
 
 
 def compiled_steps(
     config: TrainingConfig, state: TrainingState, total_steps: int, distribution: Distribution = ONE_DEVICE
 ) -> dict[bool, tf.types.experimental.PolymorphicFunction]:
-    """The run's steps without and with the adversarial part, each traced at its first call; a plain GAN has one."""
+    """The steps of a run, without and with the adversarial part; a plain GAN has one. Traced at their first call."""
     hp = Hyperparameters.of_run(config, total_steps)
     if config.model.kind == "gan":
         return {True: distribution.compiled(functools.partial(gan_step, state, hp))}
@@ -127,19 +127,19 @@ def train_stage(
     after_save: AfterSave | None = None,
     distribution: Distribution = ONE_DEVICE,
 ) -> int:
-    """Trains one stage to its end, or until Ctrl-C or SIGTERM; resumes what its run folder holds.
+    """Trains one stage to its end, or until Ctrl-C or SIGTERM; resumes the run in its folder.
 
     Args:
-        stages: see `stage_plan.plan_stages`.
-        number: of the stage, from 0. A new stage begins with what the one before has learnt.
+        stages: see `schedule.plan_stages`.
+        number: of the stage, from 0. A new stage starts with the weights of the stage before.
         records: the checked records.
-        after_save, distribution: see `loop.train`.
+        after_save, distribution: see `train`.
 
     Returns:
-        0, or 128 plus the signal's number where a signal stopped the run.
+        0, or 128 plus the signal's number if a signal stopped the run.
 
     Raises:
-        UserError: the stage before has no checkpoint that can be read; else see `loop.train`.
+        UserError: the stage before has no readable checkpoint, or see `train`.
     """
     stage = stages[number]
     print(f"stage {number + 1} of {len(stages)}: {stage.model.resolution}^3 in {stage.save_path}")
@@ -149,16 +149,14 @@ def train_stage(
 
 
 def begin_with_stage(state: TrainingState, before: TrainingConfig) -> None:
-    """Gives networks and their averaged copies the weights of a stage of half the resolution.
-
-    The optimizers begin anew.
+    """Copies the weights of a stage of half the resolution to networks and averages. Optimizers start anew.
 
     Args:
         state: of a new run; changed.
         before: the finished stage.
 
     Raises:
-        UserError: it has no checkpoint that can be read.
+        UserError: it has no readable checkpoint.
     """
     small = build_state(before)
     epoch = restore_newest(small.checkpoint(), before.save_path)
@@ -170,17 +168,17 @@ def begin_with_stage(state: TrainingState, before: TrainingConfig) -> None:
 
 
 def first_unfinished(stages: Sequence[TrainingConfig], record_count: int) -> int:
-    """The number of the stage that training goes on with.
+    """The number of the stage that training goes on with, from 0.
 
-    It is the last one that has a checkpoint, because what an earlier one would learn yet would reach no later one, or,
-    where that one has taken all its steps, the stage after it.
+    It is the last stage with a checkpoint, or the next one if that is finished. Earlier stages are not trained further:
+    later stages have started from them.
 
     Args:
-        stages: see `stage_plan.plan_stages`.
+        stages: see `schedule.plan_stages`.
         record_count: shapes in the records.
 
     Returns:
-        The number, from 0; that of the last stage also where that one is finished.
+        The number; the last stage's if all are finished.
     """
     begun = [number for number, stage in enumerate(stages) if checkpoint_epochs(stage.save_path)]
     if not begun:
@@ -235,7 +233,7 @@ def _train(
 
 
 def _say_if_records_changed(config: TrainingConfig, records: RecordSet, restored: int) -> None:
-    """Says so where the records are others than those of the restored checkpoint."""
+    """Prints a note if the records are not those of the restored checkpoint."""
     note = changed_records_note(
         config.save_path, restored, config.model.classes, record_count=records.count, records=records.digest
     )
@@ -244,7 +242,7 @@ def _say_if_records_changed(config: TrainingConfig, records: RecordSet, restored
 
 
 def _describe_run(config: TrainingConfig, records: RecordSet, *, resumed: bool) -> None:
-    """Writes what a run is beside its checkpoints."""
+    """Writes `config.json` and `flags.json` of a run."""
     if resumed:
         update_run_config(config.save_path, config.model)
     else:
@@ -267,7 +265,7 @@ def _announce(
     restored: int | None,
     distribution: Distribution,
 ) -> None:
-    """Says what is trained, from where on, and when the discriminator enters."""
+    """Prints what is trained, from which step, and when the discriminator enters."""
     if not distribution.is_chief:
         print(f"{distribution.processes[distribution.process]} of {distribution.describe()}: the chief writes the run")
         return
@@ -291,16 +289,16 @@ def _on_replicas(distribution: Distribution) -> str:
 
 
 def _begin_with_weights(config: TrainingConfig, state: TrainingState, restored: int | None) -> None:
-    """Puts given weights in the place of a new run's first ones."""
+    """Loads `--generator_weights` and the like into a new run."""
     if restored is None:
         load_weight_files(state, config.weights)
     elif config.weights:
         flags = " and ".join(f"--{name}_weights" for name in config.weights)
-        print(f"note: {flags} are for the beginning of a run, and this one goes on: they are ignored", file=sys.stderr)
+        print(f"note: {flags} are ignored: they are for the start of a run, and this one goes on", file=sys.stderr)
 
 
 class _Run:
-    """The moving parts of one run."""
+    """One run of `train`: its state and its loop."""
 
     def __init__(
         self,
@@ -339,7 +337,7 @@ class _Run:
         self._window: list[tf.Tensor] = self._recorder.open_window() if self._recorder else []
 
     def take_steps(self, stop: StopRequest) -> None:
-        """Trains to the last step, or to the first one after a request to stop."""
+        """Trains to the last step, or until a request to stop."""
         config, schedule = self._config, self._schedule
         with progress_bar(
             total=schedule.total_steps,
@@ -358,7 +356,7 @@ class _Run:
                 if self._step % config.log_every == 0 or last:
                     self._write_log(bar)
                 if self._recorder and (self._step % config.image_every == 0 or last):
-                    self._recorder.look(self._step)
+                    self._recorder.write_images(self._step)
                 stopping = self._stopping(stop)
                 if schedule.checkpoint_due(self._step) or not self._saved:
                     self._save_due(bar, last=last)
@@ -366,7 +364,7 @@ class _Run:
                     self._save(schedule.epoch_in_progress(self._step), bar, last=True)
                 bar.update()
                 if stopping:
-                    where = "there" if self._saved else "the newest checkpoint, as the last steps were skipped"
+                    where = "there" if self._saved else "the newest checkpoint, because the last steps were skipped"
                     bar.write(f"stopped at step {self._step}: the same command goes on from {where}", file=sys.stderr)
                     return
 
@@ -374,7 +372,7 @@ class _Run:
         """The batches.
 
         Raises:
-            FileRefusedError: a record cannot be read any more.
+            FileRefusedError: a record can no longer be read.
         """
         try:
             with memory_errors_in_one_line(memory_remedy(self._config)):
@@ -383,17 +381,17 @@ class _Run:
             raise FileRefusedError(str(error)) from error
 
     def rescued(self, error: FileRefusedError) -> FileRefusedError:
-        """Saves what can still be saved after the step at which a file could not be written, or read on.
+        """Saves what can be saved after a file could not be written or read.
 
         Args:
-            error: why the run ends.
+            error: the reason.
 
         Returns:
-            The same, with where the run goes on from.
+            The error, with the checkpoint from which the run goes on.
         """
         if not self._recorder:
             return error
-        step = self._state.steps_taken  # also where the first one was not shown
+        step = self._state.steps_taken  # also if the first step was not shown
         due = self._schedule.checkpoint_due(step)
         epoch = self._schedule.due_epoch(step) if due else self._schedule.epoch_in_progress(step)
         whole = self._recorder.rescue(epoch, step, self._window, save=self._skipped.may_save())
@@ -405,14 +403,14 @@ class _Run:
             self._recorder.close()
 
     def _stopping(self, stop: StopRequest) -> bool:
-        """Whether any process was asked to stop; all of them then stop by its signal."""
-        number = self._distribution.largest(stop.signal_number or 0)
+        """Whether any process was asked to stop; then all stop."""
+        number = self._distribution.process_max(stop.signal_number or 0)
         if number:
             stop.signal_number = number
         return bool(number)
 
     def _take(self, *arguments: tf.Tensor | None) -> None:
-        """Takes a step, and shows its graph at the first step of each kind, which is traced then."""
+        """Takes a step; the first step of each kind is traced, and its graph goes to TensorBoard."""
         adversarial = adversarial_active(self._config, self._step)
         take_step = self._steps[adversarial]
         metrics = take_step(*arguments)
@@ -423,7 +421,7 @@ class _Run:
             self._graphs_shown.add(adversarial)
 
     def _save_due(self, bar: tqdm, *, last: bool) -> None:
-        """Saves the checkpoint that is due; later, where the newest step was skipped.
+        """Saves the checkpoint that is due, or later if the newest step was skipped.
 
         Raises:
             UserError: there is no later step.
@@ -439,7 +437,7 @@ class _Run:
         self._saved = self._skipped.may_save()
         if self._recorder and self._saved:
             self._recorder.save(epoch, self._step, self._window, bar, last=last)
-        self._distribution.largest(0)  # no process goes on, or reads the folder, before the checkpoint is there
+        self._distribution.process_max(0)  # all processes wait until the checkpoint is there
 
     def _write_log(self, bar: tqdm) -> None:
         if self._recorder:

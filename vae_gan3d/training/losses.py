@@ -1,6 +1,9 @@
 """Losses, gradient penalties and metrics, one pure function each.
 
 Most return one value per sample; the training step sums them and divides by the batch size.
+
+To add a loss: write its function here, enter it in `EXTRA_LOSSES`, and add its weight to `LossConfig`, which makes the
+flag.
 """
 
 from collections.abc import Callable
@@ -14,7 +17,7 @@ _SMALL = 1e-6  # keeps quotients and roots of sums of squares finite at 0
 
 
 def reconstruction_loss(logits: tf.Tensor, voxels: tf.Tensor, kind: str) -> tf.Tensor:
-    """The difference between a reconstruction and its voxels, summed over voxels.
+    """The reconstruction loss of each sample, summed over voxels.
 
     Args:
         logits: `[B, R, R, R, 1]` float32.
@@ -65,8 +68,12 @@ def dice_loss(logits: tf.Tensor, voxels: tf.Tensor) -> tf.Tensor:
     return 1.0 - (2.0 * both + _SMALL) / (either + _SMALL)
 
 
+# Added to the reconstruction loss with the weight in this field of `LossConfig`; 0 leaves a loss out.
+EXTRA_LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {"dice_weight": dice_loss}
+
+
 def kl_weight(step: tf.Tensor, final_weight: float, warmup: int) -> tf.Tensor:
-    """The weight β of the KL term, which rises linearly from 0 (Bowman et al. 2016; Sønderby et al. 2016).
+    """The weight β of the KL term; it rises linearly from 0 (Bowman et al. 2016; Sønderby et al. 2016).
 
     Args:
         step: int64 scalar, steps taken before this one.
@@ -82,10 +89,10 @@ def kl_weight(step: tf.Tensor, final_weight: float, warmup: int) -> tf.Tensor:
 
 
 def generator_loss(fake_logits: tf.Tensor, kind: str) -> tf.Tensor:
-    """The generator's adversarial loss: low if the discriminator takes its shapes for real ones.
+    """The generator's adversarial loss: low if the discriminator takes generated shapes for real.
 
     Args:
-        fake_logits: `[B, 1]` float32, of the discriminator for generated shapes.
+        fake_logits: `[B, 1]` float32, the discriminator's logits of generated shapes.
         kind: `bce`, the non-saturating -log D(fake) (Goodfellow et al. 2014, section 3); `relativistic`, the same for
             `relative_logits`; `hinge` (Lim and Ye 2017) and `wgan-gp` (Gulrajani et al. 2017), minus the logit.
 
@@ -139,13 +146,13 @@ def discriminator_loss(logits: tf.Tensor, kind: str, *, real: bool, label_smooth
 def relative_logits(logits: tf.Tensor, others: tf.Tensor, kind: str) -> tf.Tensor:
     """The logits that the adversarial losses take: the differences for `relativistic`, else the logits themselves.
 
-    A relativistic discriminator tells which shape of a pair is real, by the difference of its logits
+    A relativistic discriminator decides which shape of a pair is real, by the difference of its logits
     (Jolicoeur-Martineau 2019; with gradient penalties on both sides Huang et al. 2024, "The GAN is dead; long live the
-    GAN!", equations 2 and 3). So each generated shape is compared with a real one, which prevents mode dropping.
+    GAN!", equations 2 and 3). Comparing each generated shape with a real one prevents mode dropping.
 
     Args:
         logits: `[B, 1]` float32, for real or for generated shapes.
-        others: `[B, 1]` float32, for the other side's shapes, each the partner of one.
+        others: `[B, 1]` float32, for their partners of the other side.
         kind: see `generator_loss`.
 
     Returns:
@@ -177,25 +184,25 @@ def gradient_penalty(discriminator: Callable[[tf.Tensor], tf.Tensor], points: tf
     Returns:
         `[B]` float32, 0 or more.
     """
-    # The square root's slope is infinite at 0, where a discriminator that ignores its input starts.
+    # The square root's slope is infinite at 0, where a discriminator that ignores its input is.
     return tf.square(tf.sqrt(_squared_slope(discriminator, points) + _SMALL) - 1.0)
 
 
 def random_interpolates(real: tf.Tensor, fakes: tf.Tensor, *, seed: int, step: tf.Tensor) -> tf.Tensor:
     """Random points on the lines from real shapes to generated ones (Gulrajani et al. 2017, algorithm 1).
 
-    Each real shape gets a random generated partner, so reconstructions and samples of the prior come equally often, and
-    a shape seldom meets its own reconstruction, which is too close to it.
+    Each real shape gets a random generated partner. So reconstructions and new shapes come equally often, and a shape
+    rarely gets its own reconstruction, which is too close to it.
 
     Args:
         real: `[B, R, R, R, 1]` float32 in [0, 1].
-        fakes: `[K, R, R, R, 1]` float32 in [0, 1], all generated shapes of this step; with several replicas, those of
-            this replica, and K is a multiple of B. Partners come from all replicas.
+        fakes: `[K, R, R, R, 1]` float32 in [0, 1], this replica's generated shapes of this step. With several replicas,
+            K is a multiple of B, and partners come from all replicas.
         seed: the run's.
         step: int64 scalar.
 
     Returns:
-        `[B, R, R, R, 1]` float32; the same for the same arguments on the same replica.
+        `[B, R, R, R, 1]` float32, a pure function of the arguments and the replica.
     """
     shown = this_replica().whole_batch(fakes, groups=max(1, fakes.shape[0] // real.shape[0]))
     count = shown.shape[0]
@@ -217,14 +224,14 @@ def adaptive_weight(reconstruction_gradient: tf.Tensor, adversarial_gradient: tf
         share: 0 or more.
 
     Returns:
-        A float32 scalar in [0, 10,000], which bounds it where the adversarial gradient vanishes.
+        A float32 scalar in [0, 10,000]; the bound holds if the adversarial gradient vanishes.
     """
     ratio = tf.norm(reconstruction_gradient) / (tf.norm(adversarial_gradient) + 1e-6)
     return share * tf.clip_by_value(ratio, 0.0, 1e4)
 
 
 def intersection_over_union(probabilities: tf.Tensor, voxels: tf.Tensor, threshold: float = 0.5) -> tf.Tensor:
-    """The share of voxels occupied in both among those occupied in either.
+    """Intersection over union: voxels occupied in both, divided by voxels occupied in either.
 
     Args:
         probabilities: `[B, R, R, R, 1]` float in [0, 1]; above the threshold means occupied.
@@ -232,7 +239,7 @@ def intersection_over_union(probabilities: tf.Tensor, voxels: tf.Tensor, thresho
         threshold: in (0, 1).
 
     Returns:
-        `[B]` float32 in [0, 1]; 1 where both are empty.
+        `[B]` float32 in [0, 1]; 1 if both are empty.
     """
     first, second = probabilities > threshold, voxels > 0.5
     both = tf.math.count_nonzero(first & second, axis=[1, 2, 3, 4], dtype=tf.float32)
@@ -241,7 +248,7 @@ def intersection_over_union(probabilities: tf.Tensor, voxels: tf.Tensor, thresho
 
 
 def precision(probabilities: tf.Tensor, voxels: tf.Tensor, threshold: float = 0.5) -> tf.Tensor:
-    """The share of real voxels among those predicted.
+    """Precision: the share of predicted voxels that are real.
 
     Args:
         probabilities: `[B, R, R, R, 1]` float in [0, 1]; above the threshold means predicted.
@@ -249,13 +256,13 @@ def precision(probabilities: tf.Tensor, voxels: tf.Tensor, threshold: float = 0.
         threshold: in (0, 1).
 
     Returns:
-        `[B]` float32 in [0, 1]. Where nothing is predicted: 1 if the real shape is empty too, else 0.
+        `[B]` float32 in [0, 1]. If nothing is predicted: 1 if the real shape is empty too, else 0.
     """
     return _share_of_first(probabilities > threshold, voxels > 0.5)
 
 
 def recall(probabilities: tf.Tensor, voxels: tf.Tensor, threshold: float = 0.5) -> tf.Tensor:
-    """The share of predicted voxels among those that are real.
+    """Recall: the share of real voxels that are predicted.
 
     Args:
         probabilities: `[B, R, R, R, 1]` float in [0, 1]; above the threshold means predicted.
@@ -263,7 +270,7 @@ def recall(probabilities: tf.Tensor, voxels: tf.Tensor, threshold: float = 0.5) 
         threshold: in (0, 1).
 
     Returns:
-        `[B]` float32 in [0, 1]. Where the real shape is empty: 1 if nothing is predicted either, else 0.
+        `[B]` float32 in [0, 1]. If the real shape is empty: 1 if nothing is predicted either, else 0.
     """
     return _share_of_first(voxels > 0.5, probabilities > threshold)
 
@@ -282,7 +289,7 @@ def occupancy(probabilities: tf.Tensor, threshold: float = 0.5) -> tf.Tensor:
 
 
 def discriminator_accuracy(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """The mean of the shares of real and of generated shapes that are told right (logit above 0: real).
+    """The share of shapes classified correctly (logit above 0: real): the mean of real and of generated shapes.
 
     Args:
         real_logits: `[B, 1]` float32.
@@ -309,7 +316,7 @@ def _unknown_adversarial_loss(kind: str) -> ValueError:
 
 
 def _share_of_first(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-    """The share of the first's voxels that are in the second too; where there are none, 1 if both are empty, else 0."""
+    """The share of the first's voxels that are also in the second; without any, 1 if both are empty, else 0."""
     both = tf.math.count_nonzero(first & second, axis=[1, 2, 3, 4], dtype=tf.float32)
     size = tf.math.count_nonzero(first, axis=[1, 2, 3, 4], dtype=tf.float32)
     second_is_empty = tf.logical_not(tf.reduce_any(second, axis=[1, 2, 3, 4]))

@@ -1,4 +1,4 @@
-"""The run folder: which checkpoints it holds, and `config.json` beside them. Needs no TensorFlow."""
+"""The run folder: its checkpoints, and `config.json`. Needs no TensorFlow."""
 
 import contextlib
 import dataclasses
@@ -54,21 +54,22 @@ WEIGHTS_SUFFIX = ".weights.h5"
 NETWORK_NAMES = ("encoder", "generator", "discriminator")
 CONFIG_FORMAT = "vae_gan3d.model"
 CONFIG_SCHEMA = 1
-_CONFIG_REMEDY = "copy it from the run they came from, or train anew (those of other code, as of TF1, cannot be opened)"
-_FIRST_OPTIMIZER = "adam"  # the only one, before config.json said which
+_CONFIG_REMEDY = (
+    "copy it from the run they came from, or train again (those of other code, such as TF1, cannot be opened)"
+)
+_FIRST_OPTIMIZER = "adam"  # of older versions, whose config.json has none
 _STAGE_PATTERN = re.compile(r"stage-(\d+)")
 
 
 def suggest_runs(folder: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]) -> str:
-    """What to give in place of a folder without checkpoints.
+    """Suggests run folders instead of a folder without checkpoints.
 
     Args:
-        folder: which may be absent.
-        has_checkpoint: whether a folder holds one.
+        folder: may be absent.
+        has_checkpoint: whether a folder holds a checkpoint.
 
     Returns:
-        The end of an error's line: the folders in it, or else beside it, that hold checkpoints, those of a like name
-        first.
+        The end of an error line: folders with checkpoints in the folder, or else beside it, similar names first.
     """
     runs = _runs_in(folder, has_checkpoint) or _runs_in(folder.parent, has_checkpoint)
     if not runs:
@@ -79,17 +80,17 @@ def suggest_runs(folder: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], 
 
 
 def weights_file(folder: pathlib.Path, network: str) -> pathlib.Path:
-    """The file of one network's weights, `FOLDER/generator.weights.h5` for the generator."""
+    """The file of a network's weights, such as `FOLDER/generator.weights.h5`."""
     return folder / f"{network}{WEIGHTS_SUFFIX}"
 
 
 def stage_folder(folder: pathlib.Path, resolution: int) -> pathlib.Path:
-    """The run folder of one stage of progressive growing, `FOLDER/stage-32` for that of 32^3."""
+    """The run folder of a stage of `--progressive`, such as `FOLDER/stage-32` for 32^3."""
     return folder / f"stage-{resolution}"
 
 
 def trained_stages(folder: pathlib.Path) -> list[int]:
-    """The resolutions of the stages in a folder that have checkpoints, the last stage first."""
+    """The resolutions of the stages with checkpoints, the last stage first."""
     if not folder.is_dir():
         return []
     found = (_STAGE_PATTERN.fullmatch(path.name) for path in folder.iterdir())
@@ -102,11 +103,10 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
     """Finds the checkpoint that `--checkpoint` names.
 
     Args:
-        checkpoint: a prefix such as `RUN/model.ckpt-40` (one of its files will do), or a run folder, also of
-            progressive growing.
+        checkpoint: a prefix such as `RUN/model.ckpt-40`, one of its files, or a run folder, also of `--progressive`.
 
     Returns:
-        The prefix; for a folder, that of its newest checkpoint that is whole, of the last stage that has one.
+        The prefix; for a folder, that of its newest undamaged checkpoint, of the last stage with one.
 
     Raises:
         UserError: there is none, or it is damaged.
@@ -116,7 +116,7 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
         stages = [] if epochs else trained_stages(checkpoint)
         if stages:
             prefix = find_checkpoint(stage_folder(checkpoint, stages[0]))
-            print(f"note: {checkpoint} holds stages that grew: {prefix}, of {stages[0]}^3, is used", file=sys.stderr)
+            print(f"note: {checkpoint} is a run with --progressive: using {prefix}, of {stages[0]}^3", file=sys.stderr)
             return prefix
         if not epochs:
             raise UserError(
@@ -139,7 +139,7 @@ def find_checkpoint(checkpoint: pathlib.Path) -> pathlib.Path:
 
 
 def newest_of_run(folder: pathlib.Path) -> pathlib.Path:
-    """The newest checkpoint in a run folder that is whole and of its run: one of another run may lie there too.
+    """The newest undamaged checkpoint in a run folder that belongs to its run.
 
     Raises:
         UserError: there is none.
@@ -163,13 +163,13 @@ def write_run_config(
     optimizer: str = _FIRST_OPTIMIZER,
     run: str = "",
 ) -> None:
-    """Writes `config.json` of a new run: the networks, and what resuming must repeat.
+    """Writes `config.json` of a new run: the networks, and what a resumed run must repeat.
 
     Args:
         folder: the run folder.
-        model: the networks, from which the test phases rebuild them.
+        model: the networks; the test phases rebuild them from it.
         batch_size: samples a step.
-        record_count: shapes in the records at the run's start.
+        record_count: shapes in the records when the run starts.
         optimizer: its kind.
         run: identifies the run; by default random digits.
 
@@ -191,9 +191,9 @@ def write_run_config(
 
 
 def update_run_config(folder: pathlib.Path, model: ModelConfig) -> None:
-    """Writes `config.json` of a run that goes on, with what may change: a VAE becomes a VAE-GAN, classes are others.
+    """Updates `config.json` of a resumed run: a VAE may become a VAE-GAN, and classes may change.
 
-    The number of records stays: by it count the epochs of checkpoints of older versions, which do not hold their own.
+    The number of records stays: epochs count by it in checkpoints of older versions.
 
     Raises:
         UserError: it cannot be read or written.
@@ -205,7 +205,7 @@ def update_run_config(folder: pathlib.Path, model: ModelConfig) -> None:
 
 
 def run_id(folder: pathlib.Path) -> str:
-    """What identifies the run of a folder; empty in `config.json` of older versions.
+    """The id of the run in a folder; empty in `config.json` of older versions.
 
     Raises:
         UserError: `config.json` cannot be read.
@@ -214,7 +214,7 @@ def run_id(folder: pathlib.Path) -> str:
 
 
 def sample_order(folder: pathlib.Path) -> int:
-    """How the order of samples is made in the run of a folder, `FIRST_ORDER` or `NEWEST_ORDER`.
+    """How the run in a folder orders samples, `FIRST_ORDER` or `NEWEST_ORDER`.
 
     Raises:
         UserError: `config.json` cannot be read, or a newer version wrote it.
@@ -227,10 +227,10 @@ def sample_order(folder: pathlib.Path) -> int:
 
 
 def read_checkpoint_model(prefix: pathlib.Path) -> ModelConfig:
-    """The networks of a checkpoint by the `config.json` beside it, which must be of its run.
+    """The networks of a checkpoint, from the `config.json` beside it.
 
     Raises:
-        UserError: it is missing or damaged, or of another run.
+        UserError: it is missing, damaged, or of another run.
     """
     model = read_model_config(prefix.parent)
     require_model(prefix, model, run_id(prefix.parent))
@@ -238,7 +238,7 @@ def read_checkpoint_model(prefix: pathlib.Path) -> ModelConfig:
 
 
 def read_model_config(folder: pathlib.Path) -> ModelConfig:
-    """Reads the networks' configuration from `config.json` of a run folder.
+    """Reads the networks' configuration from a run folder's `config.json`.
 
     Raises:
         UserError: it is missing, damaged or of another format.
@@ -252,29 +252,29 @@ def read_model_config(folder: pathlib.Path) -> ModelConfig:
 
 
 def require_encoder(model: ModelConfig, prefix: pathlib.Path) -> None:
-    """Refuses a plain GAN's checkpoint where shapes are to be encoded.
+    """Refuses the checkpoint of a plain GAN, which cannot encode shapes.
 
     Args:
         model: from the checkpoint's `config.json`.
         prefix: of the checkpoint.
 
     Raises:
-        UserError: it is one.
+        UserError: the model is a plain GAN.
     """
     if model.kind == "gan":
         raise UserError(
-            f"{prefix} is of a plain GAN, which has no encoder to find the latents of shapes: draw from it with "
-            "--phase=sample, or give a checkpoint that was trained with --model=vae_gan or vae"
+            f"{prefix} is of a plain GAN, which has no encoder: use --phase=sample, or give a checkpoint that was "
+            "trained with --model=vae_gan or vae"
         )
 
 
 def require_same_run(
     folder: pathlib.Path, model: ModelConfig, *, batch_size: int, optimizer: str = _FIRST_OPTIMIZER
 ) -> None:
-    """Refuses to go on in a run folder with other networks, another optimizer, or another batch, by which epochs count.
+    """Refuses to resume a run with other networks, another optimizer or another batch size.
 
     Raises:
-        UserError: they are not the same; both are described.
+        UserError: they differ; the line describes both.
     """
     there = read_model_config(folder)
     if dataclasses.replace(model, classes=there.classes).resumes(there) and not model.resumes(there):
@@ -291,22 +291,22 @@ def require_same_run(
     batch_there = contents.get("batch_size")
     if batch_there != batch_size:
         raise UserError(
-            f"{folder} holds a run with --batch_size={batch_there}, by which its epochs count, not {batch_size}: "
+            f"{folder} holds a run with --batch_size={batch_there}, not {batch_size}: "
             "give the same, or another --save_path"
         )
     optimizer_there = contents.get("optimizer", _FIRST_OPTIMIZER)
     if optimizer_there != optimizer:
         raise UserError(
-            f"{folder} holds a run with --optimizer={optimizer_there}, whose state its checkpoints hold, not "
-            f"{optimizer}: give the same, or another --save_path"
+            f"{folder} holds a run with --optimizer={optimizer_there}, not {optimizer}: "
+            "give the same, or another --save_path"
         )
 
 
 def count_before(folder: pathlib.Path, epoch: int) -> int | None:
-    """The number of records that a run was on when it saved a checkpoint; None where that is not known.
+    """The number of records of a run when it saved a checkpoint; None if unknown.
 
     Raises:
-        UserError: a file that says so is damaged.
+        UserError: a file that describes the checkpoint is damaged.
     """
     progress = read_progress(checkpoint_prefix(folder, epoch))
     if progress is not None:
@@ -318,15 +318,15 @@ def count_before(folder: pathlib.Path, epoch: int) -> int | None:
 def changed_records_note(
     folder: pathlib.Path, epoch: int, classes: Sequence[str], *, record_count: int, records: str
 ) -> str | None:
-    """Says so where a run goes on with other records than it had at a checkpoint, which is allowed.
+    """A note if a run goes on with other records than at its checkpoint, which is allowed.
 
     Args:
         folder: the run folder.
         epoch: the checkpoint's number.
-        classes, record_count, records: what it goes on with; `records` as of `RecordSet.digest`.
+        classes, record_count, records: the present records; `records` is `RecordSet.digest`.
 
     Returns:
-        One line, or None where they are the same, as far as is known.
+        One line, or None if they are the same as far as is known.
 
     Raises:
         UserError: a file that describes the checkpoint is damaged.
@@ -348,7 +348,7 @@ def changed_records_note(
 
 
 def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Everything in a folder that a run wrote, by its names; nothing else is ever removed."""
+    """All files in a folder that a run wrote; `clear_run` removes only these."""
     patterns = [f"{CHECKPOINT_STEM}-*", f".{CHECKPOINT_STEM}-*.ready", "checkpoint", CONFIG_NAME, METRICS_NAME]
     patterns += [PICTURES_NAME, PLOTS_NAME]
     patterns += [WINDOW_NAME, REPORT_NAME, FLAGS_NAME, EVALUATED_NAME, "events.out.tfevents.*"]
@@ -357,7 +357,7 @@ def run_files(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def clear_run(folder: pathlib.Path) -> None:
-    """Removes what `run_files` lists.
+    """Removes the files of `run_files`.
 
     Raises:
         UserError: the system refuses.
@@ -372,10 +372,10 @@ def clear_run(folder: pathlib.Path) -> None:
         raise UserError(f"cannot clear {folder}: {error.strerror}: {error.filename}") from error
 
 
-def _runs_in(place: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]) -> list[pathlib.Path]:
-    """The sub-folders with checkpoints, in order of their names; of what cannot be listed nothing is said."""
+def _runs_in(folder: pathlib.Path, has_checkpoint: Callable[[pathlib.Path], bool]) -> list[pathlib.Path]:
+    """The sub-folders with checkpoints, by name; none if the folder cannot be listed."""
     with contextlib.suppress(OSError):
-        children = (path for path in sorted(place.iterdir()) if path.is_dir())
+        children = (path for path in sorted(folder.iterdir()) if path.is_dir())
         return [path for path in itertools.islice(children, _SEARCHED) if has_checkpoint(path)]
     return []
 
@@ -385,7 +385,7 @@ def _has_checkpoint(folder: pathlib.Path) -> bool:
 
 
 def _describe_missing(prefix: pathlib.Path, missing: Sequence[str]) -> str:
-    """What to say where files of a checkpoint are not there."""
+    """The error line if files of a checkpoint are missing."""
     folder = prefix.parent
     there = name_some([f"{CHECKPOINT_STEM}-{epoch}" for epoch in checkpoint_epochs(folder)])
     if len(missing) == 1:
@@ -412,8 +412,8 @@ def _read_contents(folder: pathlib.Path) -> dict[str, Any]:
         require_checksum(contents)
         unknown = contents["model"].keys() - {field.name for field in dataclasses.fields(ModelConfig)}
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing, which describes the checkpoints beside it: {_CONFIG_REMEDY}") from error
-    except UserError:  # which says it all
+        raise UserError(f"{path} is missing; it describes the checkpoints in this folder: {_CONFIG_REMEDY}") from error
+    except UserError:  # of a newer version
         raise
     except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise _damaged(folder, error) from error

@@ -1,4 +1,4 @@
-"""The logs of a run: `metrics.csv`, TensorBoard, `flags.json`, and the metrics that no row holds yet."""
+"""The logs of a run: `metrics.csv`, TensorBoard, `flags.json`, and the metrics since the last row."""
 
 import contextlib
 import csv
@@ -55,10 +55,10 @@ _DAMAGE = (
 _KEYS = ("format", "schema", "version", "columns", "steps", "sizes", "rows")
 Windows = dict[int, np.ndarray]
 _EVENTS = "events.out.tfevents.*.{process}.*"
-_LITTLE = 1 << 20  # bytes; less than that is left where a disk is full for one block and not for another
-_FRAME_BYTES = 16  # around each record: length, its checksum, and that of the record
-CLOCK_COLUMNS = ("steps_per_second",)  # all others are the same where a run is the same bit for bit
-# A capital letter sorts before all other tags, and the table shows the first ones.
+_LITTLE = 1 << 20  # bytes; a full disk may have a little less than this left
+_FRAME_BYTES = 16  # around each record: its length, and two checksums
+CLOCK_COLUMNS = ("steps_per_second",)  # all other columns are equal in equal runs
+# TensorBoard's table shows the first tags; a capital letter sorts first.
 _FINAL = "Final"
 _FINAL_METRICS = ("iou", "kl", "occupancy_ratio", "reconstruction_loss")
 FLAGS_FORMAT = "vae_gan3d.flags"
@@ -66,20 +66,20 @@ FLAGS_SCHEMA = 1
 
 
 def save_window(folder: pathlib.Path, step: int, rows: np.ndarray, keep: int) -> None:
-    """Keeps the window of a checkpoint that is about to be written, beside those of earlier ones.
+    """Saves the metrics since the last row of `metrics.csv` for a checkpoint that is about to be written.
 
     Args:
         folder: the run folder.
-        step: steps taken; windows of later steps are of a run that was given up.
+        step: steps taken; windows of later steps are dropped.
         rows: `[K, 11]` float32, the metrics of each step since the last row; K may be 0.
-        keep: how many checkpoints stay.
+        keep: how many checkpoints are kept.
 
     Raises:
         UserError: the file cannot be written, or is of a newer version.
     """
     windows = {at: found for at, found in _read(folder / WINDOW_NAME).items() if at < step}
     windows[step] = np.asarray(rows, np.float32).reshape(-1, len(STEP_METRICS))
-    newest = sorted(windows)[-keep - 1 :]  # with the one whose checkpoint goes only when the new one is whole
+    newest = sorted(windows)[-keep - 1 :]  # one more: the oldest checkpoint goes after the new one is complete
     with atomic_path(folder / WINDOW_NAME) as temporary:
         np.savez(
             temporary,
@@ -94,14 +94,14 @@ def save_window(folder: pathlib.Path, step: int, rows: np.ndarray, keep: int) ->
 
 
 def read_window(folder: pathlib.Path, step: int) -> np.ndarray:
-    """The window of the checkpoint that a run resumes at.
+    """The metrics since the last row, for the checkpoint that a run resumes.
 
     Args:
         folder: the run folder.
         step: steps taken.
 
     Returns:
-        `[K, 11]` float32; K is 0 where none was kept, as by older versions.
+        `[K, 11]` float32; K is 0 if there are none, as with older versions.
 
     Raises:
         UserError: the file is of a newer version.
@@ -110,7 +110,7 @@ def read_window(folder: pathlib.Path, step: int) -> np.ndarray:
 
 
 class TensorBoardLog:
-    """Writes one file of events; a resumed run adds another, and TensorBoard reads them as one run."""
+    """Writes one file of events per start of a run; TensorBoard reads them as one run."""
 
     def __init__(self, logdir: pathlib.Path) -> None:
         """Opens the file.
@@ -119,7 +119,7 @@ class TensorBoardLog:
             logdir: TensorBoard's folder.
 
         Raises:
-            UserError: nothing can be written there.
+            UserError: the folder cannot be written.
         """
         self._logdir = make_folder(logdir)
         self._closed = False
@@ -140,7 +140,7 @@ class TensorBoardLog:
             values: by their tags.
 
         Raises:
-            UserError: the file cannot be written; likewise everywhere below.
+            UserError: the file cannot be written; so do all methods.
         """
         with self._writing(step):
             for name, value in values.items():
@@ -148,7 +148,7 @@ class TensorBoardLog:
         self._require_written(grown=bool(values))
 
     def write_picture(self, name: str, step: int, picture: np.ndarray) -> None:
-        """Shows a picture.
+        """Adds a picture.
 
         Args:
             name: its tag.
@@ -159,7 +159,7 @@ class TensorBoardLog:
             tf.summary.image(name, picture[np.newaxis])
 
     def write_histograms(self, step: int, values: Mapping[str, np.ndarray]) -> None:
-        """Shows how values are spread.
+        """Adds histograms.
 
         Args:
             step: steps taken.
@@ -170,7 +170,7 @@ class TensorBoardLog:
                 tf.summary.histogram(name, array)
 
     def write_meshes(self, name: str, step: int, grids: np.ndarray) -> None:
-        """Shows shapes that turn under the mouse; those without an occupied voxel are left out.
+        """Adds shapes that can be turned with the mouse; empty shapes are left out.
 
         Args:
             name: their tags are `NAME/1`, `NAME/2` and so on.
@@ -184,24 +184,24 @@ class TensorBoardLog:
                     mesh_summary.mesh(f"{name}/{number}", vertices[np.newaxis], triangles[np.newaxis], None, VIEWER)
 
     def write_graph(self, graph: tf.Graph) -> None:
-        """Shows a graph; of several, TensorBoard keeps the newest."""
+        """Adds a graph; TensorBoard keeps the newest."""
         with self._writing(0):
             tf.summary.graph(graph)
 
     def write_hyperparameters(self, trial: str, values: Mapping[str, bool | float | str]) -> None:
-        """Makes the run a row of the table by which TensorBoard compares runs, beside the newest point of each curve.
+        """Adds the run to TensorBoard's table of runs.
 
-        No `hparams_config` goes with it: without one TensorBoard puts the columns first in which runs differ.
+        There is no `hparams_config`: without it TensorBoard shows first the columns in which runs differ.
 
         Args:
-            trial: names the row.
-            values: of the row, by the names of the columns.
+            trial: the name of the row.
+            values: by column name.
         """
         with self._writing(0):
             hparams.hparams(dict(values), trial_id=trial)
 
     def close(self) -> None:
-        """Flushes and closes the file; a second call, as after a refusal, does nothing."""
+        """Flushes and closes the file; a second call does nothing."""
         if not self._closed:
             self._closed = True
             with self._refusals_in_one_line():
@@ -209,13 +209,13 @@ class TensorBoardLog:
                 self._require_written(grown=False)
 
     def _require_written(self, *, grown: bool = True) -> None:
-        """Looks whether the file holds what was written, of which TensorFlow says nothing where a disk is full.
+        """Checks that the file was written: TensorFlow raises no error on a full disk.
 
         Args:
             grown: whether something was written since the last call.
 
         Raises:
-            UserError: it does not.
+            UserError: it was not.
         """
         with self._refusals_in_one_line():
             self._events.flush()
@@ -233,7 +233,7 @@ class TensorBoardLog:
 
     @contextlib.contextmanager
     def _refusals_in_one_line(self) -> Iterator[None]:
-        """Raises UserError where the system refuses a write."""
+        """Raises UserError if the system refuses a write."""
         try:
             yield
         except (OSError, tf.errors.OpError) as error:
@@ -245,19 +245,19 @@ class RunLog:
 
     Attributes:
         columns: names of all numbers, in order.
-        tensorboard: what else is written goes there.
+        tensorboard: for everything else.
     """
 
     def __init__(self, save_path: pathlib.Path, logdir: pathlib.Path, columns: Sequence[str], start_step: int) -> None:
         """Opens the log.
 
-        Rows of a resumed run that lie past the step it resumes at are dropped, so that each step stands there once.
+        If a run resumes, rows after its step are dropped, so that each step is there once.
 
         Args:
             save_path: the run folder, which holds `metrics.csv`.
             logdir: TensorBoard's folder.
             columns: names of the numbers, in order, after `epoch` and `step`.
-            start_step: the step that the run starts or resumes at.
+            start_step: the step at which the run starts or resumes.
 
         Raises:
             UserError: the files cannot be written.
@@ -273,7 +273,7 @@ class RunLog:
         self.tensorboard = TensorBoardLog(logdir)
 
     def write(self, epoch: int, step: int, values: dict[str, float]) -> None:
-        """Adds one row; a NaN becomes an empty field and is left out of TensorBoard.
+        """Adds a row; NaN is an empty field, and not in TensorBoard.
 
         Args:
             epoch: epochs completed.
@@ -289,10 +289,10 @@ class RunLog:
         text = io.StringIO()
         csv.DictWriter(text, self.columns, restval="", lineterminator="\n").writerow(row)
         self.tensorboard.write_scalars(step, known)
-        append_text(self._path, text.getvalue())  # last: where anything is refused, the row is still to be written
+        append_text(self._path, text.getvalue())  # last: after an error, the row is still to be written
 
     def draw_plots(self) -> None:
-        """Draws the curves of all rows to `SAVE_PATH/plots/`.
+        """Draws the curves to `SAVE_PATH/plots/`.
 
         Raises:
             UserError: the rows cannot be read, or the pictures cannot be written.
@@ -304,7 +304,7 @@ class RunLog:
                 for name in self.columns[2:]
             }
         except ValueError as error:
-            raise UserError(f"{self._path} is damaged ({error}): move it away to go on without its rows") from error
+            raise UserError(f"{self._path} is damaged ({error}): move it away to continue without its rows") from error
         save_training_plots(self._path.parent / PLOTS_NAME, curves)
 
     def close(self) -> None:
@@ -313,13 +313,13 @@ class RunLog:
 
 
 def read_metrics(path: pathlib.Path) -> list[dict[str, str]]:
-    """Reads the rows of a `metrics.csv`; none where the file is absent.
+    """Reads a `metrics.csv`; no rows if the file is absent.
 
     Args:
         path: the file.
 
     Returns:
-        A dictionary a row, from column names to text.
+        A dictionary per row, from column name to text.
 
     Raises:
         UserError: the file cannot be read, or a row has no step.
@@ -328,26 +328,24 @@ def read_metrics(path: pathlib.Path) -> list[dict[str, str]]:
         return []
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            ended = [line for line in file if line.endswith("\n")]  # else a kill has cut the last one
+            ended = [line for line in file if line.endswith("\n")]  # a kill may have cut the last line
         rows = list(csv.DictReader(ended))
         complete = [row for row in rows if None not in row.values()]
         for row in complete:
             int(row["step"])
     except (OSError, KeyError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}): move it away to go on without its rows") from error
+        raise UserError(f"{path} is damaged ({error}): move it away to continue without its rows") from error
     return complete
 
 
 def run_hyperparameters(config: TrainingConfig) -> dict[str, bool | float | str]:
-    """What distinguishes a run, by the names of its flags.
-
-    Paths and what only says how often something is written are left out.
+    """The hyperparameters of a run by flag name, without paths and intervals.
 
     Args:
         config: the run.
 
     Returns:
-        Numbers as floats; several values of one flag as a comma list; "" where a flag has none.
+        Numbers as floats; several values of a flag as a comma list; "" for None.
     """
     model = dataclasses.asdict(config.model)
     values = {"model": model.pop("kind"), **model, **dataclasses.asdict(config.loss)}
@@ -361,20 +359,12 @@ def run_hyperparameters(config: TrainingConfig) -> dict[str, bool | float | str]
 
 
 def final_metrics(values: Mapping[str, float]) -> dict[str, float]:
-    """The numbers of a run's last row by which runs are compared, under tags of their own.
-
-    Args:
-        values: of the row; NaN where one is not known.
-    """
+    """The metrics of the last row that TensorBoard's table of runs shows, by tag; NaN is left out."""
     return {f"{_FINAL}/{name}": values[name] for name in _FINAL_METRICS if not math.isnan(values[name])}
 
 
 def run_flags(config: TrainingConfig) -> dict[str, str]:
-    """Everything that shapes a run, as texts by the names of its flags.
-
-    Args:
-        config: the run.
-    """
+    """The flags that shape a run, as texts by name."""
     values: dict[str, bool | float | str] = {
         "records": config.records,
         "split_name": config.split_name,
@@ -404,13 +394,13 @@ def write_flags(folder: pathlib.Path, flags: Mapping[str, str]) -> None:
 
 
 def read_flags(folder: pathlib.Path) -> dict[str, str]:
-    """The flags of a run; none where they are not known, as of runs of older versions."""
+    """The flags of a run; empty for runs of older versions."""
     found = read_object(folder / FLAGS_NAME)
     return {name: str(value) for name, value in found.items() if name not in file_version(FLAGS_FORMAT, FLAGS_SCHEMA)}
 
 
 def read_object(path: pathlib.Path) -> dict[str, Any]:
-    """An object of a JSON file; an empty one where there is none."""
+    """The object in a JSON file; empty if there is none."""
     try:
         found = read_json(path)
     except (OSError, ValueError):
@@ -419,14 +409,14 @@ def read_object(path: pathlib.Path) -> dict[str, Any]:
 
 
 def _read(path: pathlib.Path) -> Windows:
-    """All windows of a file, by steps; none where it is absent, and none but a warning where it is damaged."""
+    """All windows of a file by step; empty if it is absent, or damaged, which prints a warning."""
     if not path.is_file():
         return {}
     try:
-        with zipfile.ZipFile(path) as archive:  # numpy reads no checksum of an array whose header is changed
+        with zipfile.ZipFile(path) as archive:  # numpy does not check the checksum of an array whose header is changed
             damaged = archive.testzip()
         if damaged:
-            raise ValueError(f"{damaged} in it is not of its checksum")
+            raise ValueError(f"the checksum of {damaged} is wrong")
         with np.load(path, allow_pickle=False) as stored:
             fields = {name: stored[name] for name in _KEYS if name in stored.files}
         require_known_version(path, fields, WINDOW_FORMAT, WINDOW_SCHEMA)
@@ -435,7 +425,10 @@ def _read(path: pathlib.Path) -> Windows:
         raise
     except _DAMAGE as error:
         reason = " ".join(str(error).split())
-        print(f"warning: {path} is damaged ({reason}): the next row is of the steps from here on", file=sys.stderr)
+        print(
+            f"warning: {path} is damaged ({reason}): the next row has only the steps from here on",
+            file=sys.stderr,
+        )
         return {}
 
 
@@ -449,7 +442,7 @@ def _windows(fields: dict[str, np.ndarray]) -> Windows:
 
 
 def _end_of_records(path: pathlib.Path, start: int) -> int:
-    """Where the last whole record of a file ends, looking from the end of another one on."""
+    """The end of the last complete record of a file, searched from the end `start` of an earlier one."""
     with open(path, "rb") as file:
         size, end = os.fstat(file.fileno()).st_size, start
         while end < size:

@@ -21,7 +21,7 @@ from vae_gan3d.text import counted
 from vae_gan3d.training.checkpoint_files import checkpoint_epochs, checkpoint_prefix
 from vae_gan3d.training.checkpoints import save_checkpoint, save_weight_files
 from vae_gan3d.training.health import all_watches, skipped, skipped_line
-from vae_gan3d.training.image_summaries import ImageSummaries, Monitor, ShapeMonitor, make_monitor
+from vae_gan3d.training.image_summaries import EncoderShapeSource, ImageSummaries, ShapeSource, make_shape_source
 from vae_gan3d.training.run_folder import CONFIG_NAME, EVALUATED_NAME, METRICS_NAME, REPORT_NAME
 from vae_gan3d.training.run_log import (
     RunLog,
@@ -44,7 +44,7 @@ PATH_STEPS = 11
 PATH_TITLE = "Between two shapes"
 _THRESHOLD = 0.5
 _COLUMNS = (*STEP_METRICS, "learning_rate", "d_learning_rate", "occupancy_ratio", "skipped_steps", "steps_per_second")
-# What stands beside the bar, where it is known, and its form.
+# Metrics beside the progress bar: column and format.
 _SHOWN = {
     "reconstruction": ("reconstruction_loss", ".0f"),
     "kl": ("kl", ".1f"),
@@ -55,25 +55,25 @@ _SHOWN = {
 
 
 class RunReport:
-    """Renews the page of a run from what its monitor looks at.
+    """Writes the page of a run, `report.html`.
 
     Attributes:
         path: of the page.
     """
 
-    def __init__(self, save_path: pathlib.Path, summary: str, monitor: Monitor, names: Sequence[str]) -> None:
-        """Says what the page shows.
+    def __init__(self, save_path: pathlib.Path, summary: str, source: ShapeSource, names: Sequence[str]) -> None:
+        """Sets what the page shows.
 
         Args:
             save_path: the run folder.
             summary: the model in one line.
-            monitor: makes the shapes.
-            names: the classes of the real shapes that it was given.
+            source: generates the shapes.
+            names: the class names of the real shapes of `source`.
         """
         self.path = save_path / REPORT_NAME
         self._save_path = save_path
         self._summary = summary
-        self._monitor = monitor
+        self._source = source
         self._names = names
 
     def renew(self, epoch: int, step: int) -> str | None:
@@ -84,25 +84,25 @@ class RunReport:
             step: steps taken.
 
         Returns:
-            A warning in one line where it could not be written.
+            A warning in one line if it cannot be written, else None.
         """
         return save_or_warn(self.path, lambda: self.data(epoch, step))
 
     def data(self, epoch: int, step: int, samples: ShownSamples | None = None) -> ReportData:
-        """What stands on the page.
+        """The contents of the page.
 
         Args:
             epoch: epochs completed.
             step: steps taken.
-            samples: generated shapes; None for those that the monitor makes.
+            samples: generated shapes; None takes those of the source.
 
         Raises:
             UserError: `metrics.csv` cannot be read.
         """
-        monitor, folder = self._monitor, self._save_path
+        source, folder = self._source, self._save_path
         found, note = known_measures(folder)
         if samples is None:
-            samples = ShownSamples(f"Generated {monitor.title}", monitor.shapes() > _THRESHOLD, ())
+            samples = ShownSamples(f"Generated {source.title}", source.shapes() > _THRESHOLD, ())
         return ReportData(
             title=run_title(folder),
             summary=f"epoch {epoch}, step {step:,}; {self._summary}",
@@ -116,48 +116,48 @@ class RunReport:
         )
 
     def _pairs(self) -> ShownPairs | None:
-        if not isinstance(self._monitor, ShapeMonitor):
+        if not isinstance(self._source, EncoderShapeSource):
             return None
-        originals, reconstructions = (grids > _THRESHOLD for grids in self._monitor.pairs())
-        names = self._names_of(self._monitor.pictured)
+        originals, reconstructions = (grids > _THRESHOLD for grids in self._source.pairs())
+        names = self._names_of(self._source.pictured)
         return ShownPairs("Reconstructions of training shapes", originals, reconstructions, names)
 
     def _path(self) -> ShownPath:
         first, second = "one sample", "another sample"
-        if isinstance(self._monitor, ShapeMonitor):
-            first, second = self._names_of(self._monitor.path_ends)
-        return ShownPath(PATH_TITLE, self._monitor.path(PATH_STEPS) > _THRESHOLD, first, second)
+        if isinstance(self._source, EncoderShapeSource):
+            first, second = self._names_of(self._source.path_ends)
+        return ShownPath(PATH_TITLE, self._source.path(PATH_STEPS) > _THRESHOLD, first, second)
 
     def _names_of(self, numbers: np.ndarray) -> list[str]:
         return [self._names[number] for number in numbers]
 
 
 def save_or_warn(path: pathlib.Path, make: Callable[[], ReportData]) -> str | None:
-    """Writes a page; what goes wrong ends no run.
+    """Writes a page; an error does not end the run.
 
     Args:
         path: the page.
-        make: gives what stands on it.
+        make: returns its contents.
 
     Returns:
-        A warning in one line where it could not be written.
+        A warning in one line if it cannot be written, else None.
     """
     try:
         save_report(path, make())
-    except Exception as error:  # whatever it is, it is worth less than the run
+    except Exception as error:  # the page is worth less than the run
         reason = str(error).strip().splitlines() or [type(error).__name__]
         return f"warning: {path} is not renewed: {reason[0]}; --report=false leaves it out"
     return None
 
 
 def run_title(folder: pathlib.Path) -> str:
-    """What the page of a run is called: the folder, with the one around it for a stage."""
+    """The title of a run's page: the name of its folder; for a stage, with that of the folder around it."""
     resolved = folder.resolve()
     return f"{resolved.parent.name}/{resolved.name}" if resolved.name.startswith("stage-") else resolved.name
 
 
 def read_curves(folder: pathlib.Path) -> dict[str, Curve]:
-    """The columns of `metrics.csv` as curves; a field that is no finite number is passed over.
+    """The columns of `metrics.csv` as curves, without fields that are not finite numbers.
 
     Raises:
         UserError: the file cannot be read.
@@ -172,13 +172,13 @@ def read_curves(folder: pathlib.Path) -> dict[str, Curve]:
 
 
 def known_measures(folder: pathlib.Path) -> tuple[Sequence[Measure], str]:
-    """The measures of a run's last evaluation, which left them in its folder.
+    """The measures of a run's last evaluation, from `evaluated.json` in its folder.
 
     Args:
         folder: the run folder.
 
     Returns:
-        The measures, and of what they are; or none, and how to get them.
+        The measures, and a line that says what was measured; or none, and a line that says how to get them.
     """
     metrics = read_object(folder / EVALUATED_NAME)
     try:
@@ -189,10 +189,10 @@ def known_measures(folder: pathlib.Path) -> tuple[Sequence[Measure], str]:
 
 
 def measures_note(metrics: Mapping[str, Any]) -> str:
-    """Of which checkpoint the measures in `metrics.json` are.
+    """A line that says what the measures in `metrics.json` are of.
 
     Raises:
-        KeyError: it does not say so.
+        KeyError: a field is missing.
     """
     name = pathlib.Path(str(metrics["checkpoint"])).name
     samples = counted(metrics["samples"], "sample")
@@ -200,19 +200,19 @@ def measures_note(metrics: Mapping[str, Any]) -> str:
 
 
 class RunRecorder:
-    """Writes the files of a run, and says on the terminal what there is to say."""
+    """Writes the files of a run, and prints its messages."""
 
     def __init__(self, config: TrainingConfig, records: RecordSet, state: TrainingState, schedule: Schedule) -> None:
         """Opens the logs.
 
         Args:
             config: the run.
-            records: of which some shapes are looked at.
-            state: as restored; read, never changed.
+            records: some of their shapes are shown.
+            state: as restored; not changed.
             schedule: of the run.
 
         Raises:
-            UserError: a file cannot be read or written; likewise everywhere below.
+            UserError: a file cannot be read or written; so do all methods.
         """
         self._config = config
         self._state = state
@@ -220,7 +220,7 @@ class RunRecorder:
         self._records = records.digest
         conditional = config.model.conditional
         shapes, labels = spread_shapes(records, config.model.resolution)
-        self._monitor = make_monitor(
+        self._source = make_shape_source(
             state.average, shapes, config.seed, config.model.latent_deviation, labels if conditional else None
         )
         self._watches = all_watches(
@@ -232,44 +232,46 @@ class RunRecorder:
         self._log = RunLog(config.save_path, config.logdir, columns, state.steps_taken)
         board = self._log.tensorboard
         board.write_hyperparameters(str(config.save_path), run_hyperparameters(config))
-        self._looks = ImageSummaries(
-            self._monitor,
+        self._summaries = ImageSummaries(
+            self._source,
             board,
             config.save_path,
             image_every=config.image_every,
             total_steps=schedule.total_steps,
         )
         names = [records.classes[label] for label in labels]
-        self._report = RunReport(config.save_path, config.model.describe(), self._monitor, names)
+        self._report = RunReport(config.save_path, config.model.describe(), self._source, names)
         self._timed_step, self._timed_since = state.steps_taken, time.monotonic()
 
     def open_window(self) -> list[np.ndarray]:
-        """The metrics `[11]` of each step since the last row, of a run that resumes between two rows."""
+        """The metrics `[11]` of each step since the last row, if a run resumes between two rows."""
         return list(read_window(self._config.save_path, self._state.steps_taken))
 
     def show_graph(self, graph: tf.Graph) -> None:
         """Shows the graph of a step in TensorBoard."""
         self._log.tensorboard.write_graph(graph)
 
-    def look(self, step: int) -> None:
-        """Writes pictures after a step."""
-        self._looks.look(self._schedule.epochs_completed(step), step)
+    def write_images(self, step: int) -> None:
+        """Writes the image summaries of a step."""
+        self._summaries.write(self._schedule.epochs_completed(step), step)
 
     def save(self, epoch: int, step: int, window: Sequence[tf.Tensor], bar: tqdm, *, last: bool) -> None:
-        """Writes a checkpoint and all that is renewed with it.
+        """Writes a checkpoint and the files that go with it.
 
-        What a finished run must not lack is written before the checkpoint, from which a killed run knows how far it is.
+        The checkpoint comes last of what a finished run needs: a run that is killed before it repeats these steps.
 
         Args:
             epoch: N of `model.ckpt-N`.
             step: steps taken.
             window: the metrics `[11]` of each step since the last row.
-            bar: says what is worth a line.
+            bar: prints lines.
             last: whether the run ends here.
         """
         folder, keep = self._config.save_path, self._config.keep_checkpoints
         if not self._is_there():
-            raise FileRefusedError(f"{folder} has lost its {CONFIG_NAME}: was the folder removed? choose another place")
+            raise FileRefusedError(
+                f"{folder} has lost its {CONFIG_NAME}: was the folder removed? give another --save_path"
+            )
         save_window(folder, step, np.array([np.asarray(row) for row in window], np.float32), keep)
         save_weight_files(self._state, folder)
         progress = self._schedule.progress(step, self._records)
@@ -284,11 +286,11 @@ class RunRecorder:
             bar.write(line, file=sys.stderr)
 
     def rescue(self, epoch: int, step: int, window: Sequence[tf.Tensor], *, save: bool) -> pathlib.Path | None:
-        """Writes a checkpoint alone, where that is possible, and closes the logs.
+        """Writes only a checkpoint, if that is possible, and closes the logs.
 
         Args:
             epoch, step, window: as in `save`.
-            save: whether the weights are worth it; else the logs are closed, and that is all.
+            save: whether the weights may be saved; False only closes the logs.
 
         Returns:
             The newest checkpoint, this one or an older one; None where there is none.
@@ -307,7 +309,7 @@ class RunRecorder:
         return checkpoint_prefix(folder, epochs[0]) if epochs else None
 
     def _is_there(self) -> bool:
-        """Whether the folder is still that of the run: one that was removed may have been made again by a writer."""
+        """Whether the run folder still exists: if it was removed, a writer may have made it again, empty."""
         return (self._config.save_path / CONFIG_NAME).is_file()
 
     def write_log(self, step: int, window: Sequence[tf.Tensor], bar: tqdm) -> None:
@@ -316,14 +318,14 @@ class RunRecorder:
         Args:
             step: steps taken.
             window: the metrics `[11]` of each step since the last row.
-            bar: shows some of them.
+            bar: shows some metrics.
         """
         rows = tf.stack(window).numpy()
         values = dict(zip(STEP_METRICS, mean_without_nan(rows), strict=True))
         values["skipped_steps"] = float(skipped(rows).sum())
         values["steps_per_second"] = (step - self._timed_step) / (time.monotonic() - self._timed_since)
-        values.update(self._learning_rates(playing=not math.isnan(values["discriminator_loss"])))
-        values["occupancy_ratio"] = self._monitor.occupancy_ratio()
+        values.update(self._learning_rates(adversarial=not math.isnan(values["discriminator_loss"])))
+        values["occupancy_ratio"] = self._source.occupancy_ratio()
         for fade in self._state.networks.fades[:1]:  # all are the same
             values["fade"] = float(tf.convert_to_tensor(fade))
         self._log.write(self._schedule.epochs_completed(step), step, values)
@@ -343,17 +345,17 @@ class RunRecorder:
         """Flushes and closes the logs."""
         self._log.close()
 
-    def _learning_rates(self, *, playing: bool) -> dict[str, float]:
-        """Both optimizers' rates of the step just taken; the discriminator's is NaN while it is not trained."""
-        ours, theirs = (
+    def _learning_rates(self, *, adversarial: bool) -> dict[str, float]:
+        """The learning rates of the last step; the discriminator's is NaN while it is not trained."""
+        rate, d_rate = (
             float(tf.convert_to_tensor(optimizer.learning_rate))
             for optimizer in (self._state.optimizer, self._state.d_optimizer)
         )
-        return {"learning_rate": ours, "d_learning_rate": theirs if playing else math.nan}
+        return {"learning_rate": rate, "d_learning_rate": d_rate if adversarial else math.nan}
 
 
 def mean_without_nan(rows: np.ndarray) -> list[float]:
-    """Means of the columns of `[K, M]` over the rows where they are not NaN; NaN where all are."""
+    """Means of the columns of `[K, M]` without NaN values; NaN for a column of NaN only."""
     known = ~np.isnan(rows)
     counts = known.sum(axis=0)
     sums = np.where(known, rows, 0.0).sum(axis=0)

@@ -26,11 +26,11 @@ class Schedule:
     Attributes:
         count: shapes in the records.
         batch_size: samples a step.
-        epochs: the epoch to train up to, from the start of the run whatever its records were.
+        epochs: the last epoch, counted from the start of the run.
         checkpoint_every: epochs between checkpoints; None for a tenth of the run.
-        train_steps: the step to train up to, in place of the epoch.
-        from_step, from_epoch: the step and the epoch after which the run began with records of this count, or went on
-            though it had taken its last step.
+        train_steps: the last step; replaces `epochs`.
+        from_step, from_epoch: epochs count from here. 0 and 0 at first; later, where the run got records of another
+            count, or went on after its last step.
     """
 
     count: int
@@ -50,7 +50,7 @@ class Schedule:
 
     @property
     def last_epoch(self) -> int:
-        """The number of the last checkpoint: of the epoch that the last step completes, or lies in."""
+        """The number of the last checkpoint: the epoch in which the last step lies, or which it completes."""
         if self.train_steps is None:
             return self.epochs
         return max(self.epochs_ended(self.train_steps), self.epochs_ended(self.train_steps - 1) + 1)
@@ -60,24 +60,24 @@ class Schedule:
         return min(self.epochs_ended(step), self.last_epoch)
 
     def epoch_in_progress(self, step: int) -> int:
-        """The number, from 1, of the epoch that the sample after `step` steps belongs to, at most `last_epoch`."""
+        """The number, from 1, of the epoch of the next sample after `step` steps, at most `last_epoch`."""
         return min(self.epochs_completed(step) + 1, self.last_epoch)
 
     def checkpoint_due(self, step: int) -> bool:
-        """Whether the step that was just taken, number `step` from 1, ends an epoch to save, or the run."""
+        """Whether a checkpoint is due after step `step`, counted from 1."""
         every = self.checkpoint_every or max(1, -(-self.last_epoch // _SAVES))
         now, before = self.epochs_completed(step), self.epochs_completed(step - 1)
         return step == self.total_steps or now // every > before // every
 
     def due_epoch(self, step: int) -> int:
-        """The number of a checkpoint that is due at a step, or was due shortly before it."""
+        """The number of the checkpoint that is due at a step, or was due shortly before."""
         return self.last_epoch if step >= self.total_steps else self.epochs_completed(step)
 
     def progress(self, step: int, records: str) -> Progress:
-        """What a checkpoint says of itself.
+        """The progress that a checkpoint stores.
 
-        A run may take its last step within an epoch. That epoch then counts as done if the run goes on, so that no
-        later checkpoint gets the number of this one.
+        If the last step lies within an epoch, that epoch counts as complete when the run goes on: otherwise a later
+        checkpoint would get the same number.
 
         Args:
             step: steps taken.
@@ -88,21 +88,21 @@ class Schedule:
         return Progress(step, self.from_step, self.from_epoch, self.count, records)
 
     def epochs_ended(self, step: int) -> int:
-        """Whole epochs after `step` steps of a run that does not end."""
+        """Whole epochs after `step` steps, not limited by the run's end."""
         return self.from_epoch + (step - self.from_step) * self.batch_size // self.count
 
 
 def plan_schedule(config: TrainingConfig, record_count: int, resumed: tuple[int, int] | None = None) -> Schedule:
-    """The schedule of a run, also of one that goes on with another number of records than it began with.
+    """The schedule of a run.
 
-    Epochs are then counted anew from the checkpoint on, with its number: the epoch in which the records changed counts
-    as done, so that numbers of checkpoints only increase. So does the epoch in which a run took its last step, if it
-    goes on with a larger `train_steps`; the checkpoint says so, see `Schedule.progress`.
+    A run may go on with another number of records. Epochs then count from the checkpoint's number: the epoch in which
+    the records changed counts as complete, so that numbers of checkpoints only increase. The same holds for the epoch
+    in which a run took its last step, if it goes on with a larger `train_steps`, see `Schedule.progress`.
 
     Args:
         config: the run.
         record_count: shapes in its records.
-        resumed: the number and the step of the checkpoint that it goes on from; None for its newest, if there is one.
+        resumed: the number and the step of the checkpoint to resume; None for the newest, if there is one.
 
     Returns:
         The schedule.
@@ -119,7 +119,7 @@ def plan_schedule(config: TrainingConfig, record_count: int, resumed: tuple[int,
     progress = read_progress(checkpoint_prefix(folder, epoch)) or Progress(step, 0, 0, record_count)
     same = dataclasses.replace(fresh, from_step=progress.from_step, from_epoch=progress.from_epoch)
     present = seen_epochs(folder)
-    highest = max(present[present.index(epoch) :], default=epoch)  # those before it cannot be read
+    highest = max(present[present.index(epoch) :], default=epoch)  # newer ones cannot be read
     count = count_before(folder, epoch)
     # Older versions gave lower numbers to later checkpoints.
     if count in (None, record_count) and epoch == highest <= same.epochs_ended(step) + 1:
@@ -128,11 +128,11 @@ def plan_schedule(config: TrainingConfig, record_count: int, resumed: tuple[int,
 
 
 def plan_stages(config: ProgressiveConfig, record_count: int) -> list[TrainingConfig]:
-    """The runs of the stages, in order, each in a folder of its own.
+    """The runs of the stages of `--progressive`, in order, each in its own folder.
 
-    A stage of half the resolution has twice the base width, so that all its inner layers are as wide as the last
-    stage's. The warm-ups of the adversarial term and of the KL term's weight are for the beginning of the first stage:
-    what the first stages leave of the adversarial one passes to the next. Given files of weights begin the first stage.
+    A stage of half the resolution has twice the base width, so its inner layers are as wide as the last stage's. The
+    warm-up of the KL weight is in the first stage; the adversarial warm-up counts over all stages. Files of weights
+    are for the first stage.
 
     Args:
         config: the whole.
@@ -142,7 +142,7 @@ def plan_stages(config: ProgressiveConfig, record_count: int) -> list[TrainingCo
         A configuration for each stage.
 
     Raises:
-        UserError: the folder of a stage that was begun has no configuration that can be read.
+        UserError: `config.json` of a stage cannot be read.
     """
     stages: list[TrainingConfig] = []
     taken = 0
@@ -152,7 +152,7 @@ def plan_stages(config: ProgressiveConfig, record_count: int) -> list[TrainingCo
         training = config.training
         loss, first = training.loss, not stages
         folder = stage_folder(training.save_path, resolution)
-        # Of a stage from its start to its end, on these records.
+        # Over the whole stage, on these records.
         samples = training.train_steps * training.batch_size if training.train_steps else epochs * record_count
         loss = dataclasses.replace(
             loss,
@@ -169,19 +169,19 @@ def plan_stages(config: ProgressiveConfig, record_count: int) -> list[TrainingCo
             weights=training.weights if first else {},
         )
         stages.append(stage)
-        left_behind = newest_step(folder) if folder in begun[:-1] else None  # a later stage has grown out of it
+        left_behind = newest_step(folder) if folder in begun[:-1] else None  # a later stage has started from it
         taken += left_behind[1] if left_behind else plan_schedule(stage, record_count).total_steps
     return stages
 
 
 def _stage_model(config: ProgressiveConfig, resolution: int, samples: int) -> ModelConfig:
-    """The networks of a stage that sees so many samples; 0 for the first stage, which fades from nothing."""
+    """The networks of a stage of so many samples; 0 for the first stage, which does not fade."""
     last = config.training.model
     fade_samples = 0
     if samples:
         fade_samples = samples // 2 if config.fade_samples is None else config.fade_samples
         folder = stage_folder(config.training.save_path, resolution)
         if config.fade_samples is None and checkpoint_epochs(folder):
-            fade_samples = read_model_config(folder).fade_samples  # so that more epochs do not fade it out again
+            fade_samples = read_model_config(folder).fade_samples
     width = last.base_width * last.resolution // resolution
     return dataclasses.replace(last, resolution=resolution, base_width=width, fade_samples=fade_samples)

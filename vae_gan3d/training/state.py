@@ -163,9 +163,9 @@ class TrainingState:
         return all(tf.reduce_all(tf.math.is_finite(value)) for value in values if value.dtype.is_floating)
 
     def checkpoint(self) -> tf.train.Checkpoint:
-        """What is saved and restored, under the names that stand in a checkpoint.
+        """The checkpoint of this state.
 
-        Learning rates are left out, so that a resumed run takes those of its command line.
+        It has no learning rates: a resumed run takes those of its command line.
         """
         return tf.train.Checkpoint(
             **{name: _by_path(network.variables) for name, network in self.networks.by_name().items()},
@@ -177,7 +177,7 @@ class TrainingState:
 
 
 def build_state(config: TrainingConfig) -> TrainingState:
-    """The networks and optimizers of a run, before anything is restored."""
+    """The networks and optimizers of a new run."""
     return TrainingState(
         config.model.network_arguments(),
         learning_rate=config.optimizer.learning_rate,
@@ -194,12 +194,12 @@ def inference_checkpoint(networks: Networks) -> tf.train.Checkpoint:
 
 
 def averaged_names(networks: Networks) -> list[str]:
-    """The names of the networks of which the test phases use an averaged copy."""
+    """The names of the networks with an averaged copy."""
     return [name for name in networks.by_name() if name != "discriminator"]
 
 
 def _averaged_parts(averaged: Networks) -> dict[str, dict[str, tf.Variable]]:
-    """What a checkpoint holds of the averaged copies."""
+    """The averaged copies in a checkpoint."""
     networks = averaged.by_name()
     return {f"average_{name}": _by_path(networks[name].variables) for name in averaged_names(averaged)}
 
@@ -212,7 +212,7 @@ def _by_path(variables: list[keras.Variable]) -> dict[str, tf.Variable]:
     """Variables by their Keras paths, written out because `tf.train.Checkpoint` misses layers kept in lists.
 
     Raises:
-        ValueError: two variables share a path, so that one of them would be lost.
+        ValueError: two variables have the same path, and one would be lost.
     """
     named = {variable.path: variable.value for variable in variables}
     if len(named) != len(variables):

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop, which training grants between two steps."""
+"""Ctrl-C and SIGTERM as a request to stop between two steps."""
 
 import contextlib
 import os
@@ -13,10 +13,10 @@ _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Remembers the signal that asked to stop.
+    """Whether a signal asked to stop.
 
     Attributes:
-        signal_number: of the first signal that came, or None.
+        signal_number: the first signal, or None.
     """
 
     def __init__(self) -> None:
@@ -27,22 +27,21 @@ class StopRequest:
 
     @property
     def exit_status(self) -> int:
-        """128 plus the signal's number, as shells have it: 130 after Ctrl-C, 143 after SIGTERM."""
+        """128 plus the signal's number, as in shells: 130 after Ctrl-C, 143 after SIGTERM."""
         return 128 + (self.signal_number or 0)
 
 
 @contextlib.contextmanager
 def stop_request(answer: str, *, at_once: bool = False) -> Iterator[StopRequest]:
-    """Catches the first Ctrl-C or SIGTERM within the block, and says so; a second one acts as if nothing caught it.
+    """Catches the first Ctrl-C or SIGTERM within the block, and prints a line; the second one is not caught.
 
     Args:
-        answer: what the user is told then, such as `stopping after this step`.
-        at_once: the second signal ends the process then and there with 128 plus its number, also while a long
-            operation of TensorFlow keeps Python from hearing it; only for blocks that may end so. A signal that was
-            ignored before the block ends nothing.
+        answer: the line, such as `stopping after this step`.
+        at_once: the second signal ends the process immediately with 128 plus its number, also during a long operation
+            of TensorFlow, when Python's handlers do not run. A signal that was ignored before the block does not.
 
     Yields:
-        A `StopRequest`, true once a signal came.
+        A `StopRequest`, true after a signal.
     """
     request = StopRequest()
     before = {number: signal.getsignal(number) for number in _NUMBERS}
@@ -51,7 +50,7 @@ def stop_request(answer: str, *, at_once: bool = False) -> Iterator[StopRequest]
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    def remember(number: int, _: types.FrameType | None) -> None:
+    def note(number: int, _: types.FrameType | None) -> None:
         request.signal_number = request.signal_number or number
         if not at_once:
             restore()
@@ -60,7 +59,7 @@ def stop_request(answer: str, *, at_once: bool = False) -> Iterator[StopRequest]
     ignored = {int(number) for number, handler in before.items() if handler == signal.SIG_IGN}
     with _answered_at_once(request, answer, ignored) if at_once else contextlib.nullcontext():
         for number in _NUMBERS:
-            signal.signal(number, remember)
+            signal.signal(number, note)
         try:
             yield request
         finally:
@@ -69,13 +68,13 @@ def stop_request(answer: str, *, at_once: bool = False) -> Iterator[StopRequest]
 
 @contextlib.contextmanager
 def _answered_at_once(request: StopRequest, answer: str, ignored: set[int]) -> Iterator[None]:
-    """Has a thread hear of each signal that has a handler, even where the main thread is not back in Python."""
-    listening, telling = socket.socketpair()
-    telling.setblocking(False)
+    """Handles signals in a thread, also while the main thread is inside TensorFlow."""
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
 
     def listen() -> None:
         asked = False
-        while heard := listening.recv(1):
+        while heard := receiver.recv(1):
             number = heard[0]
             if number not in _NUMBERS:
                 continue
@@ -88,17 +87,17 @@ def _answered_at_once(request: StopRequest, answer: str, ignored: set[int]) -> I
 
     thread = threading.Thread(target=listen, name="stop_request", daemon=True)
     thread.start()
-    before = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        telling.close()
+        sender.close()
         thread.join()
-        listening.close()
+        receiver.close()
 
 
 def _say(line: str) -> None:
-    # Not by print, which must not be entered again where the signal came while it was at work.
+    # Not print: the signal may have interrupted a print, which must not be entered twice.
     with contextlib.suppress(OSError):
         os.write(_STANDARD_ERROR, f"\n{line}\n".encode())

@@ -11,8 +11,8 @@ import tensorflow as tf
 from vae_gan3d.networks.discriminator import Discriminator
 from vae_gan3d.replicas import this_replica
 from vae_gan3d.training.losses import (
+    EXTRA_LOSSES,
     adaptive_weight,
-    dice_loss,
     discriminator_accuracy,
     discriminator_loss,
     generator_loss,
@@ -131,7 +131,7 @@ def vae_gan_step(
     sums, penalties = this_replica().all_reduce((sums, penalties))
     vae_grads = sums.vae_grads
     if adversarial and hp.accumulate > 1:
-        last = [v.path for v in state.trained_variables].index(state.networks.generator.voxels.kernel.path)
+        last = [v.path for v in state.trained_variables].index(state.networks.generator.to_logits.kernel.path)
         weight = adaptive_weight(vae_grads[last], sums.adversarial_grads[last], hp.adversarial_weight)
         vae_grads = [mine + weight * other for mine, other in zip(vae_grads, sums.adversarial_grads, strict=True)]
     with tf.name_scope("metrics"):
@@ -192,8 +192,9 @@ def gradients(
         reconstruction = hp.batch_mean(reconstruction_loss(logits[0], voxels, hp.reconstruction_loss))
         kl = hp.batch_mean(kl_divergence(mean, log_variance))
         loss = reconstruction
-        if hp.dice_weight > 0:
-            loss += hp.dice_weight * hp.batch_mean(dice_loss(logits[0], voxels))
+        for weight_field, extra_loss in EXTRA_LOSSES.items():
+            if getattr(hp, weight_field) > 0:
+                loss += getattr(hp, weight_field) * hp.batch_mean(extra_loss(logits[0], voxels))
         if adversarial:
             new_latents = sample_latents(state, hp, latents) if new_latents is None else new_latents
             logits.append(generator(new_latents, labels, training=True))
@@ -208,7 +209,7 @@ def gradients(
             if hp.accumulate > 1:
                 adversarial_grads = tape.gradient(logits, variables, output_gradients=g_logits)
             else:
-                last_layer = generator.voxels.kernel
+                last_layer = generator.to_logits.kernel
                 of_loss, of_reconstructions, of_new = (
                     tape.gradient(target, last_layer, output_gradients=gradient)
                     for target, gradient in zip([logits[0], *logits], [*d_logits, *g_logits], strict=True)
@@ -233,8 +234,8 @@ def adversarial_gradients(
 ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
     """The adversarial losses of both sides, and their gradients.
 
-    If each shape is judged by itself (no BatchNorm), the gradients of both sides differ by one factor per shape. One
-    backward pass of the discriminator then gives both, equal to two passes up to rounding.
+    If each logit depends on its own shape only (no BatchNorm), the gradients of both sides differ by one factor per
+    shape. One backward pass of the discriminator then gives both, equal to two passes up to rounding.
 
     Args:
         discriminator: the network.
@@ -260,7 +261,7 @@ def adversarial_gradients(
         real_loss = hp.batch_mean(discriminator_loss(real, kind, real=True, label_smoothing=hp.label_smoothing))
         d_loss = real_loss + 0.5 * hp.batch_mean(discriminator_loss(fake, kind, real=False))
     g_slopes, d_slopes = loss_tape.gradient(g_loss, outputs[:2]), loss_tape.gradient(d_loss, outputs)
-    if discriminator.judges_alone and kind in _SLOPED_LOSSES:
+    if discriminator.per_sample and kind in _SLOPED_LOSSES:
         d_slopes[:2] = [tf.maximum(slope, _SMALLEST_SLOPE) for slope in d_slopes[:2]]
         d_grads, g_logits = tape.gradient(outputs, [variables, logits], output_gradients=d_slopes)
         factors = [tf.reshape(mine / other, [-1, 1, 1, 1, 1]) for mine, other in zip(g_slopes, d_slopes, strict=False)]
