@@ -301,7 +301,7 @@ def export(training, **changed):
     ("changed", "message"),
     [
         ({"shapes": ("0", "3")}, "there is no record 3"),
-        ({"records": ""}, "say of which with --records"),
+        ({"records": ""}, "give the records with --records"),
         ({"shapes": ("a.mat",), "given_classes": ("chair",)}, "there is no such file"),
     ],
 )
