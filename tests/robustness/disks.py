@@ -93,7 +93,7 @@ def _unmount(place: pathlib.Path) -> None:
     subprocess.run(["umount", "--lazy", str(place)], check=True, capture_output=True)
 
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 _SECONDS = 1800.0
 _DISK_KILOBYTES = 24_000
 _TINY = (

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from vae_gan3d.training.run_folder import METRICS_NAME, checkpoint_epochs, stage_folder
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 _POLL_SECONDS = 0.01
 # Less the tenth, which is a test shape, two classes make 22 shapes, in batches of 4: every other epoch ends within a
 # step, and most ends of epochs lie between two rows.

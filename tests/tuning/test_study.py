@@ -146,7 +146,7 @@ def test_a_trial_whose_process_was_killed_is_made_again_in_its_folder(tmp_path):
 def test_other_conditions_are_refused(tmp_path, changes, message):
     open_study(tune_config(tmp_path))
     with pytest.raises(
-        UserError, match=rf"study\.db is a study with {message}: give the same, or another --output_dir"
+        UserError, match=rf"study\.db is a study with {message}: give the same flag, or another --output_dir"
     ):
         open_study(tune_config(tmp_path, **changes))
 
