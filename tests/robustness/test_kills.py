@@ -1,14 +1,16 @@
-"""Each kind of writer, killed a few times: the command that kills each fifty times, on fewer kills."""
+"""`tests.robustness.kills` with a few kills of some writers."""
 
 import pathlib
 import random
 import subprocess
 import sys
+import time
 
 import pytest
 
-from tests.robustness.half_writers import HALF, UNTIDY
 from tests.robustness.kills import try_writer
+from tests.robustness.writers import Writer
+from vae_gan3d.files import temporary_path, write_text
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = ("texts", "prior", "meshes")
@@ -43,6 +45,23 @@ def test_a_writer_that_is_not_known_is_one_line():
     assert done.stderr.splitlines()[-1].startswith(
         "error: --writers=nobody: there is no such writer; choose from texts, "
     )
+
+
+def write_slowly(folder, _, turn):
+    with open(folder / "file", "w") as file:
+        for _ in range(10):
+            file.write(str(turn))
+            file.flush()
+            time.sleep(0.002)
+
+
+def leave_behind(folder, _, turn):
+    write_text(folder / "file", str(turn))
+    temporary_path(folder / "file").touch()
+
+
+HALF = Writer("half", "writes the file in place", write_slowly)
+UNTIDY = Writer("untidy", "leaves a temporary file", leave_behind)
 
 
 def test_a_half_and_what_is_left_over_are_found(tmp_path):
