@@ -4,8 +4,8 @@
 
 Times the epochs between checkpoints first, and chooses the number of epochs so that the run with kills takes about
 `--minutes`. Kills the process by SIGKILL after half to one and a half times `--kill_every` seconds, drawn uniformly,
-and starts it again with the same command. A run without kills follows (with `--beside` it runs at the same time). Both must
-be equal bit for bit, as in `tests.robustness.resume`.
+and starts it again with the same command. A run without kills follows (with `--beside` it runs at the same time). Both
+must be equal bit for bit, as in `tests.robustness.resume`.
 """
 
 import argparse
