@@ -1,11 +1,10 @@
-"""Times the explorer under visitors who all move the slider at once, and looks whether its memory grows.
+"""Times the explorer with several clients that move the slider at once, and checks whether its memory grows.
 
     python -m benchmarks.explorer --checkpoint=RUN
 
-Each visitor has two shapes of its own and asks for one between them as soon as the last one has come, which is what
-the page does while the slider is dragged. The time of an answer is what a visitor waits; what the browser then takes to
-draw is not in it. Memory is the server's resident memory (Linux): after a first round of all visitors, and after each
-of six more, so that what grows can be told from what is taken once.
+Each client has two shapes and asks for a shape between them as soon as it has the last one, as the page does while the
+user drags the slider. The time of an answer does not include drawing in the browser. Memory is the server's resident
+memory (Linux), after a warm-up round of all clients and after each of six more rounds.
 """
 
 import argparse
@@ -28,7 +27,7 @@ _MEBIBYTE_KB = 1024
 
 
 class Visitor:
-    """One who moves the slider."""
+    """A client that moves the slider."""
 
     def __init__(self, address: str, seed: int) -> None:
         """Draws two shapes."""
@@ -39,7 +38,7 @@ class Visitor:
         self.errors: list[str] = []
 
     def move(self) -> None:
-        """Moves the slider once, and notes how long the answer took, or what went wrong."""
+        """Moves the slider once, and stores the time of the answer or the error."""
         started = time.perf_counter()
         try:
             self._ask("/api/shape", {"ends": self._ends, "alpha": self._generator.random(), "path": "linear"})
@@ -61,13 +60,13 @@ class Visitor:
 
 
 def resident_mebibytes(process: int) -> float:
-    """What a process holds in memory."""
+    """Resident memory of a process."""
     lines = pathlib.Path(f"/proc/{process}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / _MEBIBYTE_KB
 
 
 def start_server(checkpoint: str, records: str) -> tuple[subprocess.Popen[str], str]:
-    """Starts the explorer; gives its process and its address."""
+    """Starts the explorer; returns its process and its address."""
     words = [sys.executable, "test.py", "--phase=explore", f"--checkpoint={checkpoint}"]
     words += [f"--records={records}"] if records else []
     server = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
@@ -79,7 +78,7 @@ def start_server(checkpoint: str, records: str) -> tuple[subprocess.Popen[str], 
 
 
 def visit(visitors: list[Visitor], seconds: float) -> None:
-    """All move their sliders for some time."""
+    """All clients move their sliders for some time."""
     end = time.monotonic() + seconds
 
     def keep_moving(visitor: Visitor) -> None:
@@ -94,7 +93,7 @@ def visit(visitors: list[Visitor], seconds: float) -> None:
 
 
 def main() -> None:
-    """Prints the times of one visitor alone, and of all, and the server's memory as it goes on."""
+    """Prints the times of one client and of all clients, and the memory of the server."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--records", default="")

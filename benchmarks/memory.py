@@ -2,8 +2,8 @@
 
     python -m benchmarks.memory
 
-Each figure is the largest resident memory of a process of its own (Linux), after three steps, of which the first
-carries the R1 penalty where there is one, and above that of the process once TensorFlow has started.
+Each figure is the peak resident memory (Linux) of a new process after three steps, the first one with the R1 penalty if
+there is one; "training" is the part above the memory after the start of TensorFlow.
 """
 
 import argparse
@@ -19,12 +19,12 @@ _BATCH_SIZES = {16: [16, 64, 256], 32: [8, 32, 128], 64: [2, 8, 32]}
 
 
 def peak_mebibytes() -> float:
-    """The largest resident memory that this process has had."""
+    """Peak resident memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIBIBYTES_A_MEBIBYTE
 
 
 def measure_here(model: str, resolution: int, batch_size: int, precision: str) -> list[float]:
-    """Takes steps in this process: memory at TensorFlow's start, and at the end."""
+    """Takes steps in this process; returns the memory after the start of TensorFlow and at the end."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from vae_gan3d.tensorflow_start import start_tensorflow
 
@@ -41,7 +41,7 @@ def measure_here(model: str, resolution: int, batch_size: int, precision: str) -
 
 
 def measure(model: str, resolution: int, batch_size: int, precision: str) -> list[float]:
-    """The same in a process of its own."""
+    """`measure_here` in a new process."""
     words = [sys.executable, "-m", "benchmarks.memory", f"--here={resolution},{batch_size}"]
     words += [f"--model={model}", f"--precision={precision}"]
     found = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)

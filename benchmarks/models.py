@@ -1,9 +1,9 @@
-"""Times training steps of each form of model at 16, 32 and 64 voxels a side on this machine's processors.
+"""Times training steps of a VAE, a VAE-GAN and a plain GAN at 16, 32 and 64 voxels a side on the CPU.
 
     python -m benchmarks.models --batch_size=64
 
-Each row is one form of training: a VAE, a VAE-GAN with its discriminator, and a plain GAN. The forms take turns within
-one process, so that their ratios hold where the machine's speed drifts; figures are medians over the rounds.
+The models take turns in one process, so that ratios are right even if the machine's speed drifts. Figures are medians
+over the rounds.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from vae_gan3d.tensorflow_start import start_tensorflow
 
 start_tensorflow(verbose=False)
 
-import tensorflow as tf  # noqa: E402 (its messages are kept aside first)
+import tensorflow as tf  # noqa: E402 (after start_tensorflow, which hides its messages)
 
 from vae_gan3d.config import ARCHITECTURE_DEFAULTS, LossConfig  # noqa: E402
 from vae_gan3d.training.gan_step import gan_step  # noqa: E402
@@ -62,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=8, help="a round; every eighth carries the R1 penalty")
+    parser.add_argument("--steps", type=int, default=8, help="in a round; every eighth has the R1 penalty")
     parser.add_argument("--precision", default="auto", help="float32, bfloat16 or auto")
     parser.add_argument("--resolutions", type=int, nargs="+", default=[16, 32, 64])
     flags = parser.parse_args()

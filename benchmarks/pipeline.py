@@ -1,9 +1,9 @@
-"""Times the input pipeline alone, against what one training step takes from it.
+"""Compares the speed of the input pipeline with the speed of training steps.
 
     python -m benchmarks.pipeline --records=RECORDS
 
-Both are medians over rounds taken in turn within one process, so that their ratio holds where the machine's speed
-drifts.
+They take turns in one process, so that the ratio is right even if the machine's speed drifts. Figures are medians over
+the rounds.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from vae_gan3d.tensorflow_start import start_tensorflow
 
 start_tensorflow(verbose=False)
 
-import tensorflow as tf  # noqa: E402 (its messages are kept aside first)
+import tensorflow as tf  # noqa: E402 (after start_tensorflow, which hides its messages)
 
 from vae_gan3d.config import ARCHITECTURE_DEFAULTS, LossConfig  # noqa: E402
 from vae_gan3d.data.pipeline import training_batches  # noqa: E402
@@ -36,10 +36,10 @@ def seconds_per_call(call, least_calls: int = 2) -> float:  # noqa: ANN001 (any 
 
 
 def compare(records: RecordSet, resolution: int, batch_size: int) -> tuple[float, float]:
-    """Times batches from the pipeline and steps of the default network, in turn.
+    """Times batches of the pipeline and adversarial steps of the default network in turn.
 
     Returns:
-        Median grids a second of the pipeline, and of a step with its adversarial part.
+        Median grids per second of the pipeline, and of the step.
     """
     batches = iter(training_batches(records, resolution=resolution, batch_size=batch_size, seed=0, stop_step=10**9))
     arguments = {"resolution": resolution, "architecture": "default", **ARCHITECTURE_DEFAULTS["default"]}
@@ -49,11 +49,11 @@ def compare(records: RecordSet, resolution: int, batch_size: int) -> tuple[float
     step = tf.function(lambda voxels: vae_gan_step(state, hp, voxels, adversarial=True), autograph=False)
     voxels, _ = next(batches)
     step(voxels)
-    fed, eaten = [], []
+    batch_seconds, step_seconds = [], []
     for _ in range(_ROUNDS):
-        fed.append(seconds_per_call(lambda: next(batches)))
-        eaten.append(seconds_per_call(lambda: step(voxels).numpy()))
-    return batch_size / statistics.median(fed), batch_size / statistics.median(eaten)
+        batch_seconds.append(seconds_per_call(lambda: next(batches)))
+        step_seconds.append(seconds_per_call(lambda: step(voxels).numpy()))
+    return batch_size / statistics.median(batch_seconds), batch_size / statistics.median(step_seconds)
 
 
 def main() -> None:
@@ -65,8 +65,8 @@ def main() -> None:
     records = find_records(flags.records)
     print("| resolution | pipeline, grids/s | training step, grids/s | ratio |\n| --- | --- | --- | --- |")
     for resolution in (16, 32, 64):
-        fed, eaten = compare(records, resolution, flags.batch_size)
-        print(f"| {resolution}³ | {fed:,.0f} | {eaten:,.0f} | {fed / eaten:,.0f} |", flush=True)
+        pipeline, step = compare(records, resolution, flags.batch_size)
+        print(f"| {resolution}³ | {pipeline:,.0f} | {step:,.0f} | {pipeline / step:,.0f} |", flush=True)
 
 
 if __name__ == "__main__":

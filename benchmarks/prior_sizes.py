@@ -1,4 +1,4 @@
-"""Compares samples of mixture priors of several sizes, refined and as drawn, with held-out shapes.
+"""Compares samples of mixture priors of several sizes, with and without refinements, with held-out shapes.
 
 python -m benchmarks.prior_sizes --checkpoint=RUN --records=RECORDS
 """
@@ -74,7 +74,7 @@ def _measure(
     real: np.ndarray,
     among_real: np.ndarray,
 ) -> tuple[float, ...]:
-    """What the table says of as many samples as there are real shapes `[N, R, R, R]`."""
+    """The cells of the table, for as many samples as there are real shapes `[N, R, R, R]`."""
     samples = model.sample(len(real), seed=seed, prior=prior, refinements=refinements) > _THRESHOLD
     found = set_metrics(voxel_distances(samples, samples), voxel_distances(samples, real), among_real)
     nearest = nearest_training_shapes(samples, training)[0].mean()
@@ -85,7 +85,7 @@ def _measure(
 def _fit(
     posteriors: Posteriors, labels: np.ndarray, classes: tuple[str, ...], name: str, shrinkage: float
 ) -> MixturePrior:
-    """A mixture a class, of the size that `name` says."""
+    """A mixture for each class, of the size `name`."""
     counts = np.bincount(labels, minlength=len(classes))
     mixtures: list[GaussianMixture | None] = []
     for label, count in enumerate(counts):
@@ -102,7 +102,7 @@ def _fit(
 
 
 def _log_likelihood(prior: MixturePrior, posteriors: Posteriors, labels: np.ndarray) -> float:
-    """Mean over the shapes, each under its class's mixture, in nats."""
+    """Mean over the shapes, each with the mixture of its class, in nats."""
     found = [
         expected_log_likelihood(prior.fitted[prior.classes[label]], posteriors.rows(labels == label))
         for label in np.unique(labels)

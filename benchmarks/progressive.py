@@ -2,12 +2,12 @@
 
     python -m benchmarks.progressive --records=RECORDS --minutes=10 --progressive=16,32 --model=vae
 
-All flags of train.py shape both runs, but for the epochs, which follow from the time: every stage gets an equal
-share. What counts is the time that epochs take, with about four checkpoints a stage. Tracing, compiling and reading
-the records are left out: the time to the first checkpoint, which holds them, is counted as long as that to the
-second, and what it took more is shown beside. The time is that of the processors (of all threads), so that other work
-on the machine does not count; with --clock=wall, as on a GPU, that of the clock. Stages come first; then the run from
-the start gets as many whole epochs as fill the time that the stages took, rounded up.
+Both runs take all flags of train.py except the number of epochs, which follows from the time; every stage gets an
+equal share. The time is that of the epochs, with about four checkpoints in each stage. It excludes tracing, compiling
+and reading the records: the time to the first checkpoint counts as long as the time to the second, and the table shows
+the difference as "beginning". It is processor time (of all threads), so that other work on the machine does not count;
+use --clock=wall on a GPU. The stages run first. Then the run from the start gets as many whole epochs as fill the same
+time, rounded up.
 """
 
 import argparse
@@ -52,12 +52,12 @@ _TRIED_STEPS = 6
 
 @dataclasses.dataclass(frozen=True)
 class Timed:
-    """What a run took.
+    """Measurements of a run.
 
     Attributes:
-        epochs: that it trained.
-        seconds: that its epochs took by the chosen clock.
-        beginning: seconds to the first checkpoint beyond those from there to the second, which are not in `seconds`.
+        epochs: of training.
+        seconds: of all epochs, by the chosen clock.
+        beginning: extra seconds to the first checkpoint, not in `seconds`.
     """
 
     epochs: int
@@ -118,7 +118,7 @@ def _train_stages(
 def _train_directly(
     config: ProgressiveConfig, records: RecordSet, seconds: float, clock: Callable[[], float]
 ) -> tuple[TrainingConfig, Timed]:
-    """Trains at the final size, for at least that time."""
+    """Trains at the final resolution for at least this time."""
     folder = config.training.save_path / "direct"
     run = dataclasses.replace(config.training, save_path=folder, logdir=folder)
     epochs = max(2, int(np.ceil(seconds / _epoch_seconds(run, records, clock))))
@@ -127,12 +127,12 @@ def _train_directly(
 
 
 def _with_four_checkpoints(run: TrainingConfig) -> TrainingConfig:
-    """Of two epochs or more; a few more where four do not divide them, and one for each of a few epochs."""
+    """The run with about four checkpoints."""
     return dataclasses.replace(run, checkpoint_every=max(1, run.epochs // 4))
 
 
 def _timed(run: TrainingConfig, begin: Callable[[AfterSave], int], clock: Callable[[], float]) -> Timed:
-    """Times a training, which `begin` starts with what it is to call after each checkpoint."""
+    """Times a training run. `begin` starts it and calls its argument after each checkpoint."""
     times = [clock()]
     if begin(lambda epoch, state: times.append(clock())) != 0:
         raise SystemExit("stopped: the comparison is not complete")
@@ -141,7 +141,7 @@ def _timed(run: TrainingConfig, begin: Callable[[AfterSave], int], clock: Callab
 
 
 def _epoch_seconds(config: TrainingConfig, records: RecordSet, clock: Callable[[], float]) -> float:
-    """An estimate from some steps on shapes of noise, after one that is traced."""
+    """Estimates the time of an epoch from a few steps on random shapes."""
     set_precision(config.precision)
     state = build_state(config)
     state.step.assign(config.loss.adversarial_warmup)
@@ -160,7 +160,7 @@ def _epoch_seconds(config: TrainingConfig, records: RecordSet, clock: Callable[[
 
 
 def _measure(run: TrainingConfig, records: RecordSet) -> tuple[float, float, float]:
-    """Held-out IoU, and of as many samples as there are held-out shapes coverage and MMD by voxel IoU."""
+    """Held-out IoU; coverage and MMD (by voxel IoU) of as many samples as there are held-out shapes."""
     prefix = find_checkpoint(run.save_path)
     model = load_model(prefix, run.model)
     test = ShapeSet(find_records(str(pathlib.Path(run.records)), "test"), run.model.resolution)

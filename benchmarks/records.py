@@ -3,10 +3,9 @@
     python -m benchmarks.records
     python -m benchmarks.records --data_dir=DATA --shards=8
 
-Other flags go to create_tf_record.py as they are. The runs take turns, and figures are medians over the rounds. Files a
-second are reckoned without the start (TensorFlow's import, most of all), which a run on a single file tells, and so are
-the cores, the processor time of all processes over the time on the clock. Memory is that of the largest process,
-resident.
+Passes other flags to create_tf_record.py. The runs take turns; figures are medians over the rounds. Files per second
+and cores (processor time of all processes divided by wall time) exclude the start (mostly the import of TensorFlow),
+which a run with a single file measures. Memory is the resident memory of the largest process.
 """
 
 import argparse
@@ -29,11 +28,11 @@ _WORKERS = (1, 2)
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What one run took.
+    """Measurements of one run.
 
     Attributes:
         seconds: from command to prompt.
-        processor: seconds of the processor, of all processes.
+        processor: processor seconds of all processes.
         written: bytes of records.
         memory: bytes of the largest process.
     """
@@ -45,10 +44,10 @@ class Run:
 
 
 def run_once(data_dir: pathlib.Path, workers: int, words: Sequence[str]) -> Run:
-    """Writes the training shapes of a folder as records, which are removed again.
+    """Writes the training shapes of a folder as records, and removes the records.
 
     Raises:
-        SystemExit: the script failed; what it said stands on the terminal.
+        SystemExit: the script failed; the message is its output.
     """
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
         command = [sys.executable, str(_SCRIPT), f"--data_dir={data_dir}", f"--output_dir={folder}"]

@@ -2,10 +2,10 @@
 
     python -m benchmarks.scaling
 
-Around the default VAE-GAN (32 voxels a side, batches of 32, width 16) one size is changed at a time. A figure is the
-median over rounds in which all sizes take turns; the slope is that of a straight line through the logarithms of size
-and seconds: 1 where twice the size takes twice the time. The number of shapes is changed for what depends on it:
-reading the records at the start, and one batch of the input pipeline.
+Starts from the default VAE-GAN (32 voxels a side, batches of 32, width 16) and changes one size at a time. Figures are
+medians over rounds in which all sizes take turns. The slope is that of a straight line through the logarithms of size
+and seconds: 1 if twice the size takes twice the time. The number of shapes affects only the reading of the records at
+the start and the batches of the input pipeline.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from vae_gan3d.data.record_reader import load_packed  # noqa: E402
 from vae_gan3d.data.record_set import find_records  # noqa: E402
 from vae_gan3d.training.hardware import set_precision  # noqa: E402
 
-_STEPS_A_ROUND = 8  # of which one carries the R1 penalty
+_STEPS_A_ROUND = 8  # one of them with the R1 penalty
 _BATCHES_A_ROUND = 100
 _RESOLUTION, _BATCH_SIZE, _WIDTH = 32, 32, 16
 _SIZES = {"resolution": [16, 32, 64], "batch": [8, 16, 32, 64], "width": [8, 16, 32]}
@@ -37,7 +37,7 @@ _SHAPES = [500, 2000, 8000]
 
 
 def training_steps(name: str) -> dict[int, Callable[[], float]]:
-    """For each size of one kind, what takes steps and tells the seconds of one."""
+    """For each size, a function that takes steps and returns the seconds for one."""
     timed = {}
     for size in _SIZES[name]:
         resolution = size if name == "resolution" else _RESOLUTION
@@ -48,7 +48,7 @@ def training_steps(name: str) -> dict[int, Callable[[], float]]:
 
 
 def write_demo_records(folder: pathlib.Path, count: int) -> pathlib.Path:
-    """Writes so many demo shapes as records, by the commands that a user would give."""
+    """Writes demo shapes as records with the commands of a user."""
     made, records = folder / f"shapes-{count}", folder / f"records-{count}"
     shapes = ["-m", "vae_gan3d.demo_shapes", f"--output_dir={made}", f"--count={count}"]
     writing = ["create_tf_record.py", f"--data_dir={made}/volumetric_data", f"--output_dir={records}", "--classes=all"]
@@ -58,7 +58,7 @@ def write_demo_records(folder: pathlib.Path, count: int) -> pathlib.Path:
 
 
 def reading(folders: Mapping[int, pathlib.Path]) -> dict[int, Callable[[], float]]:
-    """For each number of shapes, what checks and reads the records and tells the seconds."""
+    """For each number of shapes, a function that checks and reads the records and returns the seconds."""
 
     def read(folder: pathlib.Path) -> float:
         start = time.perf_counter()
@@ -69,7 +69,7 @@ def reading(folders: Mapping[int, pathlib.Path]) -> dict[int, Callable[[], float
 
 
 def batches(folders: Mapping[int, pathlib.Path]) -> dict[int, Callable[[], float]]:
-    """For each number of shapes, what takes batches from the pipeline and tells the seconds of one."""
+    """For each number of shapes, a function that takes batches and returns the seconds for one."""
 
     def take(source: object) -> float:
         start = time.perf_counter()
@@ -83,7 +83,7 @@ def batches(folders: Mapping[int, pathlib.Path]) -> dict[int, Callable[[], float
 
 
 def in_turn(timed: Mapping[int, Callable[[], float]], rounds: int) -> dict[int, float]:
-    """Medians over rounds in which all take turns, after one round that does not count."""
+    """Medians over rounds in which all functions take turns, after a warm-up round."""
     found: dict[int, list[float]] = {size: [] for size in timed}
     for number in range(rounds + 1):
         for size, measure in timed.items():
@@ -94,7 +94,7 @@ def in_turn(timed: Mapping[int, Callable[[], float]], rounds: int) -> dict[int, 
 
 
 def print_row(name: str, medians: Mapping[int, float]) -> None:
-    """One line of the table: every size's milliseconds, and the slope."""
+    """Prints a row of the table: milliseconds for each size, and the slope."""
     slope = np.polyfit(np.log(list(medians)), np.log(list(medians.values())), 1)[0]
     cells = ", ".join(f"{size}: {1e3 * seconds:.4g}" for size, seconds in medians.items())
     print(f"| {name} | {cells} | {slope:.2f} |", flush=True)

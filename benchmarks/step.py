@@ -3,11 +3,11 @@
     pip install -e ".[benchmarks]"
     python -m benchmarks.step
 
-Each engine is a process of its own, so that their thread pools do not meet; they take turns, one working while the
-others wait, so that the ratios hold where the machine's speed drifts. Figures are medians over the rounds, each the
-mean of eight steps, of which one carries the R1 penalty. PyTorch counts by the better of its two layouts, and its own
-formulas say how many floating-point operations the step has. The peak is the better one of the two engines' products of
-matrices of 2048 x 2048, in the same precision.
+Each engine runs in its own process, so that their thread pools do not compete. They take turns while the others wait,
+so that ratios are right even if the machine's speed drifts. Figures are medians over the rounds; a round is the mean of
+eight steps, one of them with the R1 penalty. "times as fast" compares with the faster layout of PyTorch. GFLOP/s uses
+PyTorch's formulas for the number of floating-point operations. The peak is the faster engine's product of 2048 x 2048
+matrices in the same precision.
 """
 
 import argparse
@@ -22,14 +22,14 @@ from benchmarks.step_worker import LATENT_SIZE
 _ENGINES = ["tensorflow", "torch", "torch_channels_last"]
 _STEPS_A_ROUND = 8
 _BATCH_SIZES = {16: 64, 32: 16, 64: 4}
-_PAUSE_SECONDS = 0.5  # in which the threads of the engine before stop spinning
+_PAUSE_SECONDS = 0.5  # until the threads of the previous engine stop spinning
 
 
 class Engine:
     """A worker process."""
 
     def __init__(self, name: str, resolution: int, base_width: int, batch_size: int, precision: str) -> None:
-        """Starts it; it is ready when it answers."""
+        """Starts the process; it is ready when it answers."""
         words = [sys.executable, "-m", "benchmarks.step_worker", f"--engine={name}", f"--resolution={resolution}"]
         words += [f"--base_width={base_width}", f"--batch_size={batch_size}", f"--precision={precision}"]
         self._process = subprocess.Popen(
@@ -37,10 +37,10 @@ class Engine:
         )
 
     def ask(self, order: str, number: int = 1) -> float:
-        """Gives an order, and waits for the answer.
+        """Sends a command and waits for the answer.
 
         Raises:
-            SystemExit: the worker ended, as it does without PyTorch.
+            SystemExit: the worker ended, for example because PyTorch is missing.
         """
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
@@ -50,9 +50,7 @@ class Engine:
             pass
         answer = self._process.stdout.readline()
         if not answer:
-            raise SystemExit(
-                'error: an engine ended; PyTorch is the extra "benchmarks": pip install -e ".[benchmarks]"'
-            )
+            raise SystemExit('error: an engine ended; is PyTorch installed? pip install -e ".[benchmarks]"')
         return json.loads(answer)
 
     def end(self) -> None:
@@ -63,7 +61,7 @@ class Engine:
 
 
 def floating_point_operations(resolution: int, base_width: int, batch_size: int) -> float:
-    """Of a mean step, in GFLOP: an eighth of them with R1. Elementwise work is not in it."""
+    """Mean GFLOP of a step; one of eight has R1. Without elementwise operations."""
     import torch
 
     from benchmarks.torch_step import OperationCounter, TorchState, draw_noise, torch_step
@@ -71,7 +69,7 @@ def floating_point_operations(resolution: int, base_width: int, batch_size: int)
     state = TorchState(resolution, base_width, LATENT_SIZE, torch.contiguous_format)
     voxels = (torch.rand(batch_size, 1, *(resolution,) * 3) < 0.1).float()
     counted = []
-    for _ in range(2):  # the first carries R1
+    for _ in range(2):  # the first one has R1
         with OperationCounter() as counter:
             torch_step(state, voxels, draw_noise(batch_size, LATENT_SIZE), bfloat16=False)
         counted.append(counter.total)
@@ -79,7 +77,7 @@ def floating_point_operations(resolution: int, base_width: int, batch_size: int)
 
 
 def measure(resolution: int, base_width: int, batch_size: int, precision: str, rounds: int) -> dict[str, list[float]]:
-    """Seconds a step of each engine, round by round, and the peak of each under `peak`."""
+    """Seconds for a step of each engine in each round; and `peak`, the peak of each engine."""
     engines = {name: Engine(name, resolution, base_width, batch_size, precision) for name in _ENGINES}
     times: dict[str, list[float]] = {name: [] for name in _ENGINES}
     peaks = []
@@ -102,11 +100,13 @@ def main() -> None:
     parser.add_argument("--resolutions", type=int, nargs="+", default=[16, 32, 64])
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--base_width", type=int, default=32)
-    parser.add_argument("--batch_size", type=int, help="64, 16 and 4 at 16, 32 and 64 voxels a side, unless given")
+    parser.add_argument("--batch_size", type=int, help="default: 64, 16 and 4 at 16, 32 and 64 voxels a side")
     parser.add_argument("--rounds", type=int, default=5)
     flags = parser.parse_args()
     print(f"width {flags.base_width}, {flags.rounds} rounds of {_STEPS_A_ROUND} steps, milliseconds a step\n")
-    print("| voxels, batch | precision | here | PyTorch | PyTorch, channels last | times as fast | GFLOP/s, peak |")
+    print(
+        "| voxels, batch | precision | vae_gan3d | PyTorch | PyTorch, channels last | times as fast | GFLOP/s, peak |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for resolution in flags.resolutions:
         batch_size = flags.batch_size or _BATCH_SIZES.get(resolution, 1)

@@ -1,7 +1,7 @@
-"""One engine's side of `benchmarks.step`: a process that takes training steps when it is told to.
+"""One engine of `benchmarks.step`: a process that takes training steps on command.
 
-It reads lines from its input and answers each by a line of JSON: `steps N` takes so many steps and tells the seconds,
-`peak N` multiplies matrices for a second or so and tells the GFLOP/s.
+It reads commands from stdin and answers each with a line of JSON. `steps N` takes N steps and returns the seconds for
+one. `peak N` multiplies matrices for about a second and returns GFLOP/s.
 """
 
 import argparse
@@ -17,7 +17,7 @@ _PEAK_SECONDS = 1.0
 
 
 def tensorflow_engine(flags: argparse.Namespace) -> tuple[Callable[[], None], Callable[[], None]]:
-    """A step of ours, and a product of matrices."""
+    """A training step in TensorFlow, and a matrix product."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from vae_gan3d.tensorflow_start import start_tensorflow
 
@@ -36,7 +36,7 @@ def tensorflow_engine(flags: argparse.Namespace) -> tuple[Callable[[], None], Ca
 
 
 def torch_engine(flags: argparse.Namespace) -> tuple[Callable[[], None], Callable[[], None]]:
-    """A step of the peer, and a product of matrices."""
+    """A training step in PyTorch, and a matrix product."""
     import torch
 
     from benchmarks.torch_step import TorchState, draw_noise, torch_step
@@ -54,7 +54,7 @@ def torch_engine(flags: argparse.Namespace) -> tuple[Callable[[], None], Callabl
 
 
 def seconds_of(work: Callable[[], None], times: int) -> float:
-    """Mean seconds of one of so many."""
+    """Mean seconds of one call over several."""
     start = time.perf_counter()
     for _ in range(times):
         work()

@@ -1,10 +1,10 @@
-"""Times turning a mesh of 10,000 triangles into a solid grid, in one process.
+"""Times the conversion of a mesh of 10,000 triangles to a solid grid, in one process.
 
     python -m benchmarks.voxelize
 
-create_tf_record.py runs as many such processes as there are processor cores (--workers). The mesh is a torus, once as
-it is, and once with a tenth of its triangles missing, as a mesh with holes takes the longest. Times are of the
-processor, so that other work on the machine adds little to them.
+create_tf_record.py runs one such process for each processor core (--workers). The mesh is a torus: complete, and with a
+tenth of its triangles missing, because meshes with holes are slowest. Times are processor times, so that other work on
+the machine matters little.
 """
 
 import argparse

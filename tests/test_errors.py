@@ -77,7 +77,7 @@ CASES = [
     (f"test.py --checkpoint={{w}}/run/model.ckpt-7 {SHAPES}", ("no checkpoint", "/run holds model.ckpt-1; give")),
     ("test.py --phase=sample --checkpoint={w}/noconfig --output_dir={w}/new", ("config.json is missing",)),
     (f"{SAMPLE} --prior=mixture", ("model.ckpt-1.prior.npz is missing", "give --records")),
-    (f"{SAMPLE} --prior=normal --classes=chair", ("knows no classes", "--prior=mixture")),
+    (f"{SAMPLE} --prior=normal --classes=chair", ("--prior=normal", "--prior=mixture")),
     (f"{SAMPLE} --records={{w}}/records --name=sofa", ("--name=sofa", "the records hold chair")),
     # Shapes.
     (f"{TEST} --shape1={{w}}/absent.mat --shape2=1", ("absent.mat", "no such file")),

@@ -53,9 +53,9 @@ def test_a_checkpoint_and_records_are_needed(paths, tmp_path, config):
     [
         (ARITHMETIC, {"minus": ("9",)}, "there is no record 9"),
         (ARITHMETIC, {"plus": ("class:sofa",)}, "class:sofa: the records hold chair, table"),
-        (ARITHMETIC, {"records": "", "plus": ("class:chair",)}, "say of which with --records"),
+        (ARITHMETIC, {"records": "", "plus": ("class:chair",)}, "give the records with --records"),
         (NEIGHBORS, {"shape": "9"}, "there is no record 9"),
-        (NEIGHBORS, {"records": "", "searched_records": "R"}, "say of which with --records"),
+        (NEIGHBORS, {"records": "", "searched_records": "R"}, "give the records with --records"),
     ],
 )
 @pytest.mark.usefixtures("no_tensorflow")

@@ -224,7 +224,7 @@ def test_samples_of_what_no_prior_knows_are_refused(training, tmp_path):
     with pytest.raises(UserError, match="--classes=sofa: the records hold chair"):
         phases.run(dataclasses.replace(config, records=training.records, classes=("sofa",)))
     checkpoint_files.prior_file(training.save_path / "model.ckpt-1").touch()
-    with pytest.raises(UserError, match=r"model\.ckpt-1\.prior\.npz is damaged, or no prior"):
+    with pytest.raises(UserError, match=r"model\.ckpt-1\.prior\.npz is damaged, or not a prior"):
         phases.run(config)
     assert not (tmp_path / "results").exists()
     with pytest.raises(Started):
@@ -301,7 +301,7 @@ def export(training, **changed):
     ("changed", "message"),
     [
         ({"shapes": ("0", "3")}, "there is no record 3"),
-        ({"records": ""}, "say of which with --records"),
+        ({"records": ""}, "give the records with --records"),
         ({"shapes": ("a.mat",), "given_classes": ("chair",)}, "there is no such file"),
     ],
 )

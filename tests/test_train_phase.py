@@ -79,7 +79,7 @@ def run_in(folder):
         (None, True, None),
         ("its own", False, None),
         ("another's", True, "was fitted to the latents of another checkpoint than model.ckpt-1"),
-        ("damaged", True, "is damaged, or no prior (File is not a zip file)"),
+        ("damaged", True, "is damaged, or not a prior (File is not a zip file)"),
     ],
 )
 def test_a_prior_is_fitted_unless_its_checkpoint_has_its_own(tmp_path, fitted, capsys, there, is_fitted, reason):

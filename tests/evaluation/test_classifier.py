@@ -87,7 +87,7 @@ def assert_equal_weights(trunk, expected):
 def test_what_cannot_be_classified_is_refused_at_once(model, training, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "build_networks", None)
     chairs = make_shapes(tmp_path / "one", SMALL, [0] * 6, ("small", "large"))
-    with pytest.raises(UserError, match="the training shapes are of one class: give records of several"):
+    with pytest.raises(UserError, match="all training shapes have the same class: give records"):
         class_separation(model, chairs, training, 0)
     monkeypatch.setattr(module, "scikit_learn_available", lambda: False)
     with pytest.raises(UserError, match="scikit-learn is not installed: pip install scikit-learn"):

@@ -174,11 +174,9 @@ def test_without_training_shapes(evaluation, tmp_path, capsys):
     metrics, table = evaluate(dict(evaluation, training=None), tmp_path)
     assert [metrics[name] for name in (*TRAINING_NUMBERS, "bound")] == [None] * 7
     assert all(metrics[name] is not None for name in ("iou", *SAMPLE_NUMBERS))
-    note = (
-        "note: without training records that are not the test shapes, bound, nearest_train_distance and svm_accuracy "
-        "are null: give --train_records"
-    )
-    assert table.splitlines()[-1] == note
+    note = table.splitlines()[-1]
+    assert note.startswith("note: ")
+    assert all(name in note for name in ("bound", "nearest_train_distance", "svm_accuracy", "--train_records"))
     assert note in capsys.readouterr().out
     # The picture of an earlier evaluation is not left to be taken for this one's, and not lost.
     assert not (tmp_path / "samples_and_neighbors.png").exists()
@@ -200,9 +198,7 @@ def test_a_plain_gan_is_measured_by_its_samples(evaluation, tmp_path, monkeypatc
         metrics[name] is not None for name in (*SAMPLE_NUMBERS, "one_nna", "bound", "svm_accuracy_discriminator")
     )
     assert table.splitlines()[0].startswith(f"{metrics['checkpoint']}, 16^3: 8 samples of the normal prior against 8 ")
-    assert table.splitlines()[-1] == (
-        "note: a plain GAN has no encoder: what measures reconstructions or the encoder's features is null"
-    )
+    assert table.splitlines()[-1].startswith("note: a plain GAN has no encoder")
     # The pictures of an earlier evaluation are not left to be taken for this one's.
     assert not list(tmp_path.glob("*reconstructions.png"))
 
@@ -233,7 +229,7 @@ def test_empty_samples_alone(evaluation, tmp_path):
     ]
     assert (metrics["empty_samples"], metrics["occupancy_generated"], metrics["iou"]) == (8, 0, 0)
     assert metrics["bound"]["mmd"]["chamfer"] is not None
-    assert table.splitlines()[-1].startswith("note: every sample is empty at --threshold=0.999, so what compares")
+    assert table.splitlines()[-1].startswith("note: every sample is empty at --threshold=0.999")
 
 
 def test_some_empty_samples_and_no_chamfer_distance(evaluation, tmp_path):
@@ -250,7 +246,7 @@ def test_some_empty_samples_and_no_chamfer_distance(evaluation, tmp_path):
     assert metrics["bound"]["mmd"]["chamfer"] is None
     assert table.splitlines()[-2:] == [
         f"note: 2 of 8 samples are empty at --threshold={THRESHOLD}: train longer",
-        "note: the Chamfer distances are null, as --chamfer_shapes=0 asks",
+        "note: --chamfer_shapes=0: the Chamfer distances are null",
     ]
 
 
@@ -258,11 +254,11 @@ def test_one_test_shape_and_few_training_shapes(evaluation, tmp_path):
     one = some_shapes(tmp_path / "one", 1, 0)
     metrics, table = evaluate(dict(evaluation, test=one), tmp_path)
     assert metrics["one_nna"] == {"voxel_iou": None, "chamfer": None}
-    assert "note: one test shape makes no set: one_nna, coverage and mmd are null" in table
+    assert "one_nna, coverage and mmd are null; give more test shapes" in table
     few = some_shapes(tmp_path / "few", 6, 0)
     metrics, table = evaluate(dict(evaluation, training=few), tmp_path)
     assert metrics["sizes"]["bound_shapes"] == 6
-    assert "note: the bound is of 6 shapes, as there are no more training shapes" in table
+    assert "6 training shapes for the bound" in table
 
 
 def test_from_a_run_folder_and_a_folder_of_records(tmp_path, monkeypatch):

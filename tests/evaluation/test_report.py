@@ -10,9 +10,9 @@ from tests.fakes import box_grid, write_records
 from tests.small_runs import VoxelModel, make_config, untrained_model
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.evaluation.report import (
-    middling_shapes,
     prior_samples,
     report_path,
+    typical_shapes,
     write_evaluated_report,
     write_fitted_report,
 )
@@ -138,7 +138,7 @@ def test_the_page_goes_to_the_run_folder_where_there_is_one(tmp_path):
     ],
 )
 def test_the_path_lies_between_shapes_of_middling_iou(overlaps, labels, expected):
-    assert middling_shapes(np.array(overlaps), np.array(labels)) == expected
+    assert typical_shapes(np.array(overlaps), np.array(labels)) == expected
 
 
 LAST_ROW = "epoch,step,kl\n1,2,3.5\n3,8,4.5\n"

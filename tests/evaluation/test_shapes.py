@@ -110,7 +110,7 @@ def test_files_need_no_records(tmp_path):
 def test_terms_refuse(records):
     with pytest.raises(UserError, match="class:sofa: the records hold chair, table"):
         choose_term(("class:sofa",), records)
-    with pytest.raises(UserError, match="class:chair is a class of records: say of which with --records"):
+    with pytest.raises(UserError, match="class:chair is a class of records: give the records with --records"):
         choose_term(("class:chair",), None)
     with pytest.raises(UserError, match="there is no record 3"):
         choose_term(("1", "3"), records)
@@ -262,7 +262,7 @@ def test_training_shapes_that_cannot_be_read_are_an_error(both):
 def test_a_folder_without_test_shapes_is_an_error(both):
     for path in both.glob("test*"):
         path.unlink()
-    with pytest.raises(UserError, match=r"holds no set 'test' but 'train': write .*=false, or give --split_name=train"):
+    with pytest.raises(UserError, match=r"has no set 'test', only 'train': write .*=false, or give --split_name=train"):
         choose_records(make_config(both))
 
 

@@ -213,7 +213,7 @@ def test_priors_by_name(saved):
     with pytest.raises(UserError, match=r"model\.ckpt-1\.prior\.npz is missing"):
         model.sample(1, prior="mixture")
     PRIOR.save(prior_file(prefix))
-    with pytest.raises(UserError, match="of latent size 3"):
+    with pytest.raises(UserError, match="latent size 3"):
         model.sample(1, prior="mixture")
     np.testing.assert_array_equal(model.sample(2, prior="normal"), model.sample(2))
 

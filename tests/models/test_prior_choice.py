@@ -64,7 +64,7 @@ def test_without_either_the_normal_prior_with_a_note(prefix, capsys):
     error = capsys.readouterr().err
     assert error.startswith("note: ")
     assert error.count("\n") == 1
-    assert "model.ckpt-3.prior.npz is missing, so samples are drawn from N(0, I): give --records" in error
+    assert "model.ckpt-3.prior.npz is missing, so samples come from N(0, I): give --records" in error
 
 
 @pytest.mark.parametrize(("asked", "classes"), [("mixture", None), (None, ("chair",))])
@@ -81,12 +81,12 @@ def test_unknown_classes_are_refused_with_those_that_there_are(stored, tmp_path,
 
 
 def test_a_prior_of_other_latents_or_a_damaged_one_is_refused(stored, records):
-    with pytest.raises(UserError, match=r"of latent size 3, .*config\.json describes of 8: put the files of one run"):
+    with pytest.raises(UserError, match=r"has latent size 3, .*config\.json has 8: put the files of one run"):
         choose_prior(None, stored, model=model_of(8), records=None)
     path = stored.with_name("model.ckpt-3.prior.npz")
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(
-        UserError, match=r"model\.ckpt-3\.prior\.npz is damaged, or no prior .* give --train_records to f"
+        UserError, match=r"model\.ckpt-3\.prior\.npz is damaged, or not a prior .* give --train_records to f"
     ):
         choose_prior(None, stored, model=model_of(3), records=None, records_flag="--train_records")
     with pytest.raises(UserError, match="remove it, and the same command fits it again"):
@@ -141,9 +141,7 @@ def test_a_mixture_of_a_plain_gan_is_refused(prefix, records, asked, classes, fl
 
 
 def test_the_normal_prior_knows_the_classes_of_a_conditional_model_alone(prefix):
-    with pytest.raises(
-        UserError, match="--prior=normal knows no classes but those of a model trained with --conditional"
-    ):
+    with pytest.raises(UserError, match="--prior=normal has classes only for a model trained with --conditional"):
         choose_prior("normal", prefix, model=model_of(3), records=None, classes=("chair",))
 
 

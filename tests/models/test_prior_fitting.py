@@ -82,7 +82,7 @@ def test_legacy_records_are_one_class(model, tmp_path):
 def test_latents_that_are_not_finite_are_refused(records):
     broken = untrained_model()
     broken.networks.encoder.moments.bias.assign(np.full(8, np.nan))
-    with pytest.raises(UserError, match="latents that are not finite"):
+    with pytest.raises(UserError, match="latents are not finite"):
         fit_prior(broken, records, seed=0)
 
 

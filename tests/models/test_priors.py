@@ -73,7 +73,7 @@ def test_the_normal_prior():
     np.testing.assert_allclose(np.cov(latents.T), np.eye(2), atol=0.06)
     narrow, _ = NormalPrior(2, 0.25).sample(10_000, np.random.default_rng(0))
     np.testing.assert_allclose(narrow, latents / 4, rtol=1e-6)
-    with pytest.raises(UserError, match="--prior=normal knows no classes"):
+    with pytest.raises(UserError, match="--prior=normal has classes only"):
         NormalPrior(2).sample(1, np.random.default_rng(0), ("chair",))
 
 
@@ -120,7 +120,7 @@ def test_a_file_cut_anywhere_is_refused_by_name(tmp_path):
     for length in range(0, len(whole), len(whole) // 40):
         cut.write_bytes(whole[:length])
         with pytest.raises(
-            UserError, match=r"cut\.npz is damaged, or no prior .*: remove it, and give --records to fit it"
+            UserError, match=r"cut\.npz is damaged, or not a prior .*: remove it, and give --records to fit it"
         ):
             load_prior(cut)
 
@@ -150,12 +150,12 @@ def test_a_changed_byte_is_refused_or_changes_nothing(tmp_path):
         ({"schema": 2, "version": "9.1"}, r"was written by a newer version 9\.1 of vae_gan3d \(schema 2"),
         ({"factors": None}, "'factors' is missing"),
         ({"counts": np.array([600, 300, 5, 100])}, "one with shapes has none"),
-        ({"counts": np.array([600, 300, 0])}, "not one for one"),
+        ({"counts": np.array([600, 300, 0])}, "the numbers of classes"),
         ({"components": np.array([1, 2, 0, 3])}, "6 components, but 7 weights"),
         ({"components": np.array([-1, 2, 2, 4])}, "7 weights"),
         ({"components": np.array(7)}, "components"),
         ({"classes": np.array([1, 2, 3, 4])}, "classes"),
-        ({"classes": np.array(["a", "a", "b", "c"])}, "not one for one"),
+        ({"classes": np.array(["a", "a", "b", "c"])}, "the numbers of classes"),
         ({"classes": np.array(["a", None], object)}, "allow_pickle"),
         ({"means": np.full((7, 3), np.inf, np.float32)}, "the means are not all finite"),
         ({"means": np.zeros((7, 2), np.float32)}, "factors of shape"),
@@ -175,7 +175,7 @@ def test_files_that_are_no_archive_are_refused(tmp_path):
     np.save(tmp_path / "array.npy", np.zeros(3))
     (tmp_path / "text").write_text("not a prior")
     for name in ("array.npy", "text", "absent"):
-        with pytest.raises(UserError, match=f"{name} is damaged, or no prior"):
+        with pytest.raises(UserError, match=f"{name} is damaged, or not a prior"):
             load_prior(tmp_path / name)
 
 
@@ -193,12 +193,12 @@ def test_descriptions(counts, components, words):
 
 
 def test_parts_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="not one for one"):
+    with pytest.raises(ValueError, match="the numbers of classes"):
         MixturePrior(("chair",), (1, 2), (blob(0), blob(1)))
     with pytest.raises(ValueError, match="one with shapes has none"):
         MixturePrior(("chair",), (0,), (None,))
     flat = GaussianMixture(np.ones(1, np.float32), np.zeros((1, 2), np.float32), np.eye(2, dtype=np.float32)[None])
-    with pytest.raises(ValueError, match="not of one latent size"):
+    with pytest.raises(ValueError, match="different latent sizes"):
         MixturePrior(("chair", "table"), (1, 1), (blob(0), flat))
 
 

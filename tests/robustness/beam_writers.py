@@ -1,8 +1,8 @@
-"""The writer of records by Apache Beam, which has an environment of its own: make test-beam makes it."""
+"""The writer of records with Apache Beam. It needs its own environment: make test-beam."""
 
 import functools
 
-import apache_beam  # noqa: F401 (without it there is no such writer)
+import apache_beam  # noqa: F401 (the import fails if it is not installed)
 
 from tests.robustness.run_writers import make_shapes, read_records, write_records
 from tests.robustness.writers import Writer

@@ -1,19 +1,19 @@
-"""Damages every file that a run reads, byte by byte, and counts what is found.
+"""Damages every file that a run reads, byte by byte, and counts the results.
 
     python -m tests.robustness.damage --every=16
 
-Small files are written into a temporary folder by the project's own code: records of 16^3 with their manifest, legacy
-records, a tiny run with two checkpoints, a prior and files of weights. Each file is then missing, another one, cut at
-every offset, and changed at every byte, all eight bits and one bit of chance. Of files over 64 KiB it is every byte of
-the first and last 4 KiB, and every `--every`-th between. Where a trial restores all that training needs, every 48th of
-these is done, and where the checkpoint before is read by a test phase every 4th.
+The program writes small files to a temporary folder: records of 16^3 with their manifest, legacy records, a tiny run
+with two checkpoints, a prior and weight files. Each file is then removed, replaced by another one, cut at every offset,
+and changed at every byte (all eight bits, and one random bit). For files above 64 KiB that is every byte of the first
+and last 4 KiB, and every `--every`-th byte between. Only every 48th trial is done where training restores everything,
+and every 4th where a test phase reads the previous checkpoint.
 
-    refused   one line that names the file
-    older     the checkpoint before it is used, and a line names the file
-    redone    `create_tf_record.py` does not take the file, and writes it again
-    harmless  what is read is the same, bit for bit
+    refused   an error line names the file
+    older     the previous checkpoint is used, and a line names the file
+    redone    `create_tf_record.py` writes the file again
+    harmless  the result is the same, bit for bit
     missed    anything else
-    died      the interpreter was ended
+    died      the interpreter crashed
 """
 
 import argparse
@@ -36,10 +36,10 @@ def try_damage(kinds: list[str], *, every: int = 1, seed: int = 0, share: int = 
     """Tries all damages.
 
     Args:
-        kinds: some of `records` and `models`.
+        kinds: `records`, `models` or both.
         every: see `damages.all_damages`.
-        seed: of the bits.
-        share: of cuts and flips every so many.
+        seed: see `damages.all_damages`.
+        share: see `damages.all_damages`.
 
     Returns:
         A tally for each file.
@@ -56,7 +56,7 @@ def try_damage(kinds: list[str], *, every: int = 1, seed: int = 0, share: int = 
 
 
 def table(tallies: list[Tally]) -> str:
-    """A row for each file, and one for all."""
+    """A table with a row for each file and a row of totals."""
     whole = Tally("all", sum(tally.size for tally in tallies), sum(tally.seconds for tally in tallies))
     for tally in tallies:
         whole.counts.update(tally.counts)

@@ -1,4 +1,4 @@
-"""Trials of damage in processes of their own, because some damage ends the interpreter that reads it."""
+"""Tries damages in other processes, because some damages crash the interpreter."""
 
 import contextlib
 import dataclasses
@@ -18,14 +18,14 @@ _BATCH = 200
 
 @dataclasses.dataclass
 class Tally:
-    """What became of the trials on one file.
+    """Results for one file.
 
     Attributes:
         name: of the file.
-        size: its bytes.
-        seconds: of processor time that they took.
+        size: in bytes.
+        seconds: processor time.
         counts: trials by verdict.
-        failures: a line for each that is missed, or has ended the interpreter.
+        failures: a line for each damage that was missed or crashed the interpreter.
     """
 
     name: str
@@ -46,14 +46,14 @@ def try_all(folder: pathlib.Path, kind: str, *, every: int, seed: int, share: in
     """Tries all damages on the files of one kind.
 
     Args:
-        folder: an empty one, for the files.
+        folder: an empty folder for the files.
         kind: `records` or `models`.
         every: see `damages.all_damages`.
-        seed: of the bits.
-        share: of cuts and flips every so many.
+        seed: see `damages.all_damages`.
+        share: see `damages.all_damages`.
 
     Yields:
-        After each batch of trials, the tally of its file so far.
+        The tally of a file so far, after each batch of trials.
     """
     process = _Process(folder, kind)
     try:
@@ -70,7 +70,7 @@ def try_all(folder: pathlib.Path, kind: str, *, every: int, seed: int, share: in
 
 @dataclasses.dataclass(frozen=True)
 class _Described:
-    """What there is to know of a file to choose damages; see `Subject`."""
+    """The description of a file that the parent process needs to choose damages; see `Subject`."""
 
     name: str
     file: pathlib.Path
@@ -81,7 +81,7 @@ class _Described:
 
 
 class _Process:
-    """The process that reads, started again where it dies."""
+    """The process that reads; restarted after a crash."""
 
     def __init__(self, folder: pathlib.Path, kind: str) -> None:
         self._context: Any = multiprocessing.get_context("spawn")
@@ -90,7 +90,7 @@ class _Process:
 
     def _start(self) -> None:
         self._connection, theirs = self._context.Pipe()
-        # It starts processes itself, to read shapes, which a daemon may not.
+        # Not a daemon: it starts processes itself, to read shapes.
         self._process = self._context.Process(target=_serve, args=(theirs, *self._arguments))
         self._process.start()
         theirs.close()
@@ -101,7 +101,7 @@ class _Process:
         return self._connection.recv()
 
     def judge(self, number: int, found: _Described, damages: Sequence[Damage], tally: Tally) -> None:
-        """Tries damages on the file of a number, and counts what becomes of them; who dies of one goes on after it."""
+        """Tries damages on one file and counts the results; continues after a crash."""
         left = list(damages)
         while left:
             self._connection.send((number, left))
@@ -127,7 +127,7 @@ def _how_it_ended(exit_code: int) -> str:
 
 
 def _subjects(folder: pathlib.Path, kind: str) -> list[Subject]:
-    """The files of a kind, written where the folder is empty."""
+    """The files of a kind; writes them first if the folder is empty."""
     from vae_gan3d.tensorflow_start import start_tensorflow
 
     start_tensorflow(verbose=False)
@@ -146,7 +146,7 @@ def _subjects(folder: pathlib.Path, kind: str) -> list[Subject]:
 
 
 def _serve(connection: Connection, folder: pathlib.Path, kind: str) -> None:
-    """Answers requests until the other end is closed."""
+    """Answers requests until the parent closes the connection."""
     subjects = _subjects(folder, kind)
     described = [
         _Described(

@@ -1,4 +1,4 @@
-"""Ways to damage a file, and the run folders and records that are damaged."""
+"""Ways to damage a file, and the check of what reading a damaged file gives."""
 
 import contextlib
 import dataclasses
@@ -19,12 +19,12 @@ _ALL_BITS = 0xFF
 
 @dataclasses.dataclass(frozen=True)
 class Damage:
-    """One of `missing`, `cut` (to `offset` bytes), `flip` (the byte there is XORed with `bits`) and `foreign`.
+    """One way to damage a file.
 
     Attributes:
-        kind: which.
-        offset: where; of `foreign`, which of the other files.
-        bits: of `flip`.
+        kind: `missing`, `cut` (to `offset` bytes), `flip` (XOR of the byte with `bits`) or `foreign` (another file).
+        offset: position in the file; for `foreign` the index of the other file.
+        bits: for `flip`.
     """
 
     kind: str
@@ -36,8 +36,8 @@ class Damage:
 
         Args:
             path: the file.
-            whole: what it held.
-            foreign: what others hold.
+            whole: its contents.
+            foreign: contents of other files.
         """
         if self.kind == "missing":
             path.unlink()
@@ -50,23 +50,24 @@ class Damage:
         path.write_bytes(damaged)
 
     def __str__(self) -> str:
-        """As a line of a report names it."""
+        """For reports."""
         bits = f" ^ {self.bits:#04x}" if self.kind == "flip" else ""
         return f"{self.kind} at {self.offset}{bits}"
 
 
 def all_damages(size: int, foreign: int, every: int, seed: int, share: int = 1) -> list[Damage]:
-    """Everything that is tried on a file.
+    """All damages to try on a file.
 
     Args:
-        size: its bytes.
-        foreign: the number of other files to put in its place.
-        every: of larger files than 64 KiB, every how many bytes between the first and the last 4 KiB.
-        seed: of the bits.
-        share: of cuts and flips every so many.
+        size: of the file in bytes.
+        foreign: number of other files to put in its place.
+        every: for files above 64 KiB, the step in bytes between the first and the last 4 KiB.
+        seed: of the random bits.
+        share: tries only every `share`-th cut and flip.
 
     Returns:
-        The file missing, others in its place, and at each offset a cut, all bits flipped, and one bit of chance.
+        The file missing, other files in its place, and at each offset a cut, all bits flipped, and one random bit
+        flipped.
     """
     chance = random.Random(seed)
     offsets = list(_offsets(size, every))
@@ -85,25 +86,25 @@ def _offsets(size: int, every: int) -> Iterator[int]:
     yield from range(size - _END_BYTES, size)
 
 
-# Refused in one line that names the file; the older one taken, and said so; all as before, bit for bit.
+# See `tests.robustness.damage`.
 VERDICTS = ("refused", "older", "redone", "harmless", "missed", "died")
 FAILED = ("missed", "died")
 
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """One file in its place.
+    """A file to damage.
 
     Attributes:
-        name: what a table calls it.
-        file: its path.
-        read: what comes of reading it, as a digest; raises UserError where that is refused.
-        older: what comes of reading the checkpoint before it; None where there is none.
-        redone: what comes of it where the file is not taken, and written again; None where that is not so.
-        foreign: files that are put in its place.
-        silent_cuts: where a cut cannot be found, for there is nothing that tells.
-        named: what a refusal or a warning must name; by default the file.
-        every: of cuts and flips only every so many are tried, where each takes long.
+        name: for the table.
+        file: the path.
+        read: reads the file and returns a digest of the result; raises UserError if it refuses the file.
+        older: digest of the previous checkpoint; None if there is none.
+        redone: digest if the program writes the file again; None if it never does.
+        foreign: files to put in its place.
+        silent_cuts: positions where nothing can reveal a cut.
+        named: what an error or a warning must name; by default the file.
+        every: tries only every `every`-th cut and flip, because reading is slow.
     """
 
     name: str
@@ -118,7 +119,7 @@ class Subject:
 
 
 def digest(*parts: object) -> str:
-    """One text for arrays and what `repr` tells apart."""
+    """A hash of arrays and of `repr` of other objects."""
     found = hashlib.sha256()
     for part in parts:
         found.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
@@ -126,16 +127,16 @@ def digest(*parts: object) -> str:
 
 
 def judge(subject: Subject, damage: Damage, whole: bytes, expected: str) -> tuple[str, str]:
-    """Damages the file, reads it, and puts it right again.
+    """Damages the file, reads it, and restores it.
 
     Args:
         subject: the file.
-        damage: what befalls it.
-        whole: what it holds.
-        expected: what comes of reading that.
+        damage: the damage.
+        whole: contents of the undamaged file.
+        expected: digest of the undamaged file.
 
     Returns:
-        One of `VERDICTS` but `died`, and of `missed` why.
+        One of `VERDICTS` except `died`, and the reason of `missed`.
     """
     said = io.StringIO()
     damage.do(subject.file, whole, [path.read_bytes() for path in subject.foreign if damage.kind == "foreign"])
@@ -153,7 +154,7 @@ def judge(subject: Subject, damage: Damage, whole: bytes, expected: str) -> tupl
         return "harmless", ""
     if found == subject.older:
         clear = (subject.named or subject.file.name) in said.getvalue()
-        return ("older", "") if clear else ("missed", f"the older one is read, and said is {said.getvalue()!r}")
+        return ("older", "") if clear else ("missed", f"reads the older checkpoint, and says {said.getvalue()!r}")
     if found == subject.redone:
         return "redone", ""
-    return "missed", "read as if it were whole"
+    return "missed", "reads the damaged file without an error"

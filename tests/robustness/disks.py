@@ -1,9 +1,9 @@
-"""Runs the scripts on disks that are full, cannot be written, or lose their folder, and looks how they end.
+"""Runs the scripts on disks that are full or read-only, or lose their folder, and checks how they end.
 
     python -m tests.robustness.disks
 
-Each command has to end with exit status 1 and one line, without a traceback, and what was whole before has to be whole
-after it. The disks are small file systems in memory, which only root can mount.
+Each command must end with exit status 1 and one error line without a traceback, and earlier checkpoints must stay
+whole. The disks are small file systems in memory, which only root can mount.
 """
 
 import argparse
@@ -29,7 +29,7 @@ _BLOCK = 1 << 16
 
 
 def why_no_disks() -> str | None:
-    """Why no file systems can be mounted here; None where they can."""
+    """The reason why no file system can be mounted; None if it can."""
     if sys.platform != "linux":
         return "only Linux mounts file systems in memory"
     with tempfile.TemporaryDirectory() as folder:
@@ -176,7 +176,7 @@ def all_cases() -> Iterator[Case]:
 
 
 def _phases() -> dict[str, str]:
-    """The phases that write, by their names, with what they want to be told."""
+    """The phases that write files, with their flags."""
     shapes = "--shape1=0 --shape2=1 --records={demo32}"
     model = "--checkpoint={pretrained}"
     return {

@@ -1,4 +1,4 @@
-"""Whether two run folders hold the same run, bit for bit."""
+"""Compares two run folders bit for bit."""
 
 import csv
 import pathlib
@@ -16,17 +16,17 @@ Arrays = dict[str, np.ndarray]
 
 
 def differences(expected: pathlib.Path, found: pathlib.Path) -> list[str]:
-    """What differs between two runs of one command.
+    """Differences between two runs of one command.
 
-    Every variable of every checkpoint (weights, averaged weights, optimizer slots, step), the fitted priors, the files
-    of weights, and `metrics.csv` but for the columns that hold clock times.
+    Compares every variable of every checkpoint (weights, averaged weights, optimizer state, step), the priors, the
+    weight files, and `metrics.csv` except its columns of times.
 
     Args:
-        expected: the run folder of the undisturbed run.
-        found: that of the other.
+        expected: run folder of the run without kills.
+        found: run folder of the other run.
 
     Returns:
-        A line for each file that differs; none where the runs are equal.
+        A line for each file that differs.
     """
     lines = []
     epochs = checkpoint_epochs(expected)

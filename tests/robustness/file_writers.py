@@ -1,4 +1,4 @@
-"""The writers of single files, for which no TensorFlow is needed."""
+"""Writers of single files, for `tests.robustness.kills`. Does not import TensorFlow."""
 
 import io
 import pathlib

@@ -1,11 +1,11 @@
-"""Searches for files that hang or crash a reader, led by which of its lines each file reaches: atheris, a libFuzzer.
+"""Searches for files that hang or crash a reader by coverage-guided fuzzing (atheris, libFuzzer).
 
     pip install -e ".[meshes,fuzz]"
     python -m tests.robustness.fuzz --format=.ply --minutes=60 --found=FOUND
 
-It begins with the good files of the format, goes on from those that reach new code, and stops at the first that takes
-over 20 s or 2 GiB, ends the interpreter, or raises anything but a refusal: that one lies in `--found` then, and the
-exit status is not 0. Here files are read without the process that bounds them, as the reader itself is looked at.
+Starts from valid files of the format and keeps mutations that reach new code. Stops at the first file that takes more
+than 20 s or 2 GiB, crashes the interpreter, or raises anything but UserError: it is stored in `--found`, and the exit
+status is not 0. Reads files without the sandbox, to test the reader itself.
 """
 
 import argparse
@@ -18,19 +18,19 @@ from collections.abc import Sequence
 from vae_gan3d.command_line import OneLineParser
 from vae_gan3d.errors import UserError
 
-# The modules whose lines lead the search: parsers alone, as each takes seconds to prepare.
+# Modules with coverage: only parsers, because each takes seconds to instrument.
 _INSTRUMENTED = ["vae_gan3d.data", "zipfile", "numpy.lib._format_impl"]
 _LIMITS = ("-timeout=20", "-rss_limit_mb=2048", "-max_len=65536")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; where the search begins, it ends the process itself.
+    """Runs the command line. The search ends the process itself.
 
     Args:
-        arguments: the words after the command; None takes those of the process.
+        arguments: the arguments of the command; None for those of the process.
 
     Returns:
-        The exit status where the search does not begin: 1.
+        The exit status 1 if the search cannot start.
     """
     try:
         options = _make_parser().parse_args(arguments)

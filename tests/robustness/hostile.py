@@ -1,10 +1,10 @@
-"""Reads files that are made to do harm, alone, as uploads and as a data set, and holds each against what is to be said.
+"""Reads malicious files one by one, as uploads and as a data set, and checks the result of each.
 
     python -m tests.robustness.hostile
 
-Bombs, headers that promise gigabytes, numbers and objects that no grid holds, links, pipes and devices, names that a
-terminal or a program could take for something else. The program has to survive each and tell of it in one line; then
-`create_tf_record.py` has to leave with status 1, and with `--skip_bad` to write what is good and name the rest.
+Decompression bombs, headers that promise gigabytes, invalid numbers and objects, links, pipes and devices, names with
+control characters or flags. The program must survive each file and report it in one line. `create_tf_record.py` must
+exit with status 1, and with `--skip_bad` write the good files and name the others.
 """
 
 import os
@@ -26,7 +26,7 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.explorer.app import read_upload
 from vae_gan3d.text import printable
 
-# A path, and words of the line that refuses it; None where it is read.
+# A path, and words of the error; None if the file is valid.
 HostilePath = tuple[pathlib.Path, str | None]
 
 _NAMES = (

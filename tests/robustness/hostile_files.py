@@ -1,4 +1,4 @@
-"""Grids that are made to do harm: bombs, sizes that are none, numbers and objects that no grid holds."""
+"""Malicious files: decompression bombs, invalid sizes, numbers and objects."""
 
 import io
 import json
@@ -17,14 +17,14 @@ _GIB = 1 << 30
 _MIB = 1 << 20
 _DOUBLE, _INT8 = 9, 1
 
-# Two good shapes, which a data folder gives and a single name does not.
+# Two valid shapes: an error for a single file, but valid in a data folder.
 SEVERAL = "holds 2 shapes"
-# A name, the contents, and words of the line that refuses it; None where it is read.
+# A name, the contents, and words of the error; None if the file is valid.
 HostileFile = tuple[str, bytes, str | None]
 
 
 def hostile_grids() -> Iterator[HostileFile]:
-    """Files that hold, or say that they hold, grids."""
+    """Files with the extensions of grids."""
     yield from _mat_files()
     yield from _npy_files()
     yield from _npz_files()
@@ -109,7 +109,7 @@ def _mat_files() -> Iterator[HostileFile]:
 def _mat_element(
     shape: tuple[int, ...], kind: int, size: int, data: bytes, name_bytes: int = 8, array_class: int = 9
 ) -> bytes:
-    """A `.mat` file of one variable that says of itself what it is told to."""
+    """A `.mat` file of one variable with the given header."""
     sides = struct.pack(f"<{len(shape)}i", *shape)
     element = struct.pack("<4I", 6, 8, array_class, 0)
     element += struct.pack("<2I", 5, len(sides)) + sides + bytes(-len(sides) % 8)

@@ -1,11 +1,11 @@
-"""Kills every writer of the project at random moments, and looks at what lies in its folder then.
+"""Kills every writer of the project at random moments, and checks the files in its folder.
 
     python -m tests.robustness.kills --kills=50 --seed=0
 
-For each writer a process that has imported everything writes two contents in turn, again and again. It is killed by
-SIGKILL at a moment drawn uniformly from the time of three writes. Then each file has to be absent, or to hold one of
-the two contents. The next process begins as the owner of the folder does after a kill, and writes each content once:
-nothing unfinished may be left beside them. Then it is killed in its turn.
+For each writer a process writes two contents alternately, again and again. It is killed by SIGKILL at a moment drawn
+uniformly from the time of three writes. Then each file must be absent or have one of the two contents. The next process
+starts as the program does after a kill, and writes each content once: no unfinished file may be left. Then it is killed
+too.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from tests.robustness.writers import Found, Writer, leftovers
 from vae_gan3d.command_line import OneLineParser
 from vae_gan3d.errors import UserError
 
-# TensorFlow is imported by the second alone.
+# Only the second imports TensorFlow.
 _MODULES = ("tests.robustness.file_writers", "tests.robustness.run_writers", "tests.robustness.beam_writers")
 _START_SECONDS = 1800.0
 _WRITES_WATCHED = 3.0
@@ -33,16 +33,16 @@ _WRITES_WATCHED = 3.0
 
 @dataclasses.dataclass
 class Tally:
-    """What became of one writer's kills.
+    """Results for one writer.
 
     Attributes:
-        kills: how many.
-        inside: those that fell within a write.
-        unfinished: those after which something unfinished lay in the folder.
-        absent: files that were not there after a kill.
-        halves: files that were neither absent nor one of the two contents; what the first of them was.
-        left: things that were still unfinished once the owner had written again.
-        seconds: the time of a write.
+        kills: number of kills.
+        inside: kills during a write.
+        unfinished: kills that left an unfinished file.
+        absent: files that were absent after a kill.
+        halves: files that were neither absent nor one of the two contents; `first_half` describes the first one.
+        left: unfinished files that were still there after the next writes.
+        seconds: time of a write.
     """
 
     kills: int = 0
@@ -56,7 +56,7 @@ class Tally:
 
     @property
     def failed(self) -> bool:
-        """Whether anything was found that must not be."""
+        """Whether a promise was broken."""
         return bool(self.halves or self.left)
 
 
@@ -64,16 +64,13 @@ def try_writer(writer: Writer, folder: pathlib.Path, *, kills: int, chance: rand
     """Kills one writer.
 
     Args:
-        writer: who writes.
-        folder: an empty one, for everything that it writes and reads.
-        kills: how often.
+        writer: the writer.
+        folder: an empty folder for its files.
+        kills: number of kills.
         chance: draws the moments.
 
-    Returns:
-        What became of it.
-
     Raises:
-        UserError: the writer's process does not come so far that it could be killed.
+        UserError: the writer's process fails before it can be killed.
     """
     inputs, target = folder / "inputs", folder / "target"
     for path in (inputs, target):
@@ -102,7 +99,7 @@ def try_writer(writer: Writer, folder: pathlib.Path, *, kills: int, chance: rand
 
 
 def _count_found(tally: Tally, found: Found, contents: tuple[Found, Found]) -> None:
-    """Holds what was found after a kill against the two contents."""
+    """Compares the files after a kill with the two contents."""
     names = {*contents[0], *contents[1]}
     tally.absent += len(names.difference(found))
     for name, content in found.items():
@@ -112,7 +109,7 @@ def _count_found(tally: Tally, found: Found, contents: tuple[Found, Found]) -> N
 
 
 def _write_references(writer: Writer, folder: pathlib.Path, inputs: pathlib.Path) -> tuple[Found, Found]:
-    """Makes the inputs, and writes each content once, undisturbed."""
+    """Makes the inputs, and writes each content once without a kill."""
     if writer.prepare:
         writer.prepare(inputs)
     found = []

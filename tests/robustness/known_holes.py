@@ -1,10 +1,10 @@
-"""Asks the package index which of the pinned packages have known holes, where it answers for newest versions alone.
+"""Asks the package index which pinned packages have known vulnerabilities, if it has only pages of newest versions.
 
     python -m tests.robustness.known_holes requirements.lock requirements-beam.lock
 
-`make audit` (pip-audit) asks for the page of each version, which some mirrors of the index lack. They have the page of
-each package, and the holes on it are those of its newest version: they count where that one is pinned. A line for each
-hole and for what is not known; the exit status is 1 where there is a hole, or nothing was known.
+`make audit` (pip-audit) needs the page of each version, which some mirrors of the index lack. They have a page for each
+package with the vulnerabilities of its newest version, which count if that version is pinned. Prints a line for each
+vulnerability and for each unknown version. The exit status is 1 if there is a vulnerability, or nothing is known.
 """
 
 import http.client

@@ -1,13 +1,12 @@
-"""Damages files of every format, and reads each as `create_tf_record.py` and the phases do.
+"""Damages files of every format at random, and reads them as `create_tf_record.py` and the phases do.
 
     python -m tests.robustness.mutations --files=2000 --seed=0
     python -m tests.robustness.mutations --formats=.mat,.ply --minutes=60 --keep=FOUND
 
-Each file has to become a grid (cubic, of 0 and 1, not empty) or one line that names it and says why, within its time
-and memory; of records the rows and labels have to be those of the set. Nothing else may happen: a reading process that
-hangs, crashes or takes its memory is bounded and costs one file only, and still it counts as a failure here, as the
-parsers are to refuse such files themselves. The exit status is 1 where there is any. The files of a seed are the same
-ones each time; `--minutes` goes on with the seeds that follow.
+Each file must give a grid (cubic, of 0 and 1, not empty) or one error line that names it, within the limits of time and
+memory; records must give the rows and labels of the set, or an error. The sandbox stops a reader that hangs, crashes or
+takes too much memory, but that counts as a failure here, because the parsers should refuse such files themselves. The
+exit status is 1 if there is a failure. A seed always gives the same files; `--minutes` continues with the next seeds.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The process of `damaged_records`: reads the sets whose folders it is told, and answers each with a line of JSON."""
+"""A process of `tests.robustness.mutations`: reads record sets from folders and answers each with a line of JSON."""
 
 import json
 import pathlib
@@ -14,13 +14,13 @@ from vae_gan3d.errors import UserError
 
 
 def read_as_training_does(folder: pathlib.Path) -> tuple[str, str]:
-    """Reads a set in every way in which it is read.
+    """Reads a set in every way that the program reads records.
 
     Args:
-        folder: of the set; without a manifest its file is named, as for legacy records.
+        folder: of the set; without a manifest it has legacy records.
 
     Returns:
-        The name of the outcome, and what was said.
+        The outcome, and the message.
     """
     records = folder if (folder / "train.json").exists() else folder / "train.tfrecords"
     try:
@@ -32,11 +32,11 @@ def read_as_training_does(folder: pathlib.Path) -> tuple[str, str]:
         return ("refused", line) if named else ("wrong", f"no good line: {line!r}")
     except Exception:
         return "traceback", traceback.format_exc(limit=-3)
-    return ("read", "") if sizes else ("wrong", "rows or labels are none of the set")
+    return ("read", "") if sizes else ("wrong", "rows or labels are not those of the set")
 
 
 def _read_all(found: RecordSet) -> bool:
-    """Whether all ways of reading a set agree, and give labels that it has."""
+    """Whether all ways of reading a set agree, and the labels are valid."""
     packed = load_packed(found)
     rows, labels = RowReader(found).read(np.arange(found.count))
     sources = read_sources(found, range(found.count))

@@ -1,12 +1,11 @@
-"""Kills training at random moments, lets it go on, and compares what it ends with bit for bit.
+"""Kills training at random moments, resumes it, and compares the results bit for bit.
 
     python -m tests.robustness.resume --kills=20 --seed=0
 
-For each kind of model, a tiny one is trained by `train.py --deterministic` without a disturbance. Then the same
-command is run in another folder, and killed by SIGKILL at points drawn uniformly from the undisturbed run's time, from
-the start of the process to its end (processor time, so that a busy machine makes no difference); after each it is run
-again, after the last to its end. Weights, averaged weights, optimizer slots and step of every checkpoint, the prior,
-the files of weights and `metrics.csv` have to be equal, in each stage of a model that grows.
+Trains a tiny model of each kind with `train.py --deterministic`. Then runs the same command in another folder, kills it
+by SIGKILL and starts it again, and finally lets it finish. Kills are drawn uniformly from the processor time of the
+first run (so that a busy machine does not matter). Weights, averaged weights, optimizer state and step of every
+checkpoint, the prior, the weight files and `metrics.csv` must be equal, in each stage of progressive growing.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The writers of records and run folders."""
+"""Writers of records and run folders, for `tests.robustness.kills`."""
 
 import contextlib
 import functools
@@ -25,7 +25,7 @@ from vae_gan3d.training.run_folder import WEIGHTS_SUFFIX, write_run_config
 from vae_gan3d.training.run_log import RunLog, TensorBoardLog, read_metrics
 from vae_gan3d.training.state import TrainingState
 
-tf.get_logger().setLevel("ERROR")  # a model is published without its optimizers, of which TensorFlow warns
+tf.get_logger().setLevel("ERROR")  # TensorFlow warns of a published model without optimizers
 
 MODEL = ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",))
 _SHAPES = 6

@@ -1,11 +1,11 @@
-"""Trains for hours under a kill every few minutes, and compares the end with that of the undisturbed run.
+"""Trains for hours with a kill every few minutes, and compares the result with a run without kills.
 
     python -m tests.robustness.soak --minutes=120 --kill_every=180
 
-The epochs from one checkpoint to the next are timed first, and the number of epochs is chosen so that the disturbed run
-lasts about as long as is asked for. The process is killed by SIGKILL after half to one and a half times `--kill_every`
-seconds, drawn uniformly, and started again with the same command. The undisturbed run of that command follows, or runs
-at the same time where `--beside` says so, and both have to be equal bit for bit, as in `tests.robustness.resume`.
+Times the epochs between checkpoints first, and chooses the number of epochs so that the run with kills takes about
+`--minutes`. Kills the process by SIGKILL after half to one and a half times `--kill_every` seconds, drawn uniformly,
+and starts it again with the same command. A run without kills follows (with `--beside` it runs at the same time). Both
+must be equal bit for bit, as in `tests.robustness.resume`.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from tests.robustness.training_process import (
 from vae_gan3d.command_line import OneLineParser
 from vae_gan3d.errors import UserError
 
-# So that thousands of epochs are not spent on pictures and pages.
+# Few pictures and pages in thousands of epochs.
 _SAVED_EVERY = 20
 _SPARSE = (f"--checkpoint_every={_SAVED_EVERY}", "--log_every=19", "--image_every=5000")
 _TIMED_CHECKPOINTS = (1, 9)

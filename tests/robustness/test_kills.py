@@ -4,9 +4,11 @@ import pathlib
 import random
 import subprocess
 import sys
+import time
 
-from tests.robustness.half_writers import HALF, UNTIDY
 from tests.robustness.kills import main, try_writer
+from tests.robustness.writers import Writer
+from vae_gan3d.files import temporary_path, write_text
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WRITERS = ("texts", "prior", "meshes", "checkpoint", "records", "metrics.csv")
@@ -34,6 +36,23 @@ def test_a_writer_that_is_not_known_is_one_line(capsys):
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: --writers=nobody: ")
     assert "texts" in error
+
+
+def write_slowly(folder, _, turn):
+    with open(folder / "file", "w") as file:
+        for _ in range(10):
+            file.write(str(turn))
+            file.flush()
+            time.sleep(0.002)
+
+
+def leave_behind(folder, _, turn):
+    write_text(folder / "file", str(turn))
+    temporary_path(folder / "file").touch()
+
+
+HALF = Writer("half", "writes the file in place", write_slowly)
+UNTIDY = Writer("untidy", "leaves a temporary file", leave_behind)
 
 
 def test_a_half_and_what_is_left_over_are_found(tmp_path):

@@ -1,4 +1,4 @@
-"""`train.py` as a process of its own on a tiny model, run to its end or killed on the way."""
+"""Runs `train.py` on a tiny model in another process, to its end or until a kill."""
 
 import contextlib
 import dataclasses
@@ -14,10 +14,10 @@ from vae_gan3d.training.run_folder import METRICS_NAME, stage_folder
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _POLL_SECONDS = 0.01
-# Less the tenth, which is a test shape, two classes make 22 shapes, in batches of 4: every other epoch ends within a
-# step, and most ends of epochs lie between two rows.
+# Two classes without their test shapes (a tenth) give 22 shapes in batches of 4: every other epoch ends within a step,
+# and most epochs end between two rows of metrics.csv.
 _SHAPES_A_CLASS, _BATCH_SIZE = 12, 4
-# Of the last stage that grows; what is smaller pools them.
+# Of the last stage of progressive growing.
 _RECORD_RESOLUTION = 32
 _STAGES = (16, _RECORD_RESOLUTION)
 _COMMON = (
@@ -32,8 +32,7 @@ _COMMON = (
     "--log_every=3",
     "--image_every=40",
 )
-# What is trained: the game that enters on the way, classes, parts of batches, BatchNorm, several turns a step, stages
-# that grow.
+# With adversarial warm-up, classes, gradient accumulation, BatchNorm, several discriminator steps, progressive growing.
 KINDS = {
     "vae_gan": ("--adversarial_warmup=12", "--kl_warmup=9"),
     "vae": ("--model=vae", "--optimizer=adamw"),
@@ -78,14 +77,7 @@ def tiny_command(
 
 
 def write_records(folder: pathlib.Path) -> pathlib.Path:
-    """Writes 22 demo shapes of two classes as records, by the commands that a user would give.
-
-    Args:
-        folder: a new one.
-
-    Returns:
-        The folder of the records.
-    """
+    """Writes 22 demo shapes of two classes as records with the commands of a user; returns their folder."""
     shapes = ["-m", "vae_gan3d.demo_shapes", f"--output_dir={folder}", "--classes=chair,lamp"]
     shapes += [f"--count={_SHAPES_A_CLASS}", f"--resolution={_RECORD_RESOLUTION}"]
     writing = ["create_tf_record.py", f"--data_dir={folder}/volumetric_data", f"--output_dir={folder}/records"]
@@ -95,7 +87,7 @@ def write_records(folder: pathlib.Path) -> pathlib.Path:
 
 
 def start(command: TrainingCommand, folder: pathlib.Path) -> subprocess.Popen[bytes]:
-    """Starts training; what it says is added to `FOLDER.log` beside the run folder."""
+    """Starts training; appends its output to `FOLDER.log` beside the run folder."""
     threads = str(command.threads)
     names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     with open(log_of(folder), "ab") as log:
@@ -110,13 +102,13 @@ def start(command: TrainingCommand, folder: pathlib.Path) -> subprocess.Popen[by
 
 
 def wall_clock(process: subprocess.Popen[bytes]) -> Clock:
-    """Seconds from now on, and so since the start of a process that was started a moment ago."""
+    """Seconds since now, the start of the process."""
     begun = time.monotonic()
     return lambda: time.monotonic() - begun
 
 
 def processor_clock(process: subprocess.Popen[bytes]) -> Clock:
-    """Seconds of processor time of a process, by which a busy machine and pauses do not count; Linux alone tells."""
+    """Processor seconds of a process (Linux), independent of other work on the machine."""
     ticks, path, latest = os.sysconf("SC_CLK_TCK"), pathlib.Path(f"/proc/{process.pid}/stat"), 0.0
 
     def seconds() -> float:

@@ -1,4 +1,4 @@
-"""What is known of a writer that is killed."""
+"""A writer for `tests.robustness.kills`."""
 
 import dataclasses
 import hashlib
@@ -7,36 +7,36 @@ from collections.abc import Callable
 
 from vae_gan3d.files import make_folder
 
-# The contents of files, or of sets of them, by their names; what is absent has no entry, and a half says what it is.
+# Contents of files, or of sets of files, by name. An absent file has no entry; an incomplete one describes itself.
 Found = dict[str, str]
 
 
 def read_bytes(folder: pathlib.Path) -> Found:
-    """The digests of all files in a folder but those with hidden names."""
+    """Digests of all files in a folder except hidden ones."""
     return {path.name: digest(path.read_bytes()) for path in sorted(folder.glob("[!.]*")) if path.is_file()}
 
 
 def digest(contents: bytes) -> str:
-    """Bytes as a short text."""
+    """A short hash of bytes."""
     return hashlib.sha256(contents).hexdigest()[:16]
 
 
 def leftovers(folder: pathlib.Path) -> list[pathlib.Path]:
-    """What lies unfinished in a folder or within its sub-folders."""
+    """Unfinished files in a folder and its subfolders."""
     return [path for path in folder.rglob("*") if ".tmp." in path.name or path.suffix in (".ready", ".tmp")]
 
 
 @dataclasses.dataclass(frozen=True)
 class Writer:
-    """A writer of the project.
+    """A function of the project that writes files.
 
     Attributes:
-        name: short.
-        files: what it writes.
-        write: given a folder, a folder of inputs and 0 or 1, writes one of two contents as the project does.
-        read: what lies in the folder, as one who reads it finds it.
+        name: a short name.
+        files: description of the files.
+        write: takes a folder, a folder of inputs and 0 or 1, and writes one of two contents.
+        read: reads the folder as a user of the files does.
         prepare: makes the inputs, once.
-        start: what the owner of the folder does first.
+        start: what the program does first in the folder.
     """
 
     name: str

@@ -67,5 +67,5 @@ def test_weights_that_are_no_numbers_are_refused():
     require_finite_weights(networks)
     kernel = networks.generator.to_logits.kernel
     kernel.assign(np.where(np.arange(kernel.shape[0])[:, None, None, None, None] == 1, np.nan, kernel.numpy()))
-    with pytest.raises(UserError, match="training diverged: a weight is no longer a finite number"):
+    with pytest.raises(UserError, match="training diverged: a weight is not a finite number"):
         require_finite_weights(networks)

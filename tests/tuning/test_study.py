@@ -136,17 +136,17 @@ def test_a_trial_whose_process_was_killed_is_made_again_in_its_folder(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"objective": "coverage"}, "--objective=iou.*those of --objective=coverage"),
-        ({"objective": "mmd"}, "--objective=iou.*those of --objective=mmd"),
-        ({"trial_epochs": 30}, "--trial_epochs=20.*those of --trial_epochs=30"),
-        ({"trial_minutes": 1.5}, "--trial_minutes=0.*those of --trial_minutes=1.5"),
-        ({"base_flags": ("--records=R", "--kl_weight=3.0")}, "--depth=1.*those of no --depth"),
+        ({"objective": "coverage"}, "--objective=iou.*with --objective=coverage"),
+        ({"objective": "mmd"}, "--objective=iou.*with --objective=mmd"),
+        ({"trial_epochs": 30}, "--trial_epochs=20.*with --trial_epochs=30"),
+        ({"trial_minutes": 1.5}, "--trial_minutes=0.*with --trial_minutes=1.5"),
+        ({"base_flags": ("--records=R", "--kl_weight=3.0")}, "--depth=1.*with no --depth"),
     ],
 )
 def test_other_conditions_are_refused(tmp_path, changes, message):
     open_study(tune_config(tmp_path))
     with pytest.raises(
-        UserError, match=rf"study\.db is a study with {message}: give the same, or another --output_dir"
+        UserError, match=rf"study\.db is a study with {message}: give the same flag, or another --output_dir"
     ):
         open_study(tune_config(tmp_path, **changes))
 

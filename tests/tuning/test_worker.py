@@ -176,7 +176,7 @@ def test_what_a_report_raises_ends_the_trial(run):
     [
         (tuning_studies.failing_process, "^training diverged$"),
         (tuning_studies.crashing_process, rf"ended early \(exit status 3\); see {pathlib.Path('RUN/trial.log')}$"),
-        (tuning_studies.killed_process, r"ended early \(SIGKILL, which the system sends where memory is short\)"),
+        (tuning_studies.killed_process, r"ended early \(SIGKILL, perhaps because memory ran out\)"),
     ],
 )
 def test_a_process_that_breaks_is_a_failed_trial(run, process, message):

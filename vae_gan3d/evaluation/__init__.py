@@ -1,1 +1,1 @@
-"""Uses of a trained model: samples, interpolation, metrics, neighbours, latent tools."""
+"""Uses of a trained model: samples, interpolation, metrics, neighbours, latent arithmetic and maps."""

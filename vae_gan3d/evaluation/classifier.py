@@ -18,48 +18,45 @@ from vae_gan3d.progress import progress_bar
 if TYPE_CHECKING:
     from sklearn.model_selection import GridSearchCV
 
-# As `metrics.json` calls them: of the encoder, an untrained one, the discriminator, and an untrained one.
+# Keys of `metrics.json`.
 ACCURACIES = (
     "svm_accuracy",
     "svm_accuracy_random_encoder",
     "svm_accuracy_discriminator",
     "svm_accuracy_random_discriminator",
 )
-# A network is traced anew for every block.
-_BLOCK_BYTES = 2**30
-# What first weights leave to chance is some percent: an encoder's gave 88.3 to 91.6 % on ModelNet10.
-_UNTRAINED = 3
-# The classifier's kernel matrix takes 8 bytes for each pair of them.
-_MOST_FITTED = 10_000
+_BLOCK_BYTES = 2**30  # large: each block traces the network again
+_UNTRAINED = 3  # random initialisations; one encoder's accuracies ranged from 88.3 to 91.6 % on ModelNet10
+_MOST_FITTED = 10_000  # the kernel matrix takes 8 bytes for each pair of shapes
 _FOLDS = 3
-_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # for standardised features, from strongly to weakly regularised
+_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # C for standardised features, from strong to weak regularisation
 _STAGES = 3
 _POOLED_SIDE = 2
 
 
 def class_separation(model: Model, training: ShapeSet, test: ShapeSet, seed: int) -> dict[str, float]:
-    """The test accuracies of linear classifiers on the features of a model's networks, and of untrained ones.
+    """Test accuracies of linear classifiers on the features of the model's networks, and of untrained networks.
 
-    Classes are matched by name, so that the two sets may number them differently; a test shape of a class that the
-    training shapes lack counts as mistaken.
+    Matches classes by name: the two sets may number them differently. A test shape whose class is not in the training
+    set counts as an error.
 
     Args:
         model: the trained model.
-        training: shapes that the classifiers are fitted to, 10,000 of them at most, evenly spread.
-        test: shapes that they are measured on.
+        training: shapes to fit the classifiers to, evenly spread, 10,000 at most.
+        test: shapes to measure the accuracy on.
         seed: of the classifiers and of the untrained networks.
 
     Returns:
-        Shares of the test shapes in [0, 1], by those of the names of `ACCURACIES` whose network the model has and
-        trained; untrained, the mean over three first weights.
+        Accuracies in [0, 1] by the names in `ACCURACIES`, only for networks that the model has and trained. Accuracies
+        of untrained networks are means over three initialisations.
 
     Raises:
-        UserError: scikit-learn is not installed, or the training shapes are of too few classes.
+        UserError: scikit-learn is not installed, or the training set has too few classes.
     """
     if not scikit_learn_available():
         raise UserError("scikit-learn is not installed: pip install scikit-learn")
     if len(np.unique(training.labels)) < 2:
-        raise UserError("the training shapes are of one class: give records of several")
+        raise UserError("all training shapes have the same class: give records of several classes")
     names = sorted({*training.records.classes, *test.records.classes})
     fitted = evenly_spread(training.count, _MOST_FITTED)
     train_labels, test_labels = _numbered(training, names)[fitted], _numbered(test, names)
@@ -76,13 +73,13 @@ def class_separation(model: Model, training: ShapeSet, test: ShapeSet, seed: int
 
 
 def _trained_names(model: Model) -> list[str]:
-    """The networks with features to classify: a plain GAN has no encoder, and a VAE trains no discriminator."""
+    """Names of the trained networks: a plain GAN has no encoder, a VAE does not train its discriminator."""
     names = ["encoder"] if model.networks.encoder is not None else []
     return names if model.config.kind == "vae" else [*names, "discriminator"]
 
 
 def _trunks(model: Model, names: list[str], seed: int) -> Iterator[tuple[str, Trunk]]:
-    """The convolutions of each network, by the name of the accuracy that they count to."""
+    """Pairs of a name in `ACCURACIES` and the convolutions of a network, trained ones first."""
     of_trained = {"encoder": ACCURACIES[0], "discriminator": ACCURACIES[2]}
     of_untrained = {"encoder": ACCURACIES[1], "discriminator": ACCURACIES[3]}
     for name in names:
@@ -99,23 +96,23 @@ def _features(trunk: Trunk, shapes: ShapeSet) -> np.ndarray:
 
 
 def _numbered(shapes: ShapeSet, names: list[str]) -> np.ndarray:
-    """Every shape's class as a position in `names`, `[count]` int64."""
+    """The class of every shape as an index of `names`, `[count]` int64."""
     return np.array([names.index(name) for name in shapes.records.classes], np.int64)[shapes.labels]
 
 
 def pooled_features(trunk: Trunk, voxels: tf.Tensor) -> tf.Tensor:
-    """The outputs of the last three stages, each max-pooled to 2^3 (Wu et al. 2016, section 4.2).
+    """Outputs of the last three stages, max-pooled to 2^3 each (Wu et al. 2016, section 4.2).
 
-    The published discriminator has stages of 32^3, 16^3, 8^3 and 4^3: the second to the fourth are pooled with kernels
-    of 8, 4 and 2. At any resolution from 32^3 the last three stages have these sides. At 16^3 there are but two.
+    The published discriminator has stages of 32^3, 16^3, 8^3 and 4^3, and pools the last three with kernels of 8, 4
+    and 2. From a resolution of 32^3 on our last three stages have the same sides. At 16^3 there are only two stages.
 
     Args:
         trunk: of an encoder or a discriminator.
         voxels: `[B, R, R, R, 1]` float in [0, 1].
 
     Returns:
-        `[B, F]` float32, the outer stage first. F is 8 times the stages' channels: 896 at 32^3 and base width 16, 7,168
-        for the published discriminator.
+        `[B, F]` float32, the outer stage first. F is 8 times the sum of the stages' channels: 896 at 32^3 with base
+        width 16, 7,168 for the published discriminator.
     """
     rows = []
     for stage in trunk.features(voxels)[-_STAGES:]:
@@ -126,12 +123,12 @@ def pooled_features(trunk: Trunk, voxels: tf.Tensor) -> tf.Tensor:
 
 
 def trunk_features(trunk: Trunk, grids: np.ndarray, *, batch_size: int = 32) -> np.ndarray:
-    """`pooled_features` of many shapes, a batch at a time.
+    """`pooled_features` of many shapes, in batches.
 
     Args:
         trunk: of an encoder or a discriminator.
         grids: `[K, R, R, R]` in [0, 1], bool, integer or float; K is 1 or more.
-        batch_size: shapes a batch; it changes the memory, not the features.
+        batch_size: shapes in a batch; affects only memory.
 
     Returns:
         `[K, F]` float32.
@@ -151,7 +148,7 @@ def trunk_features(trunk: Trunk, grids: np.ndarray, *, batch_size: int = 32) -> 
 
 
 def scikit_learn_available() -> bool:
-    """Whether scikit-learn, of the extra `evaluate`, is installed; it is not imported."""
+    """Whether scikit-learn is installed (extra `evaluate`). Does not import it."""
     return importlib.util.find_spec("sklearn") is not None
 
 
@@ -168,15 +165,15 @@ def linear_svm_accuracy(
         train_features: `[K, F]` float.
         train_labels: `[K]` integer.
         test_features: `[M, F]` float.
-        test_labels: `[M]` integer, used for the accuracy alone.
-        seed: of the folds by which C is chosen.
+        test_labels: `[M]` integer, used only for the accuracy.
+        seed: of the cross-validation folds that choose C.
 
     Returns:
-        The share of test shapes that get their class, in [0, 1].
+        The accuracy on the test shapes, in [0, 1].
 
     Raises:
         UserError: scikit-learn is not installed, or fewer than two classes have three training shapes or more.
-        ValueError: the arrays do not fit together, or there is no test shape.
+        ValueError: the shapes of the arrays do not match, or there is no test shape.
     """
     for features, labels in ((train_features, train_labels), (test_features, test_labels)):
         if features.shape != (len(labels), train_features.shape[-1]) or not len(labels):
@@ -188,11 +185,11 @@ def linear_svm_accuracy(
 
 
 def fit_linear_svm(features: np.ndarray, labels: np.ndarray, seed: int) -> "GridSearchCV":
-    """Trains a linear support vector machine, hinge loss, a vote of one class against one.
+    """Trains a linear support vector machine: hinge loss, one class against one.
 
-    Features are standardised by their mean and deviation. C is the value from 1e-4 to 1 that classifies best over three
-    stratified folds, of equal ones the smallest; then all shapes are fitted with it. The kernel matrix takes 8 K^2
-    bytes: 0.1 GB for 3,572 shapes, 0.8 GB for 10,000.
+    Standardises the features. Chooses C from 1e-4 to 1 by three-fold stratified cross-validation, the smallest one if
+    several are equally good, then fits all shapes. The kernel matrix takes 8 K^2 bytes: 0.1 GB for 3,572 shapes, 0.8 GB
+    for 10,000.
 
     Args:
         features: `[K, F]` float.
@@ -200,7 +197,7 @@ def fit_linear_svm(features: np.ndarray, labels: np.ndarray, seed: int) -> "Grid
         seed: of the folds.
 
     Returns:
-        The fitted search: `predict`, `score` and `best_params_["svc__C"]`.
+        The fitted search, with `predict`, `score` and `best_params_["svc__C"]`.
 
     Raises:
         UserError: scikit-learn is not installed, or fewer than two classes have three shapes or more.
@@ -214,22 +211,22 @@ def fit_linear_svm(features: np.ndarray, labels: np.ndarray, seed: int) -> "Grid
     from sklearn.svm import SVC
 
     _check_classes(labels)
-    # The kernel as one matrix product, one class against one: 6 s of a CPU core for 3,572 shapes of 10 classes and 896
-    # features, where LinearSVC (one against the rest) took 20 s and was no better.
+    # One matrix product for the kernel: 6 s on one core for 3,572 shapes of 10 classes and 896 features. LinearSVC (one
+    # against the rest) took 20 s and was not more accurate.
     machine = make_pipeline(StandardScaler(), SVC(kernel=linear_kernel))
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     search = GridSearchCV(machine, {"svc__C": _PENALTIES}, cv=folds, error_score="raise")
     with warnings.catch_warnings():
-        # Classes of one or two shapes are missing from a fold, which does no harm.
+        # Folds without a class of one or two shapes do no harm.
         warnings.filterwarnings("ignore", message="The least populated class")
         return search.fit(features, labels)
 
 
 def _check_classes(labels: np.ndarray) -> None:
-    """Refuses labels by which a fold might hold a single class."""
+    """Raises UserError if a fold might have only one class."""
     counts = np.unique(labels, return_counts=True)[1]
     if np.count_nonzero(counts >= _FOLDS) < 2:
         raise UserError(
-            f"a classifier needs two classes of {_FOLDS} training shapes or more, but the shapes a class are "
+            f"a classifier needs two classes of {_FOLDS} training shapes or more, but the numbers of shapes are "
             f"{', '.join(map(str, counts))}: give records of more shapes"
         )

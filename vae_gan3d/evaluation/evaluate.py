@@ -1,4 +1,4 @@
-"""`--phase=evaluate`: metrics of a model as JSON, a table and pictures."""
+"""`--phase=evaluate`: the metrics of a model as JSON, a table and pictures."""
 
 import dataclasses
 import pathlib
@@ -33,21 +33,21 @@ NEIGHBORS_NAME = "samples_and_neighbors.png"
 _RESULTS = (METRICS_NAME, TABLE_NAME, RECONSTRUCTIONS_NAME, WORST_NAME, SAMPLES_NAME, NEIGHBORS_NAME)
 _WORST, _PICTURED, _PAIRS = 10, 64, 16
 _PIXELS_A_SHAPE = 240
-_LATENTS = 4  # the stream of random numbers of the latents; `set_comparison` has others
+_LATENTS = 4  # stream of random numbers for latents; `set_comparison` uses 0 to 3
 
 
 def evaluate_model(config: EvaluateConfig, model: Model, test: ShapeSet, training: ShapeSet | None) -> dict[str, Any]:
-    """Measures a model and writes the results.
+    """Computes all metrics of a model and writes the results.
 
-    Files in `config.output_dir`: `metrics.json`, `metrics.txt` (the table, also printed), `samples.png`, with training
-    shapes `samples_and_neighbors.png`, and unless the model is a plain GAN, which cannot reconstruct,
-    `reconstructions.png` and `worst_reconstructions.png`. Renews the page of the run.
+    Files in `config.output_dir`: `metrics.json`, `metrics.txt` (the table, also printed), `samples.png`; with training
+    shapes `samples_and_neighbors.png`; with an encoder `reconstructions.png` and `worst_reconstructions.png`. Updates
+    the report page of the run.
 
     Args:
         config: the phase's configuration.
-        model: the model of a checkpoint, with the prior that samples are drawn from.
+        model: the model of a checkpoint, with the prior to draw samples from.
         test: shapes that the model was not trained on, at its resolution.
-        training: shapes that it was trained on, or None: metrics that need them are then null.
+        training: the training shapes; None makes the metrics that need them null.
 
     Returns:
         The contents of `metrics.json`.
@@ -114,7 +114,7 @@ def evaluate_model(config: EvaluateConfig, model: Model, test: ShapeSet, trainin
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ReconstructionQuality:
-    """Measures of every shape of a set, see `training.losses`.
+    """Metrics of each reconstruction, see `training.losses`.
 
     Attributes:
         iou: `[N]` float32 in [0, 1].
@@ -127,10 +127,10 @@ class ReconstructionQuality:
     recall: np.ndarray
 
     def worst(self, count: int) -> np.ndarray:
-        """The numbers of the shapes with the lowest IoU, lowest first; of equal ones the first in the set.
+        """Indices of the shapes with the lowest IoU, lowest first.
 
         Args:
-            count: how many.
+            count: how many at most.
 
         Returns:
             `[min(count, N)]` int64.
@@ -139,7 +139,7 @@ class ReconstructionQuality:
 
 
 def reconstruction_quality(model: Model, shapes: ShapeSet, threshold: float) -> ReconstructionQuality:
-    """Reconstructs every shape of a set and measures the result.
+    """Reconstructs every shape of a set and computes the metrics.
 
     Args:
         model: the model.
@@ -147,23 +147,23 @@ def reconstruction_quality(model: Model, shapes: ShapeSet, threshold: float) -> 
         threshold: voxels above this probability count as occupied.
 
     Returns:
-        The measures, in the order of the set.
+        The metrics, in the order of the set.
     """
-    measures = (intersection_over_union, precision, recall)
-    parts: list[list[np.ndarray]] = [[] for _ in measures]
+    metrics = (intersection_over_union, precision, recall)
+    parts: list[list[np.ndarray]] = [[] for _ in metrics]
     with progress_bar(total=shapes.count, desc="reconstructing", unit="shape") as bar:
         for numbers, grids in shapes.blocks():
             reconstructed = model.reconstruct(grids, shapes.class_names(numbers), threshold=threshold)
             occupied = tf.constant(reconstructed[..., np.newaxis], tf.float32)
             voxels = tf.constant(grids[..., np.newaxis], tf.float32)
-            for measure, part in zip(measures, parts, strict=True):
-                part.append(measure(occupied, voxels).numpy())
+            for metric, part in zip(metrics, parts, strict=True):
+                part.append(metric(occupied, voxels).numpy())
             bar.update(len(grids))
     return ReconstructionQuality(*(np.concatenate(part) for part in parts))
 
 
 def _describe_reconstructions(quality: ReconstructionQuality | None, test: ShapeSet) -> dict[str, Any]:
-    """Means, the IoU of each class, and the worst shapes; None for each without reconstructions."""
+    """Means, IoU by class, and the worst shapes; all None without reconstructions."""
     if quality is None:
         return dict.fromkeys(("iou", "precision", "recall", "iou_by_class", "worst"))
     numbers = quality.worst(_WORST)
@@ -185,7 +185,7 @@ def _describe_reconstructions(quality: ReconstructionQuality | None, test: Shape
 def _classify(
     config: EvaluateConfig, model: Model, test: ShapeSet, training: ShapeSet | None
 ) -> tuple[dict[str, float | None], str | None]:
-    """The accuracies of the classifiers; None for each that is missing, and the reason."""
+    """Accuracies of the classifiers (None if missing), and the reason why all are missing."""
     nothing: dict[str, float | None] = dict.fromkeys(ACCURACIES)
     if training is None:
         return nothing, None
@@ -203,16 +203,16 @@ def _notes(
     metrics: dict[str, Any],
     refusal: str | None,
 ) -> list[str]:
-    """A line for everything that is null: why, and what to do."""
+    """A line for each metric that is null: the reason and the remedy."""
     count, empty = metrics["samples"], metrics["empty_samples"]
     threshold = config.threshold
     notes = []
     if not model.has_encoder:
-        notes.append("a plain GAN has no encoder: what measures reconstructions or the encoder's features is null")
+        notes.append("a plain GAN has no encoder: metrics of reconstructions and of the encoder's features are null")
     if training is None:
         notes.append(
-            "without training records that are not the test shapes, bound, nearest_train_distance and svm_accuracy are "
-            "null: give --train_records"
+            "no training records: bound, nearest_train_distance and svm_accuracy are null: give --train_records (not "
+            "the test shapes)"
         )
     elif model.config.kind == "vae":
         notes.append("a VAE's discriminator is not trained: svm_accuracy_discriminator is null")
@@ -220,26 +220,26 @@ def _notes(
         notes.append(f"svm_accuracy is null: {refusal}")
     if empty == count:
         notes.append(
-            f"every sample is empty at --threshold={threshold}, so what compares samples is null: train longer, or "
-            "give a lower --threshold"
+            f"every sample is empty at --threshold={threshold}, so metrics of samples are null: train longer, or give "
+            "a lower --threshold"
         )
     elif empty:
         notes.append(f"{empty} of {count} samples are empty at --threshold={threshold}: train longer")
     if test.count < 2:
-        notes.append("one test shape makes no set: one_nna, coverage and mmd are null; give more test shapes")
+        notes.append("only one test shape: one_nna, coverage and mmd are null; give more test shapes")
     elif config.chamfer_shapes == 0:
-        notes.append("the Chamfer distances are null, as --chamfer_shapes=0 asks")
+        notes.append("--chamfer_shapes=0: the Chamfer distances are null")
     sizes = metrics["sizes"]
     if sizes.get("bound_shapes", count) < count:
         notes.append(
-            f"the bound is of {counted(sizes['bound_shapes'], 'shape')}, as there are no more training shapes: its "
-            f"coverage and MMD are not those of {count}"
+            f"there are only {counted(sizes['bound_shapes'], 'training shape')} for the bound: do not compare its "
+            f"coverage and MMD with those of {count} samples"
         )
     return [f"note: {note}" for note in notes]
 
 
 def _write_table(folder: pathlib.Path, model: Model, test: ShapeSet, metrics: dict[str, Any], notes: list[str]) -> None:
-    """The table with a headline and notes, to the terminal and a file."""
+    """Prints and writes the table, with a headline and notes."""
     sizes, side = metrics["sizes"], model.resolution
     reconstructed = "" if metrics["iou"] is None else f"{counted(test.count, 'test shape')} reconstructed; "
     headline = (
@@ -261,7 +261,7 @@ def _draw_reconstructions(
     title: str,
     threshold: float,
 ) -> None:
-    """A sheet of some test shapes over their reconstructions."""
+    """Draws test shapes above their reconstructions."""
     originals, classes = test.grids(numbers), test.class_names(numbers)
     save_pairs(
         path,
@@ -281,14 +281,14 @@ def _draw_reconstructions(
 def draw_neighbors(
     path: pathlib.Path, samples: np.ndarray, names: Sequence[str], neighbors: np.ndarray, neighbor_names: Sequence[str]
 ) -> None:
-    """Draws samples over their nearest training shapes, to show copies.
+    """Draws samples above their nearest training shapes, to show copies.
 
     Args:
         path: the PNG file.
         samples: `[K, R, R, R]` bool, K at least 1.
-        names: of the samples, short.
+        names: short names of the samples.
         neighbors: `[K, R, R, R]` uint8 in {0, 1}.
-        neighbor_names: of the training shapes.
+        neighbor_names: names of the training shapes.
 
     Raises:
         UserError: the file cannot be written.

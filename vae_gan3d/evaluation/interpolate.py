@@ -1,4 +1,4 @@
-"""`--phase=test`: given shapes, their reconstructions, and the shapes between them."""
+"""`--phase=test`: reconstructs given shapes and interpolates between them."""
 
 import itertools
 from collections.abc import Sequence
@@ -23,21 +23,20 @@ _RESULTS = ("interpolation.*", "interpolation-*", "reconstructions.npy", "recons
 def interpolate_shapes(
     config: InterpolateConfig, model: Model, shapes: Sequence[np.ndarray], labels: Sequence[str] | None = None
 ) -> None:
-    """Encodes shapes, mixes their latents, decodes them and writes the results.
+    """Encodes shapes, interpolates between their latents, decodes them and writes the results.
 
     Files in `config.output_dir`: `interpolation.npy` (`[K, R, R, R]` float32 probabilities, one grid for each α),
     `reconstructions.npy` (`[N, R, R, R]`), `interpolation.png`, with `text_slices` one `interpolation-ALPHA.txt` for
     each α, and the formats of `config.files`: `interpolation.gif`, `interpolation-ALPHA.FORMAT` and
     `reconstruction-NAME.FORMAT`.
 
-    On a path through `config.shapes` α goes from 0 at the first shape by 1 a stretch to N - 1 at the last; between two
-    shapes it goes from 0 at the second to 1 at the first. Between shapes of two classes a conditional model is given
-    shares of both, α of the one and 1 - α of the other.
+    Between two shapes α runs from 0 (the second) to 1 (the first). On a path through N shapes it runs from 0 (the
+    first) to N - 1 (the last). Between shapes of two classes a conditional model gets shares of both: α and 1 - α.
 
     Args:
         config: the phase's configuration.
         model: the model.
-        shapes: N shapes, those of `config.chosen_shapes`, each `[R, R, R]` uint8 in {0, 1}.
+        shapes: the N shapes of `config.chosen_shapes`, each `[R, R, R]` uint8 in {0, 1}.
         labels: `[N]` class names; None for a model that is not conditional.
 
     Raises:
@@ -89,12 +88,12 @@ def interpolate_shapes(
 
 
 def _order(config: InterpolateConfig) -> list[int]:
-    """The numbers of the shapes in the order of the path."""
+    """Indices of the shapes in the order of the path."""
     return list(range(len(config.shapes))) or [1, 0]
 
 
 def _draw(config: InterpolateConfig, results: np.ndarray, reconstructions: np.ndarray, voxels: np.ndarray) -> None:
-    """A row for each stretch: from one shape (α = 0) over what lies between to the next (α = 1)."""
+    """Draws a row for each pair of neighbouring shapes, from one (α = 0) to the next (α = 1)."""
     order = _order(config)
     names = [shape_name(shape) for shape in config.shapes] or ["shape 1", "shape 2"]
     grids: list[np.ndarray] = []
@@ -103,7 +102,7 @@ def _draw(config: InterpolateConfig, results: np.ndarray, reconstructions: np.nd
         if config.steps:
             between = list(results[row * (config.steps - 1) :][: config.steps])
             shares = path_alphas(config.steps)
-        else:  # a path holds both reconstructions already, as α = 0 and α = 1
+        else:  # unlike a path, a single α has no reconstructions at its ends
             between = [reconstructions[start], *results, reconstructions[end]]
             shares = np.array([0, config.alpha, 1])
         grids += [voxels[start], *between, voxels[end]]

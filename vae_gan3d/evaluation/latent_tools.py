@@ -15,7 +15,7 @@ import numpy as np
 from vae_gan3d.config import ArithmeticConfig, MapConfig
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.results import back_up_results, save_array, write_shape_files
-from vae_gan3d.evaluation.shapes import CLASS_MARK, LatentTerm, note_poor_reconstructions, shape_classes
+from vae_gan3d.evaluation.shapes import CLASS_PREFIX, LatentTerm, note_poor_reconstructions, shape_classes
 from vae_gan3d.files import write_text
 from vae_gan3d.text import counted
 from vae_gan3d.viewing.plots import save_scatter
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vae_gan3d.evaluation.shape_set import ShapeSet
     from vae_gan3d.models.model import Model
 
-_LEAST_SHAPES = 3  # on a map
+_MIN_MAP_SHAPES = 3
 _PERPLEXITY = 30.0
 _START_DEVIATION = 1e-4
 
@@ -38,11 +38,11 @@ def combine_shapes(
 ) -> None:
     """Encodes A, B and C and writes the shape of A - B + C.
 
-    As Wu et al. 2016, section 4.3, but with the encoder's means in place of drawn latents. Files in
+    As Wu et al. 2016, section 4.3, but with the encoder's means instead of random latents. Files in
     `config.output_dir`: `arithmetic.npy` (`[R, R, R]` float32 probabilities), `terms.npy` (`[3, R, R, R]`, A, B and C
     decoded) and `arithmetic.png`; with formats in `config.files` also `result.FORMAT`, `term-a.FORMAT`,
-    `term-b.FORMAT` and `term-c.FORMAT`. Classes of a conditional model are added and subtracted as the latents are: a
-    chair minus a chair plus a table is decoded as a table.
+    `term-b.FORMAT` and `term-c.FORMAT`. A conditional model gets A - B + C of the classes too: a chair minus a chair
+    plus a table is decoded as a table.
 
     Args:
         config: the phase's configuration.
@@ -56,7 +56,7 @@ def combine_shapes(
     originals = [[shape.load(model.resolution) for shape in term.shapes] for term in terms]
     names = sorted({name for term in terms for name in term.classes})
     means = {name: _class_mean(model, shapes, name) for name in names} if shapes else {}
-    texts = [text for text in (*config.start, *config.minus, *config.plus) if not text.startswith(CLASS_MARK)]
+    texts = [text for text in (*config.start, *config.minus, *config.plus) if not text.startswith(CLASS_PREFIX)]
     latents, overlaps = [], []
     for term, grids in zip(terms, originals, strict=True):
         parts = [means[name] for name in term.classes]
@@ -93,14 +93,14 @@ def _class_mean(model: "Model", shapes: "ShapeSet", name: str) -> np.ndarray:
     numbers = np.flatnonzero(shapes.labels == shapes.records.classes.index(name))
     if not len(numbers):
         place = shapes.records.files[0]
-        raise UserError(f"class:{name}: {place} holds no shape of this class: give another class or set")
+        raise UserError(f"class:{name}: {place} has no shape of this class: give another class or set")
     mean = shapes.encode(model, numbers).mean(axis=0)
     print(f"class {name}: the mean latent of {counted(len(numbers), 'shape')}")
     return mean
 
 
 def _class_shares(model: "Model", term: LatentTerm) -> np.ndarray:
-    """The mean class of a term's parts, `[classes]` float32 shares."""
+    """Mean of the classes of a term, `[classes]` float32 shares."""
     names = [*(shape_classes(model.config, term.shapes) or ()), *term.classes]
     shares = model.class_shares(names, len(names))
     assert shares is not None
@@ -113,7 +113,7 @@ def _with_result(terms: np.ndarray) -> np.ndarray:
 
 
 def map_shapes(config: MapConfig, model: "Model", shapes: "ShapeSet") -> None:
-    """Encodes shapes, lays their latents out in two dimensions and draws them.
+    """Encodes shapes, maps their latents to two dimensions and draws them.
 
     Files in `config.output_dir`: `map_METHOD.png` and `map_METHOD.csv` with the columns index, class, x and y.
 
@@ -125,15 +125,15 @@ def map_shapes(config: MapConfig, model: "Model", shapes: "ShapeSet") -> None:
     Raises:
         UserError: there are too few shapes, their latents are equal or not finite, or a file cannot be written.
     """
-    if shapes.count < _LEAST_SHAPES:
+    if shapes.count < _MIN_MAP_SHAPES:
         found = f"{shapes.records.files[0]} holds {counted(shapes.count, 'shape')}"
-        raise UserError(f"{found}: a map needs {_LEAST_SHAPES} or more")
+        raise UserError(f"{found}: a map needs {_MIN_MAP_SHAPES} or more")
     numbers = shapes.spread(config.max_shapes)
     latents = shapes.encode(model, numbers)
     if not np.isfinite(latents).all():
-        raise UserError("the model gives latents that are not finite: train again, at a lower --learning_rate")
+        raise UserError("the latents are not finite: train again with a lower --learning_rate")
     if not np.ptp(latents, axis=0).any():
-        raise UserError("the latents of all shapes are equal: train longer, or at a lower --kl_weight")
+        raise UserError("the latents of all shapes are equal: train longer, or with a lower --kl_weight")
     points, axes = _lay_out(config, latents)
     names = shapes.class_names(numbers)
     place = config.output_dir / f"map_{config.method}"
@@ -145,7 +145,7 @@ def map_shapes(config: MapConfig, model: "Model", shapes: "ShapeSet") -> None:
 
 
 def _lay_out(config: MapConfig, latents: np.ndarray) -> tuple[np.ndarray, tuple[str, str]]:
-    """The points `[K, 2]`, and what to write at the axes."""
+    """The points `[K, 2]`, and the labels of the axes."""
     if config.method == "tsne":
         print(f"laying out {len(latents)} shapes by t-SNE")
         return tsne_map(latents, config.seed), ("t-SNE 1", "t-SNE 2")
@@ -154,7 +154,7 @@ def _lay_out(config: MapConfig, latents: np.ndarray) -> tuple[np.ndarray, tuple[
 
 
 def _csv_text(numbers: np.ndarray, names: Sequence[str], points: np.ndarray) -> str:
-    """A row for each shape under the header index,class,x,y."""
+    """A header and a row for each shape."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("index", "class", "x", "y"))
@@ -164,18 +164,18 @@ def _csv_text(numbers: np.ndarray, names: Sequence[str], points: np.ndarray) -> 
 
 
 def pca_map(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Projects latents on the two directions in which they vary most (Pearson 1901).
+    """Projects latents on their first two principal components (Pearson 1901).
 
     Args:
         latents: `[K, L]` float, K at least 2, not all equal.
 
     Returns:
-        points: `[K, 2]` float64 around 0. Each direction points to where its largest entry is positive, so that equal
-            latents give equal maps; where L is 1 the second coordinate is 0.
-        shares: `[2]` float64, the share of the variance along each.
+        points: `[K, 2]` float64, centred. The largest entry of each component is positive, so that equal latents give
+            equal maps. If L is 1, the second coordinate is 0.
+        shares: `[2]` float64, share of the variance along each component.
 
     Raises:
-        ValueError: the shape is another, a number is not finite, or all latents are equal.
+        ValueError: wrong shape, a number is not finite, or all latents are equal.
     """
     if latents.ndim != 2 or len(latents) < 2 or not np.isfinite(latents).all():
         raise ValueError(f"latents of shape {latents.shape} have no map: give [K, L] finite numbers, K at least 2")
@@ -193,10 +193,10 @@ def pca_map(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tsne_map(latents: np.ndarray, seed: int) -> np.ndarray:
-    """Lays latents out so that near ones stay near (van der Maaten and Hinton 2008, t-SNE).
+    """Maps latents to two dimensions by t-SNE (van der Maaten and Hinton 2008): near latents stay near.
 
-    It begins with `pca_map`, as Kobak and Berens 2019 recommend, so that the map's large structure has a meaning. Sizes
-    of groups, and distances between them, mean little.
+    Starts from `pca_map`, as Kobak and Berens 2019 recommend, to preserve the global structure. Sizes of clusters, and
+    distances between them, mean little.
 
     Args:
         latents: `[K, L]` float, K at least 3, not all equal.
@@ -224,7 +224,7 @@ def tsne_map(latents: np.ndarray, seed: int) -> np.ndarray:
 
 
 def require_scikit_learn() -> None:
-    """Refuses t-SNE if scikit-learn is not installed; does not import it.
+    """Checks that scikit-learn is installed, for t-SNE. Does not import it.
 
     Raises:
         UserError: it is not installed.

@@ -1,7 +1,7 @@
 """Metrics of shapes and of sets of shapes. Plain arrays in, numbers out.
 
-Distances between shapes (voxel IoU, Chamfer distance of points on the surfaces), and how a set of generated shapes
-compares with a set of real ones by these distances (1-NNA, coverage, MMD) or by where they occupy space (JSD).
+Distances between shapes: voxel IoU, and the Chamfer distance of points on the surfaces. Comparisons of a set of
+generated shapes with a set of real shapes: 1-NNA, coverage and MMD by these distances, and JSD by occupied voxels.
 """
 
 import dataclasses
@@ -11,21 +11,22 @@ import numpy as np
 import scipy.spatial
 import scipy.special
 
-# What the two blocks of float32 voxels that are multiplied at a time may take together.
-_BLOCK_BYTES = 64 * 2**20
+_BLOCK_BYTES = 64 * 2**20  # of the two blocks of float32 voxels in one matrix product
+# With surfaces of 2,048 points 16 to 48 are equally fast, smaller leaves are slower.
+_LEAF_SIZE = 24
 
 
 def flat_grids(grids: np.ndarray) -> np.ndarray:
-    """One row for each grid.
+    """Grids as rows of a matrix.
 
     Args:
         grids: `[M, R, R, R]` bool, or uint8 in {0, 1}, M at least 1.
 
     Returns:
-        `[M, R³]` uint8 in {0, 1}; a view where the grids are contiguous.
+        `[M, R³]` uint8 in {0, 1}; a view if the grids are contiguous.
 
     Raises:
-        ValueError: the shape, the type or a value is another.
+        ValueError: wrong shape, type or value.
     """
     if grids.ndim != 4 or not grids.size or len(set(grids.shape[1:])) != 1:
         raise ValueError(f"grids of shape {grids.shape} cannot be compared: give [M, R, R, R], M at least 1")
@@ -38,20 +39,20 @@ def flat_grids(grids: np.ndarray) -> np.ndarray:
 
 
 def voxel_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """1 - IoU, the Jaccard distance, between every grid of one set and every grid of another.
+    """The Jaccard distance, 1 - IoU, between every grid of one set and every grid of another.
 
-    Memory beside the two sets stays at 64 MiB and a few `[M, N]` matrices.
+    Needs 64 MiB and a few `[M, N]` matrices of memory.
 
     Args:
         first: `[M, R, R, R]` bool, or uint8 in {0, 1}.
-        second: `[N, R, R, R]` likewise.
+        second: `[N, R, R, R]` bool, or uint8 in {0, 1}.
 
     Returns:
-        `[M, N]` float32 in [0, 1]: 0 for equal grids, two empty ones among them, and 1 where no voxel is shared. Equal
-        ratios give equal floats, so ties are true ties.
+        `[M, N]` float32 in [0, 1]: 0 for equal grids (also two empty ones), 1 if no voxel is shared. Equal ratios give
+        equal floats, so ties are exact.
 
     Raises:
-        ValueError: the grids are not of one resolution, or not binary (`flat_grids`).
+        ValueError: the resolutions differ, or the grids are not binary (`flat_grids`).
     """
     rows, columns = flat_grids(first), flat_grids(second)
     if rows.shape[1] != columns.shape[1]:
@@ -63,7 +64,7 @@ def voxel_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         both += _block(rows, start, step) @ _block(columns, start, step).T
     row_sizes = rows.sum(axis=1, dtype=np.float32)
     either = row_sizes[:, np.newaxis] + columns.sum(axis=1, dtype=np.float32) - both
-    # Two empty grids: nothing of nothing is shared, and they are equal.
+    # 0 / 0 for two empty grids, which are equal: distance 0.
     return np.divide(either - both, either, out=np.zeros_like(both), where=either > 0)
 
 
@@ -73,20 +74,18 @@ def _block(flat: np.ndarray, start: int, step: int) -> np.ndarray:
 
 
 def surface_points(grid: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Draws points uniformly by area from the exposed faces of a grid's voxels.
+    """Draws points from the surface of a grid, uniformly by area.
 
-    A face is exposed where it lies between an occupied and an empty voxel, those of enclosed hollows included, or
-    between an occupied voxel and the grid's border. All faces have one area, so that choosing a face and a place on it
-    uniformly is exact.
+    The surface consists of the faces between occupied and empty voxels (also in enclosed hollows) and between occupied
+    voxels and the border of the grid. All faces have the same area: we draw a face, then a point on it.
 
     Args:
         grid: `[R, R, R]`; voxels other than 0 are occupied.
-        count: how many points, at least 1.
+        count: number of points, at least 1.
         generator: random number generator; equal states give equal points.
 
     Returns:
-        `[count, 3]` float32 in units of the grid's side: voxel (i, j, k) fills [i/R, (i+1)/R] and so on, and the grid
-        [0, 1]³.
+        `[count, 3]` float32 in [0, 1], in units of the grid's side: voxel (i, j, k) fills [i/R, (i+1)/R] x ...
 
     Raises:
         ValueError: the grid is not cubic, no voxel is occupied, or the count is below 1.
@@ -97,7 +96,7 @@ def surface_points(grid: np.ndarray, count: int, generator: np.random.Generator)
         raise ValueError(f"count={count}: draw 1 point or more")
     corners, axes = _exposed_faces(grid)
     if not len(corners):
-        raise ValueError("the grid holds no occupied voxel, so it has no surface: leave it out")
+        raise ValueError("the grid has no occupied voxel, so it has no surface: leave it out")
     chosen = generator.integers(len(corners), size=count)
     offsets = generator.random((count, 3))
     offsets[np.arange(count), axes[chosen]] = 0
@@ -105,7 +104,7 @@ def surface_points(grid: np.ndarray, count: int, generator: np.random.Generator)
 
 
 def _exposed_faces(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The low corners of the exposed faces in voxels, `[F, 3]` int, and the axes they are normal to, `[F]` int."""
+    """Low corners of the exposed faces in voxels, `[F, 3]` int, and the axes of their normals, `[F]` int."""
     padded = np.pad(grid != 0, 1)
     corners = []
     for axis in range(3):
@@ -117,37 +116,33 @@ def _exposed_faces(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(corners), axes
 
 
-# Measured on surfaces of 2,048 points: 16 to 48 take the same time, smaller leaves take more.
-_LEAF_SIZE = 24
-
-
 def chamfer_distances(
     first: np.ndarray,
     second: np.ndarray | None = None,
     workers: int = -1,
     progress: Callable[[int], None] | None = None,
 ) -> np.ndarray:
-    """The Chamfer distance between every cloud of one set and every cloud of another.
+    """The Chamfer distance between every point cloud of one set and every point cloud of another.
 
-    CD(X, Y) is the mean over X of the squared distance to the nearest point of Y, plus the mean over Y of that to the
-    nearest point of X (Yang et al. 2019, PointFlow: the paper writes sums over points, its code takes means). It is
-    exact: every nearest point is found in a k-d tree, in float64.
+    CD(X, Y) is the mean over X of the squared distance to the nearest point of Y, plus the mean over Y of the squared
+    distance to the nearest point of X (Yang et al. 2019, PointFlow: the paper writes sums, its code takes means). It
+    is exact: a k-d tree finds the nearest points in float64.
 
-    The time is that of (M N + N M) P queries, about half a microsecond each on one core at P = 2,048; with one set, of
-    M M P. Memory is about 70 bytes a point of the larger set.
+    Takes 2 M N P queries (M M P with one set), each about half a microsecond on one core at P = 2,048, and about 70
+    bytes of memory for each point of the larger set.
 
     Args:
         first: `[M, P, 3]` float, M and P at least 1.
         second: `[N, Q, 3]` float, or None for the distances within the first set.
-        workers: threads; -1 means one a processor. The result is the same for any number.
-        progress: called with 1 for each cloud that is done, of which there are M + N, or M with one set.
+        workers: threads; -1 for one on each processor. Does not change the result.
+        progress: called with 1 after each cloud: M + N times, or M times with one set.
 
     Returns:
-        `[M, N]` float64, 0 or more, in squared units of the points; with one set `[M, M]`, symmetric with 0 on the
+        `[M, N]` float64, 0 or more, in squared units of the points; with one set `[M, M]`, symmetric with a zero
         diagonal.
 
     Raises:
-        ValueError: the shape is another, or a coordinate is not finite.
+        ValueError: wrong shape, or a coordinate is not finite.
     """
     _check_clouds(first)
     if second is None:
@@ -161,17 +156,17 @@ def _check_clouds(clouds: np.ndarray) -> None:
     if clouds.ndim != 3 or clouds.shape[2] != 3 or not clouds.size:
         raise ValueError(f"clouds of shape {clouds.shape} cannot be compared: give [M, P, 3], M and P at least 1")
     if not np.isfinite(clouds).all():
-        raise ValueError("a cloud holds a coordinate that is not finite: leave it out")
+        raise ValueError("a cloud has a coordinate that is not finite: leave it out")
 
 
 def _one_way(
     sources: np.ndarray, targets: np.ndarray, workers: int, progress: Callable[[int], None] | None
 ) -> np.ndarray:
-    """The mean squared distance from each source's points to the nearest of each target, `[M, N]` float64."""
+    """Mean squared distance from the points of each source to the nearest point of each target, `[M, N]` float64."""
     count, size = sources.shape[:2]
     points = sources.reshape(-1, 3).astype(np.float64)
-    # Queries that lie beside their predecessors find their branch of the tree in the cache: a quarter less time. The
-    # leaves of a tree over all of them give such an order.
+    # Queries next to each other find their branch of the tree in the cache: a quarter less time. The leaves of a tree
+    # over all queries give such an order.
     order = scipy.spatial.KDTree(points, leafsize=_LEAF_SIZE).indices
     points, owners = points[order], order // size
     means = np.empty((count, len(targets)))
@@ -185,12 +180,12 @@ def _one_way(
 
 @dataclasses.dataclass(frozen=True)
 class SetMetrics:
-    """The measures that one kind of distance gives.
+    """Metrics of two sets by one kind of distance.
 
     Attributes:
-        one_nna: the 1-nearest-neighbour accuracy, in [0, 1]; 0.5 is best.
-        coverage: in [0, 1]; more is better.
-        mmd: the minimum matching distance, in units of the distance; less is better.
+        one_nna: 1-nearest-neighbour accuracy, in [0, 1]; 0.5 is best.
+        coverage: in [0, 1]; higher is better.
+        mmd: minimum matching distance, in units of the distance; lower is better.
     """
 
     one_nna: float
@@ -199,12 +194,12 @@ class SetMetrics:
 
 
 def set_metrics(among_samples: np.ndarray, samples_to_real: np.ndarray, among_real: np.ndarray) -> SetMetrics:
-    """All of `SetMetrics` at once.
+    """Computes all of `SetMetrics`.
 
     Args:
-        among_samples: `[M, M]` distances, symmetric; the diagonal is not looked at.
-        samples_to_real: `[M, N]` distances. Coverage and MMD depend on M and N, so compare them at the same ones.
-        among_real: `[N, N]` distances, symmetric; the diagonal is not looked at.
+        among_samples: `[M, M]` distances, symmetric; the diagonal is ignored.
+        samples_to_real: `[M, N]` distances. Coverage and MMD depend on M and N: compare them only at equal M and N.
+        among_real: `[N, N]` distances, symmetric; the diagonal is ignored.
 
     Raises:
         ValueError: as `one_nearest_neighbor_accuracy`.
@@ -219,26 +214,25 @@ def set_metrics(among_samples: np.ndarray, samples_to_real: np.ndarray, among_re
 def one_nearest_neighbor_accuracy(
     among_samples: np.ndarray, samples_to_real: np.ndarray, among_real: np.ndarray
 ) -> float:
-    """How well the nearest other shape tells whether a shape is generated or real: 1-NNA, leave-one-out.
+    """1-NNA: leave-one-out accuracy of a 1-nearest-neighbour classifier of generated and real shapes.
 
-    The two-sample test of Lopez-Paz and Oquab 2017, used on shapes by Yang et al. 2019 (PointFlow). 1: every shape's
-    nearest is of its own set, as with sets that lie apart. About 0.5: they cannot be told apart. 0: every shape's
-    nearest is of the other set, as with one copy of each real shape.
+    The two-sample test of Lopez-Paz and Oquab 2017, used on shapes by Yang et al. 2019 (PointFlow). 1: the nearest
+    neighbour of every shape is of its own set (the sets are apart). About 0.5: the sets are alike. 0: the nearest
+    neighbour is always of the other set, for example if the samples are copies of the real shapes.
 
-    Ties: where several shapes are equally near, the share of its own set among them counts, which is what choosing one
-    of them at random gives on average; the order of the shapes changes nothing. Sets of different sizes: the mean of
-    the two sets' shares, which is the share of all shapes where M = N.
+    Ties: if several shapes are equally near, the share of the own set among them counts, the mean of a random choice.
+    So the order of the shapes does not matter. Sets of different sizes: the mean of the accuracies of both sets.
 
     Args:
-        among_samples: `[M, M]` distances, symmetric; the diagonal is not looked at.
+        among_samples: `[M, M]` distances, symmetric; the diagonal is ignored.
         samples_to_real: `[M, N]` distances.
-        among_real: `[N, N]` distances, symmetric; the diagonal is not looked at.
+        among_real: `[N, N]` distances, symmetric; the diagonal is ignored.
 
     Returns:
         In [0, 1].
 
     Raises:
-        ValueError: a matrix is empty, not finite, or does not fit the others; or there is but one shape in a set.
+        ValueError: a matrix is empty, not finite, or of the wrong shape; or a set has only one shape.
     """
     _check_distances(samples_to_real)
     samples, real = samples_to_real.shape
@@ -252,9 +246,9 @@ def one_nearest_neighbor_accuracy(
 
 
 def coverage(samples_to_real: np.ndarray) -> float:
-    """The share of real shapes that are the nearest real shape of at least one sample (Achlioptas et al. 2018).
+    """Coverage (Achlioptas et al. 2018): the share of real shapes that are the nearest one of at least one sample.
 
-    Of real shapes that are equally near, the first counts.
+    If several real shapes are equally near, the first counts.
 
     Args:
         samples_to_real: `[M, N]` distances.
@@ -270,7 +264,7 @@ def coverage(samples_to_real: np.ndarray) -> float:
 
 
 def minimum_matching_distance(samples_to_real: np.ndarray) -> float:
-    """The mean over real shapes of the distance to the nearest sample: MMD (Achlioptas et al. 2018).
+    """MMD (Achlioptas et al. 2018): the mean over real shapes of the distance to the nearest sample.
 
     Args:
         samples_to_real: `[M, N]` distances.
@@ -285,10 +279,9 @@ def minimum_matching_distance(samples_to_real: np.ndarray) -> float:
 
 
 def nearest_distances(distances: np.ndarray) -> np.ndarray:
-    """The distance of each shape of one set to the nearest of another.
+    """The distance of each shape of one set to the nearest shape of another.
 
-    With samples and training shapes it shows copies: the samples' values lie below those of test shapes, which the
-    model cannot have copied.
+    Shows copies: samples are then nearer to training shapes than test shapes are.
 
     Args:
         distances: `[M, N]`.
@@ -304,20 +297,20 @@ def nearest_distances(distances: np.ndarray) -> np.ndarray:
 
 
 def jensen_shannon_divergence(first_occupancy: np.ndarray, second_occupancy: np.ndarray) -> float:
-    """The Jensen-Shannon divergence between where two sets of shapes occupy space (Achlioptas et al. 2018).
+    """The Jensen-Shannon divergence of the occupied voxels of two sets (Achlioptas et al. 2018).
 
-    A set's distribution over voxels is the sum of its grids, normalised to 1. The logarithm is natural; the
-    authors' code has base 2, so divide by ln 2 to compare.
+    The distribution of a set over voxels is the sum of its grids, normalised to 1. Natural logarithm; the authors' code
+    uses base 2: divide by ln 2 to compare.
 
     Args:
-        first_occupancy: the grids, `[M, R, R, R]` bool, or uint8 in {0, 1}.
-        second_occupancy: `[N, R, R, R]` likewise.
+        first_occupancy: grids `[M, R, R, R]` bool, or uint8 in {0, 1}.
+        second_occupancy: grids `[N, R, R, R]` bool, or uint8 in {0, 1}.
 
     Returns:
-        In [0, ln 2]: 0 for equal distributions, ln 2 where no voxel is shared.
+        In [0, ln 2]: 0 for equal distributions, ln 2 if no voxel is shared.
 
     Raises:
-        ValueError: the grids are not of one resolution, not binary, or a set's grids are all empty.
+        ValueError: the resolutions differ, the grids are not binary, or all grids of a set are empty.
     """
     first, second = _voxel_distribution(first_occupancy), _voxel_distribution(second_occupancy)
     if first.shape != second.shape:
@@ -325,21 +318,21 @@ def jensen_shannon_divergence(first_occupancy: np.ndarray, second_occupancy: np.
         raise ValueError(f"grids of sides {sides[0]} and {sides[1]} cannot be compared: resize one set")
     middle = (first + second) / 2
     divergence = (scipy.special.rel_entr(first, middle) + scipy.special.rel_entr(second, middle)).sum() / 2
-    # Rounding may leave the range by an ulp.
+    # Rounding can leave the range by one ulp.
     return float(np.clip(divergence, 0, np.log(2)))
 
 
 def _voxel_distribution(grids: np.ndarray) -> np.ndarray:
-    """The share of all the occupied voxels of a set that lie at each place, `[R³]` float64, summing to 1."""
+    """Distribution of the occupied voxels of a set, `[R³]` float64 with sum 1."""
     counts = flat_grids(grids).sum(axis=0, dtype=np.int64)
     total = counts.sum()
     if not total:
-        raise ValueError(f"none of the {len(grids)} grids holds an occupied voxel: give a set with one that does")
+        raise ValueError(f"none of the {len(grids)} grids has an occupied voxel: give another set")
     return counts / total
 
 
 def _own_share(among: np.ndarray, across: np.ndarray) -> float:
-    """The mean over a set of the share of that set among a shape's nearest: `[A, A]` and `[A, B]` distances."""
+    """Accuracy of one set: the mean share of it among the nearest shapes, from `[A, A]` and `[A, B]` distances."""
     others = among.astype(np.float64)
     np.fill_diagonal(others, np.inf)
     nearest = np.minimum(others.min(axis=1), across.min(axis=1))[:, np.newaxis]
@@ -351,4 +344,4 @@ def _check_distances(distances: np.ndarray) -> None:
     if distances.ndim != 2 or not distances.size:
         raise ValueError(f"distances of shape {distances.shape}: give a matrix with a row and a column or more")
     if not np.isfinite(distances).all():
-        raise ValueError("the distances hold a value that is not finite: leave out the shape that gave it")
+        raise ValueError("a distance is not finite: leave out its shape")

@@ -1,6 +1,6 @@
-"""Copies what the test phases need of a checkpoint: python -m vae_gan3d.evaluation.publish CHECKPOINT FOLDER
+"""Copies a checkpoint without its training state: python -m vae_gan3d.evaluation.publish CHECKPOINT FOLDER
 
-Without optimizers and a second copy of the weights it is a quarter as large. Training does not go on from it.
+The copy has no optimizers and only the averaged weights: a quarter of the size. Training cannot continue from it.
 """
 
 import dataclasses
@@ -24,18 +24,18 @@ from vae_gan3d.training.run_folder import CONFIG_NAME, find_checkpoint, read_che
 
 
 def publish(checkpoint: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """Writes the averaged networks, the model's configuration and the prior of a checkpoint into a folder.
+    """Writes the averaged networks, the model's configuration and the prior of a checkpoint to a folder.
 
     Args:
-        checkpoint: a checkpoint's prefix, or a run folder (its newest).
+        checkpoint: a checkpoint's prefix, or a run folder (its newest checkpoint).
         folder: a new folder, or one without checkpoints.
 
     Returns:
-        The prefix of the checkpoint that was written.
+        The prefix of the new checkpoint.
 
     Raises:
-        UserError: there is no such checkpoint, it or its prior is damaged or of another model, the folder holds
-            checkpoints, or cannot be written to.
+        UserError: the checkpoint is missing or damaged, its prior is damaged or of another checkpoint, or the folder
+            has checkpoints or is not writable.
     """
     from vae_gan3d.models.model import load_model
     from vae_gan3d.models.prior_choice import stored_prior
@@ -56,7 +56,7 @@ def publish(checkpoint: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
             written = save_checkpoint(inference_checkpoint(model.networks), aside, epoch, keep=1)
             if prior is not None:
                 dataclasses.replace(prior, checkpoint=index_sha256(written)).save(prior_file(written))
-            # The index last: a checkpoint counts from the moment that it is there.
+            # The index last: with it the checkpoint exists.
             for path in sorted(aside.iterdir(), key=lambda path: path.suffix == ".index"):
                 path.replace(folder / path.name)
             flush_folder(folder)
@@ -74,14 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Args:
-        arguments: the words after the command; None takes those of the process.
+        arguments: the arguments of the command; None for those of the process.
 
     Returns:
-        The exit status: 0, or 1 after one line on stderr that says what is wrong.
+        The exit status: 0, or 1 after an error message on stderr.
     """
     parser = OneLineParser(
         prog="python -m vae_gan3d.evaluation.publish",
-        description="Copies what the test phases need of a checkpoint.",
+        description="Copies a checkpoint without its training state.",
         allow_abbrev=False,
     )
     parser.add_argument("checkpoint", type=path_argument, help="prefix RUN/model.ckpt-N, or a run folder (its newest)")

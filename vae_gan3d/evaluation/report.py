@@ -1,4 +1,4 @@
-"""The page of a run, `report.html`, after an evaluation and after the prior is fitted."""
+"""Updates the report page of a run, `report.html`, after an evaluation and after the prior is fitted."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -32,10 +32,10 @@ _THRESHOLD = 0.5
 
 
 def report_path(checkpoint: pathlib.Path, output_dir: pathlib.Path) -> pathlib.Path:
-    """Where the page goes: into the run folder of the checkpoint, or without one to the other results.
+    """Path of the page: in the run folder of the checkpoint, else (a published checkpoint) in the output folder.
 
     Args:
-        checkpoint: its prefix.
+        checkpoint: the prefix.
         output_dir: of the evaluation.
     """
     return (checkpoint.parent if _is_run(checkpoint.parent) else output_dir) / REPORT_NAME
@@ -55,19 +55,19 @@ def write_evaluated_report(
     sample_names: Sequence[str] | None,
     metrics: Mapping[str, Any],
 ) -> str:
-    """Writes the page of an evaluation, and in a run folder the metrics beside it, which training shows from then on.
+    """Writes the page after an evaluation. In a run folder it also stores the metrics, for the pages of later training.
 
     Args:
         path: of the page.
-        model: the model, of a checkpoint.
+        model: the model of a checkpoint.
         test: the test shapes.
-        overlaps: `[count]`, the IoU of each test shape and its reconstruction; None for a plain GAN.
+        overlaps: `[count]`, IoU of each test shape and its reconstruction; None for a plain GAN.
         samples: `[M, R, R, R]` bool, M at least 1.
         sample_names: the class of each sample, or None.
         metrics: the contents of `metrics.json`.
 
     Returns:
-        Where it is, or a warning, in one line.
+        One line for the terminal: the path of the page, or a warning.
     """
 
     def data() -> ReportData:
@@ -77,7 +77,7 @@ def write_evaluated_report(
             write_metrics(path.with_name(EVALUATED_NAME), metrics)
         shown = evenly_spread(len(samples), _SAMPLES)
         pairs = None
-        if overlaps is None:  # a path between two samples, which begins at the second as that between shapes does
+        if overlaps is None:  # no encoder: a path between two samples
             drawn = model.draw(2, np.random.default_rng(metrics["seed"]))
             latents, classes = drawn.latents, drawn.classes
             ends = ["one sample", "another sample"]
@@ -85,7 +85,7 @@ def write_evaluated_report(
             originals, classes, names = _test_shapes(test, test.spread(_PAIRS))
             reconstructions = model.reconstruct(originals, classes, threshold=threshold)
             pairs = ShownPairs("Reconstructions of test shapes", originals.astype(bool), reconstructions, names)
-            voxels, classes, ends = _test_shapes(test, middling_shapes(overlaps, test.labels))
+            voxels, classes, ends = _test_shapes(test, typical_shapes(overlaps, test.labels))
             latents = model.encode(voxels, classes)
         between = model.decode_path(latents[::-1], classes and classes[::-1], steps=PATH_STEPS) > threshold
         return ReportData(
@@ -108,21 +108,21 @@ def write_evaluated_report(
 
 
 def _test_shapes(test: ShapeSet, numbers: Sequence[int] | np.ndarray) -> tuple[np.ndarray, list[str], list[str]]:
-    """Some shapes, their classes, and their names."""
+    """Grids, classes and names of the shapes with these indices."""
     classes = test.class_names(numbers)
     return test.grids(numbers), classes, [f"{name} {number}" for name, number in zip(classes, numbers, strict=True)]
 
 
-def middling_shapes(overlaps: np.ndarray, labels: np.ndarray) -> list[int]:
-    """Two shapes that represent the set: of medium IoU, and of two classes.
+def typical_shapes(overlaps: np.ndarray, labels: np.ndarray) -> list[int]:
+    """Indices of two typical shapes: of median IoU, and of different classes if possible.
 
     Args:
-        overlaps: `[K]`, the IoU of each shape and its reconstruction, K at least 1.
-        labels: `[K]` integer, their classes.
+        overlaps: `[K]`, IoU of each shape and its reconstruction, K at least 1.
+        labels: `[K]` integer classes.
 
     Returns:
-        The shape of median IoU, and the shape of another class that is next to it in rank; of the same class if there
-        is only one class, the same shape if there is only one shape.
+        The shape with the median IoU, and the shape of another class with the nearest rank (of the same class if there
+        is only one class; the same shape if there is only one shape).
     """
     order = np.argsort(overlaps, kind="stable")
     ranks = np.arange(len(order))
@@ -133,12 +133,12 @@ def middling_shapes(overlaps: np.ndarray, labels: np.ndarray) -> list[int]:
 
 
 def write_fitted_report(config: TrainingConfig, records: RecordSet, model: Model) -> str | None:
-    """Writes the page of a finished run: the page of the last checkpoint, with samples of the fitted prior.
+    """Writes the page of a finished run, with samples from the fitted prior.
 
     Args:
-        config: of the run, which has a `metrics.csv`.
+        config: of a run with a `metrics.csv`.
         records: the training records.
-        model: of its newest checkpoint, with the fitted prior.
+        model: of the newest checkpoint, with the fitted prior.
 
     Returns:
         A warning in one line if it could not be written.
@@ -158,7 +158,7 @@ def write_fitted_report(config: TrainingConfig, records: RecordSet, model: Model
 
 
 def prior_samples(model: Model, seed: int) -> ShownSamples:
-    """32 samples as `--phase=sample` draws them, each over its class if there are several."""
+    """The first 32 samples of `--phase=sample`, with their classes if there are several."""
     drawn = model.draw(_SAMPLES, np.random.default_rng(seed))
     shapes = model.decode(drawn.latents, drawn.classes, threshold=_THRESHOLD)
     captions = drawn.classes if drawn.classes and len(model.prior.classes) > 1 else ()

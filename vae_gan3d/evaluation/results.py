@@ -1,4 +1,4 @@
-"""Files that phases write: shapes, JSON, the table of metrics; results of an earlier run move aside."""
+"""Result files of the phases: shapes, JSON, the table of metrics, and the backup of earlier results."""
 
 import json
 import pathlib
@@ -65,15 +65,15 @@ def save_array(path: pathlib.Path, array: np.ndarray) -> None:
 
 
 def write_metrics(path: pathlib.Path, metrics: Mapping[str, Any], file_format: str = METRICS_FORMAT) -> None:
-    """Writes measures as JSON, numbers to six digits after the point, after the version of the file.
+    """Writes metrics as JSON, with numbers rounded to six decimals.
 
     Args:
         path: the file.
-        metrics: numbers, texts, None, and mappings and lists of them.
-        file_format: what the file says that it is.
+        metrics: numbers, strings, None, and dictionaries and lists of them.
+        file_format: name of the format, stored in the file with its version.
 
     Raises:
-        ValueError: a number is NaN or infinite, which JSON has not.
+        ValueError: a number is NaN or infinite, which JSON does not allow.
         UserError: the file cannot be written.
     """
     contents = {**file_version(file_format, METRICS_SCHEMA), **_rounded(metrics)}
@@ -89,10 +89,10 @@ def _rounded(value: Any) -> Any:  # noqa: ANN401 (whatever JSON holds)
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> str:
-    """Lays the metrics out in aligned columns, with one line on what each means below.
+    """The metrics in aligned columns, followed by a line on the meaning of each.
 
     Args:
-        metrics: what `metrics.json` holds, see `docs/FORMATS.md`; a value of None becomes a dash.
+        metrics: the contents of `metrics.json`, see `docs/FORMATS.md`; None becomes a dash.
 
     Returns:
         Lines of text, without a newline at the end.
@@ -110,10 +110,10 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
 
 
 def require_writable(files: ShapeFilesConfig) -> None:
-    """Refuses meshes where the packages that make them are missing, before any work is done.
+    """Checks that the packages for mesh files are installed, before any work is done.
 
     Args:
-        files: what will be written.
+        files: the files to write.
 
     Raises:
         UserError: a package is not installed.
@@ -123,13 +123,13 @@ def require_writable(files: ShapeFilesConfig) -> None:
 
 
 def file_names(shapes: Sequence[str]) -> list[str]:
-    """Names for the files of shapes that the command line names, each once.
+    """Unique file names for the shapes of a command line.
 
     Args:
-        shapes: paths or the indices of records.
+        shapes: paths or indices of records.
 
     Returns:
-        `chair`, `record-3`; shapes of one name get `-2`, `-3` and so on from the second.
+        Names such as `chair` and `record-3`. Later shapes of the same name get `-2`, `-3` and so on.
     """
     names: list[str] = []
     for shape in shapes:
@@ -150,13 +150,13 @@ def write_shape_files(
     *,
     threshold: float,
 ) -> None:
-    """Writes each shape in every format that is asked for, as `FOLDER/NAME.FORMAT`, and says what came of it.
+    """Writes each shape in every requested format as `FOLDER/NAME.FORMAT`, and prints a summary.
 
-    An empty shape gets no file. Every mesh is read back and checked.
+    Skips empty shapes. Reads every mesh back and checks that it is closed.
 
     Args:
-        folder: where the files go; it exists.
-        names: of the files, one a shape.
+        folder: an existing folder.
+        names: K names of files.
         shapes: K grids `[R, R, R]` float32 probabilities.
         files: formats and their options; without formats nothing is done.
         threshold: voxels above this probability are inside.
@@ -184,7 +184,7 @@ def write_shape_files(
 def _write_meshes(
     folder: pathlib.Path, name: str, shape: np.ndarray, files: ShapeFilesConfig, threshold: float
 ) -> tuple[float, list[str]]:
-    """Writes a shape's surface; returns the share of its volume that was kept, and the files that are not closed."""
+    """Writes the surface of a shape; returns the kept share of its volume, and the files that are not closed."""
     vertices, triangles = surface_mesh(shape, threshold)
     share = 1.0
     if files.components == "largest":
@@ -200,11 +200,6 @@ def _write_meshes(
     return share, broken
 
 
-def _loss_text(name: str, share: float) -> str:
-    """How much of a shape's volume its mesh lacks."""
-    return f"{f'{share:.1%}' if share >= 0.001 else 'less than 0.1%'} of the volume of {name}"
-
-
 def _report(
     count: int,
     files: ShapeFilesConfig,
@@ -213,13 +208,16 @@ def _report(
     shares: Mapping[str, float],
     threshold: float,
 ) -> None:
-    """Says how many files there are, and what a user should know of them."""
+    """Prints how many files there are, and which shapes are empty, in pieces or not closed."""
     written = count - len(empty)
     closed = f"; every mesh is closed and {files.size_mm:g} mm long" if shares and not broken else ""
     print(f"wrote {counted(written, 'shape')} as {', '.join(files.formats)}{closed}")
     lost = {name: 1 - share for name, share in shares.items() if share < 1}
     if lost:
-        losses = [_loss_text(name, lost[name]) for name in sorted(lost, key=lambda name: -lost[name])]
+        losses = [
+            f"{f'{share:.1%}' if share >= 0.001 else 'less than 0.1%'} of the volume of {name}"
+            for name, share in sorted(lost.items(), key=lambda item: -item[1])
+        ]
         print(
             f"note: {len(lost)} of {counted(written, 'shape')} fall into pieces. A mesh keeps the largest piece only; "
             f"it lacks {name_some(losses)}. Give --components=all to keep every piece",

@@ -20,9 +20,8 @@ _COLUMNS = 8
 def sample_shapes(config: SampleConfig, model: Model) -> None:
     """Draws shapes from the model's prior and writes them.
 
-    Files in `config.output_dir`: `samples.npy` (`[K, R, R, R]` float32 probabilities) and `samples.png`, where each
-    shape stands over its class if the prior knows several; and those of `config.files`: `samples.gif` and
-    `sample-NUMBER.FORMAT`.
+    Files in `config.output_dir`: `samples.npy` (`[K, R, R, R]` float32 probabilities), `samples.png` (with class names
+    if the prior has several classes), and the formats of `config.files`: `samples.gif` and `sample-NUMBER.FORMAT`.
 
     Args:
         config: the phase's configuration.
@@ -37,23 +36,7 @@ def sample_shapes(config: SampleConfig, model: Model) -> None:
     back_up_results(config.output_dir, ("samples.*", "sample-*"))
     save_array(config.output_dir / "samples.npy", samples)
     names = drawn.classes if len(model.prior.classes) > 1 or config.chosen_classes else None
-    _draw(config, samples, names)
-    numbers = [f"sample-{number:03d}" for number in range(config.count)]
-    write_shape_files(config.output_dir, numbers, samples, config.files, threshold=config.threshold)
-    empty = int((samples <= config.threshold).all(axis=(1, 2, 3)).sum())
-    if empty:
-        print(
-            f"warning: {empty} of {config.count} shapes are empty at --threshold={config.threshold}: train longer",
-            file=sys.stderr,
-        )
-    counts = [f"{names.count(name)} {name}" for name in dict.fromkeys(names)] if names else []
-    described = f" ({', '.join(counts)})" if counts else ""
-    print(f"wrote {counted(config.count, 'shape')}{described} to {config.output_dir}, drawn in samples.png")
-
-
-def _draw(config: SampleConfig, samples: np.ndarray, names: list[str] | None) -> None:
-    """The sheet, and the turning one; of many shapes as many turn as it takes some seconds to draw."""
-    columns = min(8, 2 * math.ceil(math.sqrt(config.count / 2)))
+    columns = min(_COLUMNS, 2 * math.ceil(math.sqrt(config.count / 2)))
     save_sheet(
         config.output_dir / "samples.png",
         samples,
@@ -71,12 +54,23 @@ def _draw(config: SampleConfig, samples: np.ndarray, names: list[str] | None) ->
             titles=[names[place] for place in chosen] if names else None,
             threshold=config.threshold,
         )
+    numbers = [f"sample-{number:03d}" for number in range(config.count)]
+    write_shape_files(config.output_dir, numbers, samples, config.files, threshold=config.threshold)
+    empty = int((samples <= config.threshold).all(axis=(1, 2, 3)).sum())
+    if empty:
+        print(
+            f"warning: {empty} of {config.count} shapes are empty at --threshold={config.threshold}: train longer",
+            file=sys.stderr,
+        )
+    counts = [f"{names.count(name)} {name}" for name in dict.fromkeys(names)] if names else []
+    described = f" ({', '.join(counts)})" if counts else ""
+    print(f"wrote {counted(config.count, 'shape')}{described} to {config.output_dir}, drawn in samples.png")
 
 
 def export_shapes(
     config: ExportConfig, model: Model, shapes: Sequence[np.ndarray], labels: Sequence[str] | None = None
 ) -> None:
-    """Writes the reconstructions of shapes.
+    """Writes reconstructions of shapes.
 
     Files in `config.output_dir`: `reconstruction-NAME.FORMAT` for each shape and format, `reconstructions.npy`
     (`[N, R, R, R]` float32 probabilities) and `reconstructions.png`.
@@ -84,7 +78,7 @@ def export_shapes(
     Args:
         config: the phase's configuration.
         model: the model.
-        shapes: N shapes, those of `config.shapes`, each `[R, R, R]` uint8 in {0, 1}.
+        shapes: the N shapes of `config.shapes`, each `[R, R, R]` uint8 in {0, 1}.
         labels: `[N]` class names; None for a model that is not conditional.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Compares samples with real shapes by all metrics, under the names of `metrics.json`."""
+"""Compares a set of samples with a set of real shapes by all metrics of `metrics.json`."""
 
 import dataclasses
 from typing import Any
@@ -17,23 +17,22 @@ from vae_gan3d.evaluation.shape_set import ShapeSet, evenly_spread
 from vae_gan3d.progress import progress_bar
 
 _POINTS = 2048  # on the surface of a shape
-# Streams of random numbers: points on real shapes, on samples and on training shapes, and the choice of the latter.
+# Streams of random numbers: points on real shapes, on samples, on the bound's shapes; and the choice of those shapes.
 _REAL_POINTS, _SAMPLE_POINTS, _BOUND_POINTS, _BOUND_CHOICE = 0, 1, 2, 3
-# Every block of training shapes is compared with all samples, so that small blocks cost time.
-_BLOCK_BYTES = 64 * 2**20
+_BLOCK_BYTES = 64 * 2**20  # of training shapes; smaller blocks are slower, because each is compared with all samples
 
 
 @dataclasses.dataclass(frozen=True)
 class SetQuality:
-    """How a set compares with the real one; a measure that cannot be had is None.
+    """Metrics of a set against the real set; None for a metric that is undefined.
 
     Attributes:
-        voxel_iou: by 1 - IoU, where both sets have two shapes or more and not all are empty.
-        chamfer: by the Chamfer distance of 2,048 surface points each, in units of the squared side of the grid.
-        jsd: the Jensen-Shannon divergence, in [0, ln 2].
-        occupancy: the mean share of occupied voxels.
-        empty: the number of shapes without an occupied voxel.
-        chamfer_shapes: how many shapes of the set the Chamfer distance was taken of.
+        voxel_iou: by 1 - IoU; needs two shapes or more in both sets, not all of them empty.
+        chamfer: by the Chamfer distance of 2,048 surface points for each shape, in units of the grid's side squared.
+        jsd: Jensen-Shannon divergence, in [0, ln 2].
+        occupancy: mean share of occupied voxels.
+        empty: number of shapes without an occupied voxel.
+        chamfer_shapes: number of shapes in the Chamfer metrics.
     """
 
     voxel_iou: SetMetrics | None
@@ -45,16 +44,16 @@ class SetQuality:
 
 
 class RealSet:
-    """Real shapes, with the distances among them, which every comparison needs."""
+    """Real shapes and the distances among them, which every comparison needs."""
 
     def __init__(self, grids: np.ndarray, *, chamfer_shapes: int, seed: int) -> None:
-        """Measures the distances among the shapes.
+        """Computes the distances among the shapes.
 
         Args:
             grids: `[N, R, R, R]` bool, or uint8 in {0, 1}.
-            chamfer_shapes: how many shapes of each set the Chamfer distance is taken of, spread evenly over those that
-                are not empty; below 2 it is left out.
-            seed: of the points on their surfaces.
+            chamfer_shapes: how many shapes of each set to compare by the Chamfer distance, spread evenly over the
+                shapes that are not empty; below 2 leaves it out.
+            seed: of the surface points.
         """
         self.grids = grids
         self._chamfer_shapes = chamfer_shapes
@@ -70,19 +69,19 @@ class RealSet:
 
     @property
     def chamfer_shapes(self) -> int:
-        """How many of the real shapes the Chamfer distance is taken of."""
+        """Number of real shapes in the Chamfer metrics."""
         return len(self._clouds)
 
     def compare(self, grids: np.ndarray, stream: int) -> SetQuality:
-        """Compares a set with the real one.
+        """Compares a set with the real set.
 
         Args:
-            grids: `[M, R, R, R]` bool, or uint8 in {0, 1}. An empty one is at distance 1 from every shape that is not,
-                and has no surface, so that the Chamfer distance leaves it out.
-            stream: tells the draws of points for different sets apart; 1 or more.
+            grids: `[M, R, R, R]` bool, or uint8 in {0, 1}. An empty shape has voxel distance 1 from every other shape.
+                It has no surface, so the Chamfer metrics leave it out.
+            stream: of random surface points, one for each set; 1 or more.
 
         Returns:
-            The measures; all that compare are None where every shape is empty.
+            The metrics; those of distances are None if every shape is empty.
         """
         filled = grids.any(axis=(1, 2, 3))
         clouds = self._sample_clouds(grids, stream)
@@ -107,7 +106,7 @@ class RealSet:
         return set_metrics(_chamfer(clouds, None), _chamfer(clouds, self._clouds), self._among_clouds)
 
     def _sample_clouds(self, grids: np.ndarray, stream: int) -> np.ndarray:
-        """Points on surfaces, `[K, 2048, 3]` float32; K is 0 where none are wanted or every shape is empty."""
+        """Surface points `[K, 2048, 3]` float32; K is 0 without Chamfer metrics, or if every shape is empty."""
         filled = np.flatnonzero(grids.any(axis=(1, 2, 3)))
         if self._chamfer_shapes < 2 or not len(filled):
             return np.empty((0, _POINTS, 3), np.float32)
@@ -117,7 +116,7 @@ class RealSet:
 
 
 def _chamfer(first: np.ndarray, second: np.ndarray | None) -> np.ndarray:
-    """`chamfer_distances` under a bar."""
+    """`chamfer_distances` with a progress bar."""
     total = len(first) + (0 if second is None else len(second))
     with progress_bar(total=total, desc="Chamfer distances", unit="shape") as bar:
         return chamfer_distances(first, second, progress=bar.update)
@@ -125,11 +124,11 @@ def _chamfer(first: np.ndarray, second: np.ndarray | None) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SampleMeasures:
-    """What was found.
+    """Result of `measure_samples`.
 
     Attributes:
         entries: of `metrics.json`.
-        neighbors: `[M]` int64, each sample's nearest training shape; None without training shapes.
+        neighbors: `[M]` int64, index of the training shape nearest to each sample; None without training shapes.
     """
 
     entries: dict[str, Any]
@@ -141,17 +140,17 @@ def measure_samples(
 ) -> SampleMeasures:
     """Compares samples with test shapes, and both with training shapes.
 
-    The bound is what as many training shapes score in the samples' place; they are drawn without replacement.
+    The bound is the score of the same number of training shapes, drawn without replacement.
 
     Args:
         samples: `[M, R, R, R]` bool.
         real: test shapes, `[N, R, R, R]` uint8 in {0, 1}.
         training: training shapes at the same resolution, or None.
         chamfer_shapes: see `RealSet`.
-        seed: of the points and of the bound's shapes.
+        seed: of the surface points, and of the choice of the bound's shapes.
 
     Returns:
-        The measures. Those that compare samples are None where every sample is empty.
+        The metrics; those of distances to samples are None if every sample is empty.
     """
     real_set = RealSet(real, chamfer_shapes=chamfer_shapes, seed=seed)
     quality = real_set.compare(samples, _SAMPLE_POINTS)
@@ -180,7 +179,7 @@ def measure_samples(
 def _measure_copies(
     samples: np.ndarray, real: np.ndarray, training: ShapeSet | None
 ) -> tuple[dict[str, float | None], np.ndarray | None]:
-    """The mean distances of samples and of test shapes to the nearest training shape, and the samples' ones."""
+    """Mean distances of samples and of test shapes to the nearest training shape; and the nearest to each sample."""
     if training is None:
         return {"nearest_train_distance": None, "nearest_train_distance_real": None}, None
     distances, neighbors = nearest_training_shapes(samples, training)
@@ -192,7 +191,7 @@ def _measure_copies(
 
 
 def _set_entries(quality: SetQuality) -> dict[str, Any]:
-    """`one_nna`, `coverage` and `mmd`, each with `voxel_iou` and `chamfer`, and `jsd`."""
+    """The entries `one_nna`, `coverage` and `mmd`, each with `voxel_iou` and `chamfer`; and `jsd`."""
     distances = {"voxel_iou": quality.voxel_iou, "chamfer": quality.chamfer}
     return {
         measure: {name: None if found is None else getattr(found, measure) for name, found in distances.items()}
@@ -201,9 +200,7 @@ def _set_entries(quality: SetQuality) -> dict[str, Any]:
 
 
 def nearest_training_shapes(grids: np.ndarray, training: ShapeSet) -> tuple[np.ndarray, np.ndarray]:
-    """Finds for every shape the training shape with the highest IoU.
-
-    Training shapes are unpacked a block at a time.
+    """Finds the training shape with the highest IoU for each shape. Unpacks training shapes in blocks.
 
     Args:
         grids: `[M, R, R, R]` bool, or uint8 in {0, 1}.
@@ -211,10 +208,10 @@ def nearest_training_shapes(grids: np.ndarray, training: ShapeSet) -> tuple[np.n
 
     Returns:
         distances: `[M]` float64 in [0, 1], 1 - IoU.
-        numbers: `[M]` int64 in [0, training.count), of equally near ones the first.
+        numbers: `[M]` int64, index of the training shape; of equally near ones the first.
 
     Raises:
-        ValueError: the grids are not binary, or of another resolution (`voxel_distances`).
+        ValueError: the grids are not binary, or have another resolution (`voxel_distances`).
     """
     distances, numbers = np.full(len(grids), np.inf), np.zeros(len(grids), np.int64)
     with progress_bar(total=training.count, desc="comparing with training shapes", unit="shape") as bar:

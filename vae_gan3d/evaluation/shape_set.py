@@ -1,4 +1,4 @@
-"""The shapes of a set of records in memory, as bits until they are asked for."""
+"""The shapes of a record set in memory, bit-packed until they are used."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,17 +11,17 @@ from vae_gan3d.models.model import Model
 from vae_gan3d.progress import progress_bar
 
 _BLOCK_BYTES = 8 * 2**20
-_ENCODED = 128  # shapes unpacked at a time
+_ENCODED = 128  # shapes in memory at once
 _SECONDS_WITHOUT_A_BAR = 5
 
 
 class ShapeSet:
-    """Shapes with their classes, at one resolution.
+    """Shapes with their classes at one resolution.
 
     Attributes:
-        records: where they came from; shape i is record i.
+        records: the records; shape i is record i.
         resolution: voxels a side, R.
-        labels: `[count]` int64, positions in `records.classes`.
+        labels: `[count]` int64, indices of `records.classes`.
     """
 
     def __init__(self, records: RecordSet, resolution: int) -> None:
@@ -29,10 +29,10 @@ class ShapeSet:
 
         Args:
             records: the records.
-            resolution: the wanted side R.
+            resolution: R; the shapes are resized to it.
 
         Raises:
-            UserError: a record is damaged, or the resolution cannot be reached from the stored one.
+            UserError: a record is damaged, or the stored resolution cannot be resized to R.
         """
         self.records = records
         self.resolution = resolution
@@ -41,15 +41,15 @@ class ShapeSet:
 
     @property
     def count(self) -> int:
-        """The number of shapes."""
+        """Number of shapes."""
         return len(self.labels)
 
     def class_names(self, numbers: Sequence[int] | np.ndarray) -> list[str]:
-        """The class of each of some shapes."""
+        """Class names of the shapes with these indices."""
         return [self.records.classes[label] for label in self.labels[np.asarray(numbers, np.int64)]]
 
     def sources(self, numbers: Sequence[int] | np.ndarray) -> list[str]:
-        """The file that each of some shapes came from, relative to the data folder; empty for legacy records.
+        """Source files of the shapes with these indices, relative to the data folder; empty for legacy records.
 
         Raises:
             UserError: a record is damaged.
@@ -57,15 +57,15 @@ class ShapeSet:
         return read_sources(self.records, [int(number) for number in numbers])
 
     def spread(self, count: int) -> np.ndarray:
-        """The numbers of `count` shapes, evenly spread; all if there are fewer. See `evenly_spread`."""
+        """Indices of `count` shapes, see `evenly_spread`."""
         return evenly_spread(self.count, count)
 
     def encode(self, model: Model, numbers: np.ndarray) -> np.ndarray:
-        """Encodes some shapes, with a progress bar if it takes long.
+        """Encodes the shapes with these indices, with a progress bar if it takes long.
 
         Args:
             model: of the same resolution.
-            numbers: `[K]` integer in [0, count).
+            numbers: `[K]` indices.
 
         Returns:
             `[K, L]` float32, the means.
@@ -79,10 +79,10 @@ class ShapeSet:
         return latents
 
     def grids(self, numbers: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Unpacks some shapes.
+        """Unpacks the shapes with these indices.
 
         Args:
-            numbers: K of them, in [0, count).
+            numbers: `[K]` indices.
 
         Returns:
             `[K, R, R, R]` uint8 in {0, 1}.
@@ -94,13 +94,13 @@ class ShapeSet:
         return grids
 
     def blocks(self, block_bytes: int = _BLOCK_BYTES) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """All shapes in order, some at a time.
+        """All shapes in order, in blocks.
 
         Args:
-            block_bytes: what the unpacked grids of one block may take, one grid at least.
+            block_bytes: size of a block's unpacked grids; a block has one grid at least.
 
         Yields:
-            Their numbers `[K]` int64, and their grids `[K, R, R, R]` uint8 in {0, 1}.
+            Indices `[K]` int64, and grids `[K, R, R, R]` uint8 in {0, 1}.
         """
         step = max(1, block_bytes // self.resolution**3)
         for start in range(0, self.count, step):
@@ -109,15 +109,13 @@ class ShapeSet:
 
 
 def evenly_spread(total: int, count: int) -> np.ndarray:
-    """`count` numbers out of [0, total), spread evenly from the first to the last; all of them where count is larger.
-
-    Records stand by class, so that these are of every class.
+    """Indices spread evenly from 0 to total - 1. Records are sorted by class, so every class is represented.
 
     Args:
         total: 1 or more.
-        count: 1 or more.
+        count: how many at most, 1 or more.
 
     Returns:
-        `[min(total, count)]` int64, rising.
+        `[min(total, count)]` int64, ascending.
     """
     return np.linspace(0, total - 1, min(total, count)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Shapes that the command line names: files, records, classes. Needs no TensorFlow until one is loaded."""
+"""Shapes given on the command line: files, indices of records, classes. Imports TensorFlow only to load a record."""
 
 import dataclasses
 import pathlib
@@ -23,20 +23,20 @@ from vae_gan3d.text import counted, name_some, printable
 if TYPE_CHECKING:
     from vae_gan3d.models.model import Model
 
-CLASS_MARK = "class:"
+CLASS_PREFIX = "class:"
 POOR_IOU = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
 class ShapeChoice:
-    """A shape that is found, and read when it is needed.
+    """A shape of the command line: a file (already read) or a record (read by `load`).
 
     Attributes:
-        name: how to call it in pictures and messages.
-        grid: `[N, N, N]` uint8 as the file holds it, or None for a record.
-        records: the records that `index` counts in, or None for a file.
+        name: for pictures and messages.
+        grid: `[N, N, N]` uint8, the contents of the file; None for a record.
+        records: the records of `index`; None for a file.
         index: of the record.
-        class_name: the class that a file is said to be of, or empty.
+        class_name: the given class of a file, or empty.
     """
 
     name: str
@@ -59,7 +59,7 @@ class ShapeChoice:
         return read_record(self.records, self.index, resolution)
 
     def load_class(self) -> str:
-        """The name of the shape's class: what a record says, or what was said of a file.
+        """The name of the shape's class: as stored in the record, or as given for the file.
 
         Raises:
             UserError: the record cannot be read.
@@ -75,16 +75,13 @@ class ShapeChoice:
 def choose_shape(
     text: str, records: RecordSet | None, class_name: str = "", reading: ReadOptions = DEFAULT_READING
 ) -> ShapeChoice:
-    """Finds the shape that a flag such as `--shape1` names.
+    """Finds the shape given by a flag such as `--shape1`, and reads it if it is a file.
 
     Args:
-        text: a path, with the number of a shape where the file holds several (`samples.npy:3`), or a whole number.
-        records: where whole numbers count, or None.
-        class_name: the class that a file is said to be of, or empty.
-        reading: how a file is read; a mesh at the resolution that is named there.
-
-    Returns:
-        The shape, its file read.
+        text: a path, with an index if the file has several shapes (`samples.npy:3`); or the index of a record.
+        records: the records, or None.
+        class_name: the given class of a file, or empty.
+        reading: options of the reader.
 
     Raises:
         UserError: the file cannot be read, or there is no such record.
@@ -92,18 +89,18 @@ def choose_shape(
     if not text.isdecimal():
         return ShapeChoice(shape_name(text), read_one(pathlib.Path(text), options=reading), class_name=class_name)
     if records is None:
-        raise UserError(f"shape {text} is the index of a record: say of which with --records, or give a file")
+        raise UserError(f"shape {text} is the index of a record: give the records with --records, or give a file")
     if int(text) >= records.count:
         raise UserError(f"there is no record {text}: the set holds {records.count}, counted from 0")
     return ShapeChoice(shape_name(text), None, records, int(text))
 
 
 def say_which_axis_is_up(shapes: Iterable[str], up_axis: str | None) -> None:
-    """Says on the terminal how the meshes among some shapes are turned, in one line; nothing where there is none.
+    """Prints which axis is up in the meshes among the shapes; nothing if there is no mesh.
 
     Args:
-        shapes: as the command line names them.
-        up_axis: the axis that was asked for, or None.
+        shapes: paths or indices of records.
+        up_axis: the value of `--up_axis`, or None.
     """
     line = up_axis_line(map(pathlib.Path, shapes), up_axis)
     if line:
@@ -111,17 +108,17 @@ def say_which_axis_is_up(shapes: Iterable[str], up_axis: str | None) -> None:
 
 
 def shape_name(text: str) -> str:
-    """How pictures and messages call the shape that a path or a whole number names."""
+    """The name of a shape in pictures and messages, from its path or its index."""
     return f"record {text}" if text.isdecimal() else printable(shape_stem(pathlib.Path(text)))
 
 
 @dataclasses.dataclass(frozen=True)
 class LatentTerm:
-    """One term; its latent is the mean of those of its parts, where a class counts as one part.
+    """A term of latent arithmetic: the mean of the latents of its shapes and of the mean latents of its classes.
 
     Attributes:
         shapes: single shapes.
-        classes: names of classes, each for the mean latent of all its records.
+        classes: names of classes.
     """
 
     shapes: tuple[ShapeChoice, ...]
@@ -129,49 +126,46 @@ class LatentTerm:
 
     @property
     def is_one_shape(self) -> bool:
-        """Whether the term is a shape, not a mean."""
+        """Whether the term is one shape, not a mean."""
         return len(self.shapes) == 1 and not self.classes
 
     @property
     def name(self) -> str:
-        """How to call it in pictures."""
+        """For pictures."""
         names = [*(shape.name for shape in self.shapes), *(f"mean of class {name}" for name in self.classes)]
         return names[0] if len(names) == 1 else f"mean of {len(names)} latents"
 
 
 def choose_term(texts: Sequence[str], records: RecordSet | None, reading: ReadOptions = DEFAULT_READING) -> LatentTerm:
-    """Finds what `--shape1`, `--minus` or `--plus` of latent arithmetic names.
+    """Finds the term given by `--shape1`, `--minus` or `--plus` of latent arithmetic, and reads its files.
 
     Args:
         texts: paths, indices of records, and `class:NAME`; one or more.
-        records: where indices count and whose classes are meant, or None.
-        reading: how files are read.
-
-    Returns:
-        The term, its files read.
+        records: the records of the indices and classes, or None.
+        reading: options of the reader.
 
     Raises:
         UserError: a file cannot be read, or there is no such record or class.
     """
-    classes = tuple(text.removeprefix(CLASS_MARK) for text in texts if text.startswith(CLASS_MARK))
+    classes = tuple(text.removeprefix(CLASS_PREFIX) for text in texts if text.startswith(CLASS_PREFIX))
     for name in classes:
         if records is None:
-            raise UserError(f"{CLASS_MARK}{name} is a class of records: say of which with --records")
+            raise UserError(f"{CLASS_PREFIX}{name} is a class of records: give the records with --records")
         if name not in records.classes:
-            raise UserError(f"{CLASS_MARK}{name}: the records hold {', '.join(records.classes)}: give one of these")
-    shapes = tuple(choose_shape(text, records, reading=reading) for text in texts if not text.startswith(CLASS_MARK))
+            raise UserError(f"{CLASS_PREFIX}{name}: the records hold {', '.join(records.classes)}: give one of these")
+    shapes = tuple(choose_shape(text, records, reading=reading) for text in texts if not text.startswith(CLASS_PREFIX))
     return LatentTerm(shapes, classes)
 
 
 def require_known_shapes(model: ModelConfig, choices: Sequence[ShapeChoice]) -> None:
-    """Refuses shapes whose class a conditional model must be told, and cannot be.
+    """Checks that a conditional model knows the class of every shape.
 
     Args:
         model: the model's configuration.
         choices: the shapes.
 
     Raises:
-        UserError: a file came without its class, or a class is not the model's.
+        UserError: the class of a file is not given, or the model does not know a class.
     """
     for choice in choices:
         if choice.records is not None:
@@ -181,8 +175,8 @@ def require_known_shapes(model: ModelConfig, choices: Sequence[ShapeChoice]) -> 
         elif model.conditional:
             raise UserError(
                 f"the model was trained with --conditional on {', '.join(model.classes)}, and the class of the file "
-                f"{choice.name} is not known: give the index of a record in its place, or in --phase=test --class1 and "
-                "--class2 with --shape1 and --shape2"
+                f"{choice.name} is not known: give the index of a record instead, or with --phase=test give --class1 "
+                "and --class2"
             )
 
 
@@ -237,12 +231,12 @@ def find_latents(
 
 
 def note_poor_reconstructions(shapes: Sequence[str], overlaps: np.ndarray, *, project: int | None = None) -> None:
-    """Says on the terminal which shapes come back badly and what may help; nothing where none does.
+    """Prints the shapes with a poor reconstruction and the remedies; nothing if there are none.
 
     Args:
-        shapes: as the command line names them, paths or the indices of records.
-        overlaps: `[N]`, the IoU of each shape and its reconstruction.
-        project: the steps of projection that were taken; None where the phase takes none.
+        shapes: paths or indices of records.
+        overlaps: `[N]`, IoU of each shape and its reconstruction.
+        project: steps of projection; None if the phase has no projection.
     """
     poor = {shape: overlap for shape, overlap in zip(shapes, overlaps, strict=True) if overlap < POOR_IOU}
     if not poor:
@@ -265,25 +259,24 @@ def note_poor_reconstructions(shapes: Sequence[str], overlaps: np.ndarray, *, pr
 
 
 def choose_records(config: EvaluateConfig) -> tuple[RecordSet, RecordSet | None]:
-    """Finds both sets, and says on the terminal which they are.
+    """Finds the test set and the training set, and prints their files.
 
-    Without `train_records`, the set `train_split_name` of the folder that holds the test shapes is taken, if it is
-    there.
+    Without `train_records` the training set is `train_split_name` in the folder of the test set, if it exists.
 
     Args:
         config: the phase's configuration.
 
     Returns:
-        The test shapes; the training shapes, or None where there are none, or none but the test shapes themselves.
+        The test set; and the training set, or None if there is none or if it shares files with the test set.
 
     Raises:
-        UserError: records that are named cannot be found or are damaged, or a folder holds another set alone.
+        UserError: records are missing or damaged, or the folder has only a set of another name.
     """
     test = find_records(config.records, config.split_name)
     if _is_other_split(config.records, config.split_name, test):
         other = set_name(test.files[0].name)
         raise UserError(
-            f"{config.records} holds no set {config.split_name!r} but {other!r}: write the test shapes with "
+            f"{config.records} has no set {config.split_name!r}, only {other!r}: write the test shapes with "
             f"create_tf_record.py --if_train=false, or give --split_name={other}"
         )
     print(f"test shapes: {test.count}, {_place(test)}")
@@ -292,8 +285,8 @@ def choose_records(config: EvaluateConfig) -> tuple[RecordSet, RecordSet | None]
         return test, None
     if _overlap(test, training):
         print(
-            f"warning: the test shapes and the training shapes are the same ({_place(test)}): the latter are left "
-            "out; give the records that the model was trained on with --train_records",
+            f"warning: the test shapes and the training shapes are the same ({_place(test)}): evaluating without "
+            "training shapes; give them with --train_records",
             file=sys.stderr,
         )
         return test, None
@@ -309,12 +302,12 @@ def _find_training(config: EvaluateConfig) -> RecordSet | None:
 
 
 def _is_other_split(records: str, split_name: str, found: RecordSet) -> bool:
-    """Whether a folder's only set was found in place of the one that was asked for."""
+    """Whether the folder has only a set of another name."""
     return pathlib.Path(records).is_dir() and set_name(found.files[0].name) != split_name
 
 
 def _overlap(first: RecordSet, second: RecordSet) -> bool:
-    """Whether two sets share a file, by its place or by its contents."""
+    """Whether two sets share a file, by path or by contents."""
     return bool(_identities(first) & _identities(second))
 
 
@@ -327,6 +320,6 @@ def _identities(records: RecordSet) -> set[str]:
 
 
 def _place(records: RecordSet) -> str:
-    """The file, or the first of several."""
+    """The path of the first file, and the number of others."""
     others = len(records.files) - 1
     return f"{records.files[0]}" + (f" and {others} more" if others else "")

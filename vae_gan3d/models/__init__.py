@@ -1,1 +1,1 @@
-"""A trained model as an object, and the priors that its latents are drawn from."""
+"""Trained models, and the priors of their latents."""

@@ -61,20 +61,17 @@ def choose_prior(
     """Chooses the prior.
 
     Args:
-        asked: `normal`, `mixture`, or None: a mixture where one is stored or can be fitted, else N(0, I) with a note;
-            for a plain GAN, whose latents nothing can be fitted to, its own normal prior.
+        asked: `normal`, `mixture`, or None: a mixture if one is stored or can be fitted, else N(0, I) with a note. A
+            plain GAN has no encoder to fit a mixture with, and always uses its normal prior.
         prefix: of the checkpoint.
         model: its configuration.
-        records: the training records, or None where they are not known.
-        classes: the classes that will be drawn of; None for all.
-        records_flag: what the phase calls the flag that gives `records`.
-
-    Returns:
-        The choice.
+        records: the training records, or None.
+        classes: the classes to draw from; None for all.
+        records_flag: the flag of the phase that gives `records`.
 
     Raises:
-        UserError: the stored prior is damaged or of another model, a mixture is needed and there is none and nothing to
-            fit it on, or a class is not known.
+        UserError: the stored prior is damaged or of another model, there is no mixture and there are no records to fit
+            one, or a class is unknown.
     """
     if model.kind == "gan":
         _refuse_what_needs_an_encoder(asked, prefix, None if model.conditional else classes)
@@ -94,30 +91,30 @@ def choose_prior(
         return PriorChoice(records=records)
     path = prior_file(prefix)
     if asked == "mixture" or (classes is not None and not model.conditional):
-        raise UserError(f"{path} is missing: give {records_flag} of the training shapes, and the prior is fitted now")
+        raise UserError(f"{path} is missing: give {records_flag} of the training shapes to fit the prior")
     normal_prior(model).require_classes(classes or ())
     print(
-        f"note: {path} is missing, so samples are drawn from N(0, I): give {records_flag} of the training shapes to "
-        "fit the better mixture",
+        f"note: {path} is missing, so samples come from N(0, I): give {records_flag} of the training shapes to fit the "
+        "mixture prior, which is better",
         file=sys.stderr,
     )
     return PriorChoice()
 
 
 def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, remedy: str = REFIT) -> MixturePrior | None:
-    """The mixture that lies beside a checkpoint.
+    """The mixture stored beside a checkpoint.
 
     Args:
         prefix: of the checkpoint.
         model: its configuration.
-        remedy: what to do where it cannot be used, the end of an error's line.
+        remedy: end of an error message: what to do.
 
     Returns:
-        The mixture, or None.
+        The mixture; None if there is no file.
 
     Raises:
-        WrongPriorError: it is damaged, or was fitted to the latents of another checkpoint.
-        UserError: a newer version wrote it, or it is of classes that the model does not know.
+        WrongPriorError: the file is damaged, or was fitted to another checkpoint.
+        UserError: a newer version wrote the file, or the model does not know its classes.
     """
     path = prior_file(prefix)
     if not path.is_file():
@@ -125,7 +122,7 @@ def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, remedy: str = REFI
     stored = load_prior(path, remedy=remedy)
     if stored.latent_size != model.latent_size:
         config = path.parent / CONFIG_NAME
-        sizes = f"is of latent size {stored.latent_size}, and the model that {config} describes of {model.latent_size}"
+        sizes = f"has latent size {stored.latent_size}, and the model of {config} has {model.latent_size}"
         raise WrongPriorError(f"{path} {sizes}: put the files of one run together, or {remedy}")
     if stored.checkpoint and stored.checkpoint != index_sha256(prefix):
         raise WrongPriorError(f"{path} was fitted to the latents of another checkpoint than {prefix.name}: {remedy}")
@@ -134,19 +131,19 @@ def stored_prior(prefix: pathlib.Path, model: ModelConfig, *, remedy: str = REFI
 
 
 def normal_prior(model: ModelConfig) -> NormalPrior:
-    """The normal prior of a model, with its classes where it is conditional."""
+    """The normal prior of a model; with classes if the model is conditional."""
     return NormalPrior(model.latent_size, model.latent_deviation, model.known_classes)
 
 
 def require_known_classes(model: ModelConfig, classes: Sequence[str]) -> None:
-    """Refuses classes that a conditional model was not trained on; any model that is not conditional takes them all.
+    """Checks that a conditional model knows these classes. Another model takes any class.
 
     Args:
         model: the model's configuration.
-        classes: names, of records or of a prior.
+        classes: class names.
 
     Raises:
-        UserError: one of them is not the model's.
+        UserError: the model does not know a class.
     """
     for name in classes:
         if model.conditional and name not in model.classes:
@@ -157,11 +154,7 @@ def require_known_classes(model: ModelConfig, classes: Sequence[str]) -> None:
 
 
 def _refuse_what_needs_an_encoder(asked: str | None, prefix: pathlib.Path, classes: Sequence[str] | None) -> None:
-    """Refuses a mixture, and classes, which only a mixture knows.
-
-    Raises:
-        UserError: one of them is asked for.
-    """
+    """Raises UserError if a plain GAN is asked for a mixture, or for classes that need one."""
     if asked == "mixture" or classes is not None:
         flag = "--prior=mixture" if asked == "mixture" else f"--classes={','.join(classes or ())}"
         raise UserError(

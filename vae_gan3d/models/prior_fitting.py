@@ -37,15 +37,15 @@ _HELD_OUT_SHARE = 0.2
 _MOST_ROUNDS = 50
 _LEAST_GAIN = 0.01  # nats a shape; the fits compared in choosing a size differ by tenths and more
 _BLOCK = 512  # shapes at a time: K L numbers are held for each
-_LEAST_SHARE = 1e-10  # of every shape in every component, so that one without shapes has a mean and a weight above 0
-_COUNTED_SHARE = 1e-8  # in many dimensions nearly all shares are below it, and time is saved
+_LEAST_SHARE = 1e-10  # of every shape in every component, so that an empty component has a mean and a positive weight
+_COUNTED_SHARE = 1e-8  # smaller shares are skipped, which saves time: in many dimensions nearly all are smaller
 
 _BATCH = 32
 _SECONDS_WITHOUT_A_BAR = 5
 
 
 class Posteriors(NamedTuple):
-    """What the encoder says of N shapes.
+    """The encoder's Gaussians for N shapes.
 
     Attributes:
         means: `[N, L]` float.
@@ -56,12 +56,12 @@ class Posteriors(NamedTuple):
     variances: np.ndarray
 
     def rows(self, chosen: np.ndarray) -> "Posteriors":
-        """Those of the chosen shapes, by indices or a mask."""
+        """The posteriors with these indices, or of a mask."""
         return Posteriors(self.means[chosen], self.variances[chosen])
 
 
 def fit_and_store_prior(prefix: pathlib.Path, model: Model, records: RecordSet, *, seed: int) -> MixturePrior:
-    """Fits a prior, stores it beside its checkpoint and says so in one line.
+    """Fits a prior, stores it beside its checkpoint and prints one line.
 
     Args:
         prefix: of the checkpoint.
@@ -73,7 +73,7 @@ def fit_and_store_prior(prefix: pathlib.Path, model: Model, records: RecordSet, 
         The prior.
 
     Raises:
-        UserError: a record cannot be read, the model gives no finite latents, or the file cannot be written.
+        UserError: a record cannot be read, the latents are not finite, or the file cannot be written.
     """
     start = time.monotonic()
     prior = dataclasses.replace(fit_prior(model, records, seed=seed), checkpoint=index_sha256(prefix))
@@ -83,22 +83,22 @@ def fit_and_store_prior(prefix: pathlib.Path, model: Model, records: RecordSet, 
 
 
 def fit_prior(model: Model, records: RecordSet, *, seed: int) -> MixturePrior:
-    """Fits one mixture a class to the posteriors of the training shapes.
+    """Fits a mixture for each class to the posteriors of the training shapes.
 
     Args:
         model: the trained model.
-        records: the training records; legacy ones, which know no classes, are of one class.
+        records: the training records; legacy records have one class.
         seed: equal seeds give equal priors.
 
     Returns:
-        The prior, of the records' classes.
+        The prior, with the classes of the records.
 
     Raises:
-        UserError: a record cannot be read, or the model gives no finite latents.
+        UserError: a record cannot be read, or the latents are not finite.
     """
     posteriors, labels = encode_records(model, records)
     if not np.isfinite(posteriors.means).all() or not np.isfinite(posteriors.variances).all():
-        raise UserError("the model gives latents that are not finite: train again, at a lower --learning_rate")
+        raise UserError("the latents are not finite: train again with a lower --learning_rate")
     counts = np.bincount(labels, minlength=len(records.classes))
     bar = progress_bar(counts, desc="fitting the prior", unit="class", delay=_SECONDS_WITHOUT_A_BAR)
     mixtures = [
@@ -117,7 +117,7 @@ def encode_records(model: Model, records: RecordSet) -> tuple[Posteriors, np.nda
 
     Returns:
         posteriors: of the N shapes, float32, in the order of the files.
-        labels: `[N]` int64, positions in the records' classes.
+        labels: `[N]` int64, indices of the records' classes.
 
     Raises:
         UserError: a record cannot be read, or is of a class that a conditional model does not know.
@@ -135,13 +135,13 @@ def encode_records(model: Model, records: RecordSet) -> tuple[Posteriors, np.nda
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ChosenMixture:
-    """A mixture, and what chose it.
+    """A mixture and the result of its search.
 
     Attributes:
-        mixture: fitted on all shapes.
+        mixture: fitted to all shapes.
         shrinkage: ν of its covariances, in shapes.
-        held_out: the expected log-likelihood of the held-out shapes under the mixture of this size and shrinkage that
-            was fitted without them, nats a shape; None where there were too few for a search.
+        held_out: expected log-likelihood of the held-out shapes, in nats for each shape, under the mixture of this size
+            and shrinkage that was fitted without them; None if there were too few shapes for a search.
     """
 
     mixture: GaussianMixture
@@ -150,20 +150,17 @@ class ChosenMixture:
 
 
 def choose_mixture(posteriors: Posteriors, *, seed: int) -> ChosenMixture:
-    """Fits mixtures of several sizes and shrinkages on four fifths of the shapes, and the chosen one on all.
+    """Chooses the size and the shrinkage of a mixture on held-out shapes, then fits it to all shapes.
 
-    For each of the `SIZES`, up to a component for every 5 shapes, the `SHRINKAGES` are tried in order until the mean
-    likelihood of the held-out fifth falls. Chosen is the largest size whose likelihood is as good as the best one's, by
-    the one-standard-error rule (Breiman et al. 1984), in favour of the larger model: at equal likelihood a mixture of
-    more components draws shapes that are nearer to real ones (docs/RECIPE.md). The search takes 3,000 shapes at most;
-    fewer than 10 get one component.
+    Fits mixtures of all `SIZES` (one component for every 5 shapes at most) to four fifths of the shapes. For each size
+    it tries the `SHRINKAGES` in order until the mean likelihood of the held-out fifth falls. Chooses the largest size
+    within one standard error of the best likelihood (Breiman et al. 1984). It prefers the larger model, because at
+    equal likelihood more components give samples that are nearer to real shapes (docs/RECIPE.md). Searches with 3,000
+    shapes at most. Fewer than 10 shapes get one component.
 
     Args:
         posteriors: of the N shapes.
         seed: of the split and the first centres; equal seeds give equal mixtures.
-
-    Returns:
-        The mixture and what chose it.
 
     Raises:
         ValueError: see `fit_mixture`.
@@ -182,12 +179,12 @@ def choose_mixture(posteriors: Posteriors, *, seed: int) -> ChosenMixture:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trial:
-    """A size and a shrinkage, and what they gave.
+    """One fit of the search.
 
     Attributes:
         size: components.
         shrinkage: ν, in shapes.
-        likelihoods: `[H]`, of the held-out shapes, nats.
+        likelihoods: `[H]`, of the held-out shapes, in nats.
     """
 
     size: int
@@ -196,12 +193,12 @@ class Trial:
 
     @property
     def mean(self) -> float:
-        """The mean likelihood, nats a shape."""
+        """Mean likelihood, in nats for each shape."""
         return float(self.likelihoods.mean())
 
 
 def _search(fitted: Posteriors, held_out: Posteriors, seed: int) -> Trial:
-    """The largest size that is as good as the most likely one, with the shrinkage that suits it best."""
+    """The largest size within one standard error of the best, with its best shrinkage."""
     best_of_size: list[Trial] = []
     for size in SIZES:
         if size > max(1, len(fitted.means) // _SHAPES_A_COMPONENT):
@@ -211,14 +208,14 @@ def _search(fitted: Posteriors, held_out: Posteriors, seed: int) -> Trial:
 
 
 def largest_good_trial(trials: Sequence[Trial]) -> Trial:
-    """The last trial whose mean likelihood lies within the standard error of the best one's; sizes rise."""
+    """The last trial (sizes ascend) whose mean likelihood is within one standard error of the best."""
     best = max(trials, key=lambda trial: trial.mean)
     error = float(best.likelihoods.std()) / math.sqrt(len(best.likelihoods))
     return [trial for trial in trials if best.mean - trial.mean <= error][-1]
 
 
 def _best_shrinkage(fitted: Posteriors, held_out: Posteriors, size: int, seed: int) -> Trial:
-    """Tries the shrinkages from the weakest, until the likelihood falls."""
+    """The best shrinkage for a size; tries them from the weakest until the likelihood falls."""
     shares = nearest_centres(fitted.means, size, np.random.default_rng(seed))
     trials: list[Trial] = []
     for shrinkage in SHRINKAGES:
@@ -230,7 +227,7 @@ def _best_shrinkage(fitted: Posteriors, held_out: Posteriors, size: int, seed: i
 
 
 class _Components(NamedTuple):
-    """The parameters of a mixture, float64: logarithms of weights `[K]`, means `[K, L]`, lower factors `[K, L, L]`."""
+    """Parameters of a mixture in float64: log weights `[K]`, means `[K, L]`, Cholesky factors `[K, L, L]`."""
 
     log_weights: tf.Tensor
     means: tf.Tensor
@@ -240,22 +237,22 @@ class _Components(NamedTuple):
 def fit_mixture(posteriors: Posteriors, shares: np.ndarray, shrinkage: float) -> tuple[GaussianMixture, np.ndarray]:
     """Fits a mixture with full covariances, shrunk.
 
-    With few shapes for L dimensions a full covariance follows chance. So each component's is drawn towards the pooled
-    one, S_k <- (n_k S_k + ν S) / (n_k + ν), and that towards its diagonal, S <- (N S + ν diag S) / (N + ν), as
-    inverse-Wishart priors worth ν shapes do (Fraley and Raftery 2007, "Bayesian Regularization for Normal Mixture
+    A full covariance of L dimensions needs many shapes. So each covariance is shrunk towards the pooled one,
+    S_k <- (n_k S_k + ν S) / (n_k + ν), and the pooled one towards its diagonal, S <- (N S + ν diag S) / (N + ν), as
+    with inverse-Wishart priors worth ν shapes (Fraley and Raftery 2007, "Bayesian Regularization for Normal Mixture
     Estimation and Model-Based Clustering").
 
     Args:
         posteriors: of N shapes.
-        shares: `[N, K]`, each shape's share in each component to begin with, in [0, 1]; rows sum to 1. See
+        shares: `[N, K]`, initial share of each shape in each component, in [0, 1]; rows sum to 1. See
             `nearest_centres`.
         shrinkage: ν, in shapes, above 0.
 
     Returns:
-        The mixture, and the shares that it was fitted with, `[N, K]` float64.
+        The mixture, and the final shares `[N, K]` float64.
 
     Raises:
-        ValueError: an argument is out of range, the shapes do not fit, or a number is not finite.
+        ValueError: an argument is out of range, the shapes of arrays do not match, or a number is not finite.
     """
     _check(posteriors)
     if shares.ndim != 2 or len(shares) != len(posteriors.means) or not shares.size:
@@ -274,7 +271,7 @@ def fit_mixture(posteriors: Posteriors, shares: np.ndarray, shrinkage: float) ->
 
 
 def nearest_centres(means: np.ndarray, components: int, generator: np.random.Generator) -> np.ndarray:
-    """Every shape with its nearest centre, the centres chosen as k-means++ does (Arthur and Vassilvitskii 2007).
+    """Assigns every shape to its nearest centre; chooses the centres by k-means++ (Arthur and Vassilvitskii 2007).
 
     Args:
         means: `[N, L]`.
@@ -295,17 +292,17 @@ def nearest_centres(means: np.ndarray, components: int, generator: np.random.Gen
         centre = means[generator.choice(len(means), p=odds)]
         distances[:, component] = np.square(means - centre, dtype=np.float64).sum(axis=1)
         nearest = distances[:, : component + 1].min(axis=1)
-        if nearest.any():  # else all shapes are alike, and any will do
+        if nearest.any():  # else all shapes are equal, and any centre will do
             odds = nearest / nearest.sum()
     return np.eye(components)[distances.argmin(axis=1)]
 
 
 def expected_log_likelihood(mixture: GaussianMixture, posteriors: Posteriors) -> np.ndarray:
-    """How likely a mixture finds the samples of each posterior, all samples of a shape from one component.
+    """Expected log-likelihood of the samples of each posterior, if all samples of a shape come from one component.
 
     log Σ_k w_k exp E[log N(z | μ_k, S_k)] over z ~ N(m, diag s), with
-    E[log N(z | μ_k, S_k)] = log N(m | μ_k, S_k) - tr(S_k⁻¹ diag s) / 2. By Jensen's inequality no more than
-    E[log p(z)], and equal to it for one component.
+    E[log N(z | μ_k, S_k)] = log N(m | μ_k, S_k) - tr(S_k⁻¹ diag s) / 2. A lower bound of E[log p(z)] by Jensen's
+    inequality, equal to it for one component.
 
     Args:
         mixture: of latents of L dimensions.
@@ -325,7 +322,7 @@ def expected_log_likelihood(mixture: GaussianMixture, posteriors: Posteriors) ->
 
 
 def _stored(components: _Components) -> GaussianMixture:
-    """As float32, in which a mixture is stored."""
+    """The mixture in float32."""
     weights = np.exp(components.log_weights.numpy())
     return GaussianMixture(
         (weights / weights.sum()).astype(np.float32),
@@ -340,12 +337,12 @@ def _check(posteriors: Posteriors) -> None:
         raise ValueError(f"means {means.shape} and variances {variances.shape}: give [N, L] each, both at least 1")
     if not np.isfinite(means).all() or not np.isfinite(variances).all() or variances.min() <= 0:
         raise ValueError(
-            "means or variances that are not finite, or variances not above 0: train anew, at a lower learning rate"
+            "means or variances are not finite, or variances not above 0: train again with a lower learning rate"
         )
 
 
 def _maximize(posteriors: Posteriors, shares: np.ndarray, shrinkage: float) -> _Components:
-    """The M-step: weights, means and shrunk covariances by the shares `[N, K]` of each shape in each component."""
+    """The M-step: weights, means and shrunk covariances from the shares `[N, K]`."""
     with tf.device("/CPU:0"):
         shares = shares + _LEAST_SHARE
         counts = shares.sum(axis=0)
@@ -362,7 +359,7 @@ def _maximize(posteriors: Posteriors, shares: np.ndarray, shrinkage: float) -> _
 
 
 def _scatter(means: np.ndarray, share: np.ndarray, centre: tf.Tensor) -> tf.Tensor:
-    """Σ_i share_i (m_i - centre)(m_i - centre)ᵀ, `[L, L]`, over those of the shapes `[N, L]` that have a share."""
+    """Σ_i share_i (m_i - centre)(m_i - centre)ᵀ, `[L, L]`, over the shapes `[N, L]` with a share."""
     rows = share > _COUNTED_SHARE
     weighted = (means[rows].astype(np.float64) - centre) * np.sqrt(share[rows, np.newaxis])
     return tf.matmul(weighted, weighted, transpose_a=True)

@@ -17,7 +17,7 @@ from vae_gan3d.text import counted
 PRIOR_FORMAT = "vae_gan3d.prior"
 PRIOR_SCHEMA = 1
 REFIT = "remove it, and give --records to fit it again"
-# What a damaged archive raises: RuntimeError where a changed bit speaks of encryption, or of an unknown compression.
+# Errors of a damaged archive; RuntimeError if a changed bit means encryption or an unknown compression.
 _DAMAGE = (
     OSError,
     EOFError,
@@ -49,14 +49,14 @@ class GaussianMixture:
         """Checks the numbers, which may come from a file.
 
         Raises:
-            ValueError: shapes do not fit, a number is not finite, or these are no weights or no Cholesky factors.
+            ValueError: shapes do not match, a number is not finite, or weights or Cholesky factors are invalid.
         """
         components, size = self.means.shape if self.means.ndim == 2 else (0, 0)
         if not components or not size:
             raise ValueError(f"means of shape {self.means.shape}: give [K, L], both at least 1")
         for name, wanted in (("weights", (components,)), ("factors", (components, size, size))):
             if getattr(self, name).shape != wanted:
-                raise ValueError(f"{name} of shape {getattr(self, name).shape}: give {wanted}, as the means ask")
+                raise ValueError(f"{name} of shape {getattr(self, name).shape}: give {wanted}, to match the means")
         for name in ("weights", "means", "factors"):
             if getattr(self, name).dtype != np.float32 or not np.isfinite(getattr(self, name)).all():
                 raise ValueError(f"the {name} are not all finite float32: fit them again")
@@ -66,7 +66,7 @@ class GaussianMixture:
             raise ValueError("factors that are not lower triangular, or not positive on the diagonal: fit them again")
 
     def rounded(self) -> "GaussianMixture":
-        """The same with the factors at the precision of float16, in which they are stored: it moves by 1e-5 nats."""
+        """The mixture with factors rounded to float16, as in the file; changes the log-likelihood by 1e-5 nats."""
         return dataclasses.replace(self, factors=self.factors.astype(np.float16).astype(np.float32))
 
     def draw(self, count: int, generator: np.random.Generator) -> np.ndarray:
@@ -96,8 +96,8 @@ class LatentPrior(Protocol):
     """A distribution of latents.
 
     Attributes:
-        name: `normal` or `mixture`, as `--prior` calls it.
-        classes: the class names that it knows, in label order; may be empty.
+        name: `normal` or `mixture`, the value of `--prior`.
+        classes: class names in label order; may be empty.
     """
 
     @property
@@ -106,7 +106,7 @@ class LatentPrior(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes that it knows, in label order."""
+        """Class names in label order; may be empty."""
 
     def sample(
         self, count: int, generator: np.random.Generator, classes: Sequence[str] | None = None
@@ -120,7 +120,7 @@ class LatentPrior(Protocol):
 
         Returns:
             latents: `[K, L]` float32.
-            labels: `[K]` int64 ascending, the position of each one's class in `classes`; None without classes.
+            labels: `[K]` int64 ascending, indices of `classes`; None without classes.
 
         Raises:
             UserError: the prior does not know a class.
@@ -165,8 +165,8 @@ class NormalPrior:
         """
         if classes and not self.classes:
             raise UserError(
-                "--prior=normal knows no classes but those of a model trained with --conditional: leave out --classes, "
-                "or give --prior=mixture"
+                "--prior=normal has classes only for a model trained with --conditional: leave out --classes, or give "
+                "--prior=mixture"
             )
         for name in classes:
             if name not in self.classes:
@@ -195,17 +195,17 @@ class MixturePrior:
     name: ClassVar[str] = "mixture"
 
     def __post_init__(self) -> None:
-        """Checks the parts against each other.
+        """Checks that the parts match.
 
         Raises:
-            ValueError: they do not fit, or no class has a mixture.
+            ValueError: they do not match, or no class has a mixture.
         """
         if not len(self.classes) == len(self.counts) == len(self.mixtures) == len(set(self.classes)):
-            raise ValueError("classes, counts and mixtures are not one for one: fit the prior again")
+            raise ValueError("the numbers of classes, counts and mixtures differ: fit the prior again")
         if not self.fitted or [count > 0 for count in self.counts] != [bool(mixture) for mixture in self.mixtures]:
             raise ValueError("a class without shapes has a mixture, or one with shapes has none: fit the prior again")
         if len({mixture.means.shape[1] for mixture in self.fitted.values()}) > 1:
-            raise ValueError("the mixtures are not of one latent size: fit the prior again")
+            raise ValueError("the mixtures have different latent sizes: fit the prior again")
 
     @property
     def fitted(self) -> Mapping[str, GaussianMixture]:
@@ -218,17 +218,17 @@ class MixturePrior:
         return next(iter(self.fitted.values())).means.shape[1]
 
     def describe(self) -> str:
-        """Shapes, classes and sizes in a few words."""
+        """Numbers of shapes, classes and components, for messages."""
         sizes = [len(mixture.weights) for mixture in self.fitted.values()]
         least, most = min(sizes), max(sizes)
         components = counted(least, "component") if least == most else f"{least} to {most} components"
         return f"{counted(sum(self.counts), 'shape')}: {counted(len(sizes), 'class', 'classes')}, {components}"
 
     def require_classes(self, classes: Sequence[str]) -> None:
-        """Refuses classes that have no mixture.
+        """Checks that every class has a mixture.
 
         Raises:
-            UserError: one of them has none; the message lists those that have.
+            UserError: a class has none; the message lists the classes with one.
         """
         for name in classes:
             if name not in self.fitted:
@@ -283,34 +283,34 @@ class MixturePrior:
 
 
 def _in_proportion(odds: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Labels `[count]` in ascending order, of each one as many as its odds say, up to one more or less.
+    """Labels `[count]` in ascending order, in proportion to the odds, rounded up or down.
 
-    Systematic sampling (Kitagawa 1996): each label keeps its odds, and sets of samples differ less by their classes'
-    shares, from which most of the spread of their occupancy came.
+    Systematic sampling (Kitagawa 1996): the shares of classes vary less between sets of samples than with independent
+    draws. Varying shares caused most of the variance of occupancy.
     """
     places = (generator.random() + np.arange(count)) / count * odds.sum()
     return np.searchsorted(np.cumsum(odds), np.minimum(places, np.nextafter(odds.sum(), 0)), side="right")
 
 
 def load_prior(path: pathlib.Path, *, remedy: str = REFIT) -> MixturePrior:
-    """Reads what `MixturePrior.save` wrote.
+    """Reads a file of `MixturePrior.save`.
 
     Args:
         path: the `.npz` file.
-        remedy: what to do where it cannot be used, the end of an error's line.
+        remedy: end of an error message: what to do.
 
     Returns:
-        The prior, equal bit for bit where its factors have the precision of float16.
+        The prior, bit for bit if its factors are rounded to float16.
 
     Raises:
-        WrongPriorError: the file cannot be read, is damaged, or is of another format.
-        UserError: a newer version wrote it.
+        WrongPriorError: the file is unreadable, damaged, or of another format.
+        UserError: a newer version wrote the file.
     """
     try:
-        with zipfile.ZipFile(path) as archive:  # numpy reads no checksum of an array whose header is changed
+        with zipfile.ZipFile(path) as archive:  # numpy does not check the CRC of an array with a changed header
             damaged = archive.testzip()
         if damaged:
-            raise ValueError(f"{damaged} in it is not of its checksum")
+            raise ValueError(f"wrong checksum of {damaged}")
         with np.load(path, allow_pickle=False) as stored:
             fields = {name: stored[name] for name in stored.files}
         require_known_version(path, fields, PRIOR_FORMAT, PRIOR_SCHEMA)
@@ -319,11 +319,11 @@ def load_prior(path: pathlib.Path, *, remedy: str = REFIT) -> MixturePrior:
         raise
     except _DAMAGE as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise WrongPriorError(f"{path} is damaged, or no prior ({reason}): {remedy}") from error
+        raise WrongPriorError(f"{path} is damaged, or not a prior ({reason}): {remedy}") from error
 
 
 def _from_fields(fields: Mapping[str, np.ndarray]) -> MixturePrior:
-    """Builds a prior from a file's fields; any error means that they are wrong."""
+    """Builds a prior from the fields of a file; an error means that they are invalid."""
     for name, kind in (("classes", "U"), ("counts", "i"), ("components", "i")):
         if fields[name].ndim != 1 or fields[name].dtype.kind != kind or not fields[name].size:
             raise ValueError(f"{name} are {fields[name].dtype} of shape {fields[name].shape}")
@@ -331,7 +331,7 @@ def _from_fields(fields: Mapping[str, np.ndarray]) -> MixturePrior:
     if min(components) < 0 or sum(components) != len(fields["weights"]):
         raise ValueError(f"{sum(components)} components, but {len(fields['weights'])} weights")
     factors = fields["factors"]
-    if factors.dtype not in (np.float16, np.float32):  # float32 is that of older files
+    if factors.dtype not in (np.float16, np.float32):  # older files have float32
         raise ValueError(f"factors are {factors.dtype}")
     parts = (fields["weights"], fields["means"], factors.astype(np.float32))
     ends = np.cumsum(components)

@@ -1,1 +1,1 @@
-"""Searching for hyperparameters: a study of many trials, each a training run of its own."""
+"""Hyperparameter search: a study of many trials, each of which is a training run."""

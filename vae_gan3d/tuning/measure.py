@@ -1,4 +1,4 @@
-"""How good a trial is, in one number: the same measures as `--phase=evaluate` takes."""
+"""The value of a trial: one of the metrics of `--phase=evaluate`. Imports TensorFlow, unlike the rest of the folder."""
 
 import numpy as np
 import tensorflow as tf
@@ -16,27 +16,18 @@ from vae_gan3d.training.run_folder import find_checkpoint
 
 _THRESHOLD = 0.5
 _MOST_SAMPLES = 500
-_DIVERGED = "training diverged: a weight is no longer a finite number"
 
 
 def held_out_iou(model: Model, held_out: ShapeSet) -> float:
-    """The mean IoU of held-out shapes and their reconstructions.
-
-    Args:
-        model: the model.
-        held_out: shapes at its resolution.
-
-    Returns:
-        A number in [0, 1].
-    """
+    """Mean IoU of held-out shapes and their reconstructions, in [0, 1]."""
     return float(reconstruction_quality(model, held_out, _THRESHOLD).iou.mean())
 
 
 def require_finite_weights(networks: Networks) -> None:
-    """Refuses networks that have diverged, whose shapes would count as empty ones.
+    """Refuses networks that have diverged: their shapes would count as empty.
 
     Args:
-        networks: the networks; the discriminator may hold anything.
+        networks: the networks; ignores the discriminator.
 
     Raises:
         UserError: a weight of encoder or generator is NaN or infinite.
@@ -44,24 +35,24 @@ def require_finite_weights(networks: Networks) -> None:
     for network in (networks.encoder, networks.generator):
         for variable in [] if network is None else network.trainable_variables:
             if not bool(tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(variable)))):
-                raise UserError(_DIVERGED)
+                raise UserError("training diverged: a weight is not a finite number")
 
 
 def measure_run(config: TrainingConfig, records: RecordSet, held_out: ShapeSet, objective: str) -> float:
-    """Measures the newest checkpoint of a run.
+    """Computes the objective for the newest checkpoint of a run.
 
     Args:
-        config: the run, its model with the records' classes.
-        records: the training records, to fit a prior on where samples are measured.
-        held_out: shapes that it was not trained on, at its resolution.
-        objective: `iou`, of reconstructions; or `coverage`, `mmd`, `one_nna` (by voxel IoU distance) or `jsd`, of as
-            many samples as there are held-out shapes, 500 at most.
+        config: the run; its model has the classes of the records.
+        records: the training records, to fit a prior if the objective needs samples.
+        held_out: shapes that the model was not trained on, at its resolution.
+        objective: `iou` of reconstructions; or `coverage`, `mmd`, `one_nna` (by voxel IoU distance) or `jsd` of
+            samples, as many as there are held-out shapes, 500 at most.
 
     Returns:
-        The measure.
+        The value.
 
     Raises:
-        UserError: the model has diverged, or every sample is empty.
+        UserError: the model has diverged, every sample is empty, or there is only one held-out shape.
     """
     prefix = find_checkpoint(config.save_path)
     model = load_model(prefix, config.model)
@@ -77,6 +68,6 @@ def measure_run(config: TrainingConfig, records: RecordSet, held_out: ShapeSet, 
     value = found["voxel_iou"] if isinstance(found, dict) else found
     if value is None:
         raise UserError(
-            f"--objective={objective} cannot be measured: every sample is empty, or there is one held-out shape"
+            f"--objective={objective} cannot be measured: every sample is empty, or there is only one held-out shape"
         )
     return float(value)

@@ -1,4 +1,4 @@
-"""What a study leaves for people: a table, a picture, and the flags of the best trial."""
+"""Results of a study: a table, a plot, and the flags of the best trial."""
 
 import csv
 import io
@@ -21,10 +21,10 @@ _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNIN
 
 
 def write_results(study: "optuna.Study", config: TuneConfig) -> None:
-    """Writes `trials.csv`, `trials.png`, and `best.flags` where a trial is complete, of all processes' trials so far.
+    """Writes `trials.csv`, and once a trial is complete `trials.png` and `best.flags`.
 
     Args:
-        study: the study.
+        study: the study, with the trials of all processes.
         config: its configuration.
 
     Raises:
@@ -47,7 +47,7 @@ def write_results(study: "optuna.Study", config: TuneConfig) -> None:
 
 
 def best_trial(study: "optuna.Study") -> "optuna.trial.FrozenTrial | None":
-    """The best complete trial, or None while there is none."""
+    """The best complete trial; None if there is none."""
     import optuna
 
     complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
@@ -55,14 +55,14 @@ def best_trial(study: "optuna.Study") -> "optuna.trial.FrozenTrial | None":
 
 
 def best_flags(config: TuneConfig, best: "optuna.trial.FrozenTrial") -> str:
-    """The text of a file of flags: those of the study's command line, and what the best trial has drawn.
+    """The contents of `best.flags`: the flags of the study's command line with the hyperparameters of the best trial.
 
     Args:
         config: of the study.
         best: the trial.
 
     Returns:
-        A comment and one flag a line.
+        A comment, and one flag on each line.
     """
     searched = {name: best.params[name] for name in SEARCHABLE if name in best.params}
     base = [line for line in config.base_flags if line.partition("=")[0].removeprefix("--") not in searched]
@@ -75,7 +75,7 @@ def best_flags(config: TuneConfig, best: "optuna.trial.FrozenTrial") -> str:
 
 
 def describe_trial(trial: "optuna.trial.FrozenTrial", objective: str) -> str:
-    """One line on a trial that has ended."""
+    """One line about a trial that has ended."""
     drawn = ", ".join(f"{name} {_short(value)}" for name, value in trial.params.items())
     seconds = f"{trial.user_attrs.get('seconds', 0):.0f} s"
     match trial.state.name:

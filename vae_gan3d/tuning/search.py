@@ -1,4 +1,4 @@
-"""`--phase=tune`: trial after trial. This process needs no TensorFlow."""
+"""`--phase=tune`: runs the trials of a study one after the other. Does not import TensorFlow."""
 
 import dataclasses
 import math
@@ -6,7 +6,7 @@ import pathlib
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from vae_gan3d.command_line import print_next
 from vae_gan3d.config import TrainingConfig, TuneConfig
@@ -32,39 +32,25 @@ from vae_gan3d.tuning.worker import TrialFailed, TrialStopped, TrialTask, run_tr
 if TYPE_CHECKING:
     import optuna
 
-_NEVER = 10**6  # steps between pictures, of which the last step makes some in any case
-
-
-class RunTrial(Protocol):
-    """`trial_runner.run_trial`, or what stands in for it."""
-
-    def __call__(
-        self,
-        task: TrialTask,
-        *,
-        seconds: float,
-        on_report: Callable[[int, float], None],
-        stopping: Callable[[], bool],
-    ) -> float:
-        """See `trial_runner.run_trial`."""
+_NEVER = 10**6  # steps between pictures; the last step always draws some
 
 
 class Objective:
-    """One trial after the other.
+    """The objective function for Optuna: trains and measures one trial.
 
     Attributes:
-        number: of the newest trial that was begun; None before the first.
+        number: of the newest trial; None before the first.
     """
 
     def __init__(
-        self, config: TuneConfig, *, stopping: Callable[[], bool] = lambda: False, run: RunTrial = run_trial
+        self, config: TuneConfig, *, stopping: Callable[[], bool] = lambda: False, run: Callable[..., float] = run_trial
     ) -> None:
-        """Sets what all trials have in common.
+        """Stores what all trials share.
 
         Args:
             config: of the study.
             stopping: whether the user asked to stop.
-            run: what makes a number of a task.
+            run: runs one trial, see `run_trial`.
         """
         self.number: int | None = None
         self._config = config
@@ -72,18 +58,18 @@ class Objective:
         self._run = run
 
     def __call__(self, trial: "optuna.Trial") -> float:
-        """Trains and measures.
+        """Trains and measures one trial.
 
         Args:
-            trial: a new one, or one that goes on in the folder of a stopped one.
+            trial: a new trial, or one that continues a stopped trial in its folder.
 
         Returns:
-            The objective's value.
+            The value of the objective.
 
         Raises:
-            optuna.TrialPruned: the trial is worse than most were at the same epoch.
-            TrialFailed: there is no value; the attribute `reason` of the trial says why.
-            TrialStopped: the user asked to stop; what goes on from here waits in the study.
+            optuna.TrialPruned: the trial is worse than the median at the same epoch.
+            TrialFailed: there is no value; the trial's attribute `reason` says why.
+            TrialStopped: the user asked to stop; the study's queue has a trial that continues this one.
         """
         self.number = trial.number
         trial.study.sampler = make_sampler(self._config.training.seed, trial.number)
@@ -94,7 +80,7 @@ class Objective:
             trial.set_user_attr("reason", str(error))
             raise
         except (TrialStopped, KeyboardInterrupt):
-            trial.set_user_attr("reason", "stopped, and waits to go on")
+            trial.set_user_attr("reason", "stopped; will continue")
             trial.set_user_attr("seconds", spent + time.monotonic() - start)
             queue_again(trial.study, trial.number)
             raise
@@ -122,7 +108,7 @@ class Objective:
         )
 
     def _report(self, trial: "optuna.Trial", epoch: int, iou: float) -> None:
-        """Tells Optuna how a trial does, turned so that it is better in the objective's direction."""
+        """Reports the IoU to Optuna, as 1 - IoU if the objective is minimised; prunes a bad trial."""
         import optuna
 
         trial.report(iou if self._config.direction == "maximize" else 1 - iou, epoch)
@@ -135,11 +121,8 @@ def trial_run(config: TuneConfig, parameters: Parameters, folder: str) -> Traini
 
     Args:
         config: of the study.
-        parameters: what was drawn.
-        folder: the trial's folder, within the study's.
-
-    Returns:
-        The run.
+        parameters: hyperparameters of the trial.
+        folder: name of the trial's folder in the folder of the study.
     """
     path = config.output_dir / folder
     run = dataclasses.replace(
@@ -159,16 +142,16 @@ def trial_run(config: TuneConfig, parameters: Parameters, folder: str) -> Traini
 
 
 def tune(config: TuneConfig) -> int:
-    """Makes some more trials of a study, and writes its results after each.
+    """Runs more trials of a study, and writes its results after each.
 
     Args:
         config: of the study.
 
     Returns:
-        0, or 128 plus the signal's number where a signal stopped it.
+        The exit status: 0, or 128 plus the number of the signal that stopped the study.
 
     Raises:
-        UserError: Optuna or records are missing, the folder holds another study, or no trial was completed.
+        UserError: Optuna or records are missing, the folder has another study, or no trial was completed.
     """
     require_optuna()
     records = find_records(config.training.records, config.training.split_name)
@@ -176,13 +159,13 @@ def tune(config: TuneConfig) -> int:
     make_folder(config.output_dir)
     study = open_study(config)
     before = len(study.get_trials(deepcopy=False))
-    beginning = f"on from {counted(before, 'trial')}" if before else "a new study"
+    beginning = f"continues after {counted(before, 'trial')}" if before else "a new study"
     print(
         f"{beginning} in {config.output_dir}: {counted(config.trials, 'trial')} of "
         f"{counted(config.trial_epochs, 'epoch')} at most on {counted(records.count, 'shape')}, by {config.objective}; "
-        f"searched: {', '.join(config.search)}"
+        f"searches {', '.join(config.search)}"
     )
-    _note_what_has_no_effect(config, records)
+    _note_useless_parameters(config, records)
     with stop_request("stopping this trial") as stop, progress_bar(total=config.trials, unit="trial") as bar:
         objective = Objective(config, stopping=lambda: bool(stop))
         for _ in range(config.trials):
@@ -193,7 +176,7 @@ def tune(config: TuneConfig) -> int:
             write_results(study, config)
             bar.update()
             if stop:
-                bar.write("stopped: the same command goes on from there", file=sys.stderr)
+                bar.write("stopped: the same command continues the study", file=sys.stderr)
                 return stop.exit_status
     best = best_trial(study)
     if best is None:
@@ -204,7 +187,7 @@ def tune(config: TuneConfig) -> int:
 
 
 def _with_held_out_records(config: TuneConfig, records: RecordSet) -> TuneConfig:
-    """The configuration with the place of the held-out shapes, which must not be the training shapes."""
+    """The configuration with the folder of the held-out shapes, which must not be the training shapes."""
     place = config.held_out_records
     if not place:
         training = pathlib.Path(config.training.records)
@@ -212,18 +195,19 @@ def _with_held_out_records(config: TuneConfig, records: RecordSet) -> TuneConfig
     held_out = find_records(place, config.held_out_split_name)
     if set(held_out.files) & set(records.files):
         raise UserError(
-            f"{held_out.files[0]} holds the training shapes, and trials are judged by others: make records of the "
-            "test shapes with create_tf_record.py --if_train=false, or give --held_out_records"
+            f"{held_out.files[0]} has the training shapes, but trials need other shapes: write records of test shapes "
+            "with create_tf_record.py --if_train=false, or give --held_out_records"
         )
     return dataclasses.replace(config, held_out_records=place)
 
 
-def _note_what_has_no_effect(config: TuneConfig, records: RecordSet) -> None:
+def _note_useless_parameters(config: TuneConfig, records: RecordSet) -> None:
+    """Notes hyperparameters that cannot improve the objective."""
     run: TrainingConfig = config.training
     if config.objective == "iou" and {"kl_weight", "adversarial_weight"} & set(config.search):
         print(
-            "note: --objective=iou measures reconstructions alone, which the KL and the adversarial term only make "
-            "worse: give --objective=mmd to judge samples",
+            "note: --objective=iou measures only reconstructions, which the KL and the adversarial term make worse: "
+            "give --objective=mmd to measure samples",
             file=sys.stderr,
         )
     steps = Schedule(records.count, run.batch_size, config.trial_epochs, 1).total_steps
@@ -231,7 +215,7 @@ def _note_what_has_no_effect(config: TuneConfig, records: RecordSet) -> None:
     if searched and run.model.kind == "vae_gan" and steps <= run.loss.adversarial_warmup:
         print(
             f"note: {counted(steps, 'step')} of {run.batch_size} end before "
-            f"--adversarial_warmup={run.loss.adversarial_warmup}, so {' and '.join(sorted(searched))} may "
-            "change nothing: give a lower one, or more --trial_epochs",
+            f"--adversarial_warmup={run.loss.adversarial_warmup}, so {' and '.join(sorted(searched))} may have no "
+            "effect: give a lower --adversarial_warmup, or more --trial_epochs",
             file=sys.stderr,
         )

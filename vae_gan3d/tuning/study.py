@@ -1,4 +1,4 @@
-"""The search space, and the Optuna study in a SQLite file that several processes can share."""
+"""The search space, and the Optuna study in an SQLite file that several processes can share."""
 
 import dataclasses
 import importlib.util
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 Parameters = dict[str, int | float | str]
 
-# From the rate that hardly moves to the one that breaks, with losses that are sums over voxels.
+STUDY_NAME = "study.db"
+_NAME = "vae_gan3d"
+_CONDITIONS = "conditions"
+_HEARTBEAT_SECONDS, _GRACE_SECONDS = 20, 90
+_LOCK_SECONDS = 60
+_ATTEMPTS = 5
+_TRIALS_BEFORE_PRUNING = 4
+
+# From too slow to unstable, for losses that are sums over voxels.
 _LEARNING_RATES = {
     "adam": (1e-4, 1e-2),
     "adamw": (1e-4, 1e-2),
@@ -31,8 +39,8 @@ _WIDTHS = (8, 16, 32)
 _DEPTHS = (0, 2)
 _KL_WEIGHTS = (0.1, 10.0)
 _ADVERSARIAL_WEIGHTS = (0.03, 1.0)
-# Where each stands in a TrainingConfig; what is not named here is a field of its own.
-_PLACES = {
+# Fields of TrainingConfig; other parameters are fields of the same name.
+_FIELDS = {
     "optimizer": ("optimizer", "kind"),
     "learning_rate": ("optimizer", "learning_rate"),
     "d_learning_rate": ("optimizer", "d_learning_rate"),
@@ -47,13 +55,13 @@ _PLACES = {
 def draw_parameters(
     trial: "optuna.Trial", search: Sequence[str], base: TrainingConfig, trial_epochs: int
 ) -> Parameters:
-    """Draws a value for everything that is searched.
+    """Draws a value for each hyperparameter of the search.
 
     Args:
-        trial: draws by what was learned of earlier ones.
-        search: names of `SEARCHABLE`.
-        base: the run that is varied; its optimizer decides over the learning rates' range where none is drawn.
-        trial_epochs: the most epochs.
+        trial: suggests values.
+        search: hyperparameters, of `SEARCHABLE`.
+        base: the run to vary. Its optimizer sets the range of learning rates if the optimizer is not searched.
+        trial_epochs: upper limit of epochs.
 
     Returns:
         The values by name, in the order of `SEARCHABLE`.
@@ -89,43 +97,31 @@ def _draw(trial: "optuna.Trial", name: str, optimizer: str, trial_epochs: int) -
 
 
 def with_parameters(base: TrainingConfig, parameters: Mapping[str, int | float | str]) -> TrainingConfig:
-    """The run with other values of some parameters.
+    """The run with these hyperparameters.
 
     Args:
         base: the run.
-        parameters: values by the names of `SEARCHABLE`.
+        parameters: values by name, see `SEARCHABLE`.
 
     Raises:
-        UserError: the values do not go together.
+        UserError: the values do not fit together.
     """
     changes: dict[str, dict[str, int | float | str]] = {}
     own: dict[str, int | float | str] = {}
     for name, value in parameters.items():
-        part, field = _PLACES.get(name, ("", name))
+        part, field = _FIELDS.get(name, ("", name))
         (changes.setdefault(part, {}) if part else own)[field] = value
     parts = {part: dataclasses.replace(getattr(base, part), **fields) for part, fields in changes.items()}
     return dataclasses.replace(base, **own, **parts)  # type: ignore[arg-type]
 
 
 def parameter_flags(parameters: Mapping[str, int | float | str]) -> list[str]:
-    """Parameters as lines of a file of flags."""
+    """Hyperparameters as lines of a flag file."""
     return [f"--{name}={value}" for name, value in parameters.items()]
 
 
-if TYPE_CHECKING:
-    import optuna
-
-STUDY_NAME = "study.db"
-_NAME = "vae_gan3d"
-_CONDITIONS = "conditions"
-_HEARTBEAT_SECONDS, _GRACE_SECONDS = 20, 90
-_LOCK_SECONDS = 60
-_ATTEMPTS = 5
-_TRIALS_BEFORE_PRUNING = 4
-
-
 def require_optuna() -> None:
-    """Refuses to tune where Optuna is not there; it is not imported.
+    """Checks that Optuna is installed. Does not import it.
 
     Raises:
         UserError: it is not installed.
@@ -135,18 +131,15 @@ def require_optuna() -> None:
 
 
 def open_study(config: TuneConfig) -> "optuna.Study":
-    """Opens the study of a folder, or begins it.
+    """Opens the study of a folder, or creates it.
 
-    A trial whose process was killed is noticed by its missing heartbeat, and put in the queue again.
+    Optuna notices a killed trial by its missing heartbeat; the trial is queued again.
 
     Args:
         config: of the study.
 
-    Returns:
-        The study.
-
     Raises:
-        UserError: the file is damaged, or holds a study of other conditions, whose values cannot be compared.
+        UserError: the file is damaged, or has a study with other flags, whose values cannot be compared.
     """
     import optuna
     import sqlalchemy.exc
@@ -158,7 +151,7 @@ def open_study(config: TuneConfig) -> "optuna.Study":
         try:
             study = _open(path, config)
             break
-        except failures as error:  # two processes that begin a study at once: one finds the other's half-made tables
+        except failures as error:  # if two processes create a study at once, one may find incomplete tables
             if attempt == _ATTEMPTS - 1:
                 reason = str(error).splitlines()[0]
                 raise UserError(f"{path} cannot be used ({reason}): give another --output_dir") from error
@@ -206,16 +199,16 @@ def _require_same_conditions(study: "optuna.Study", config: TuneConfig, path: pa
             there = f"--{name}={theirs[name]}" if name in theirs else f"no --{name}"
             here = f"--{name}={ours[name]}" if name in ours else f"no --{name}"
             raise UserError(
-                f"{path} is a study with {there}, whose trials cannot be compared with those of {here}: give the same, "
-                "or another --output_dir"
+                f"{path} is a study with {there}, and its trials cannot be compared with trials with {here}: give the "
+                "same flag, or another --output_dir"
             )
 
 
 def make_sampler(seed: int, number: int) -> "optuna.samplers.BaseSampler":
-    """The sampler of one trial (Bergstra et al. 2011, TPE).
+    """The sampler of one trial: TPE (Bergstra et al. 2011).
 
-    Seeded by the trial's number, so that a study that resumes goes on as one that was never stopped, and processes
-    that share a study do not draw the same.
+    The seed depends on the trial's number. So a resumed study continues exactly, and processes that share a study draw
+    different values.
 
     Args:
         seed: of the study.
@@ -227,11 +220,11 @@ def make_sampler(seed: int, number: int) -> "optuna.samplers.BaseSampler":
 
 
 def queue_again(study: "optuna.Study", number: int) -> None:
-    """Lets the next trial go on where an unfinished one was stopped, in its folder.
+    """Queues a trial that continues a stopped one in its folder.
 
     Args:
         study: of the trial.
-        number: of the trial that was stopped.
+        number: of the stopped trial.
     """
     stopped = study.get_trials(deepcopy=False)[number]
     reports = sorted(stopped.intermediate_values.items())

@@ -1,10 +1,12 @@
-"""One trial in a process of its own: training and measuring inside, starting and stopping outside."""
+"""Runs one trial in its own process. The first half runs in that process, the second half in the process of the study.
+
+Messages from the trial to the study: `Started`, a `Report` for each checkpoint, `Trained`, `Measured` or `Failed`.
+"""
 
 import contextlib
 import dataclasses
 import multiprocessing
 import os
-import pathlib
 import signal
 import time
 import traceback
@@ -25,16 +27,19 @@ if TYPE_CHECKING:
     from vae_gan3d.training.state import TrainingState
 
 LOG_NAME = "trial.log"
+_POLL_SECONDS = 0.2
+_ASK_AGAIN_SECONDS = 1.0
+_END_SECONDS = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
 class TrialTask:
-    """What a trial's process does.
+    """The work of one trial.
 
     Attributes:
-        training: the run; its folder is the trial's.
-        held_out_records, held_out_split_name: the shapes that it is judged by.
-        objective: of `config.tuning.OBJECTIVES`.
+        training: the run, in the folder of the trial.
+        held_out_records, held_out_split_name: the shapes that measure the trial.
+        objective: one of `config.OBJECTIVES`.
     """
 
     training: TrainingConfig
@@ -50,7 +55,7 @@ class Started:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """The held-out IoU at a checkpoint; the process waits for an answer of any kind."""
+    """Held-out IoU at a checkpoint; the process waits for any answer."""
 
     epoch: int
     iou: float
@@ -58,33 +63,35 @@ class Report:
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """Training has ended, and is saved; the process waits for an answer of any kind."""
+    """Training has ended and is saved; the process waits for any answer."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """The objective's value. The last message."""
+    """The value of the objective. The last message."""
 
     value: float
 
 
 @dataclasses.dataclass(frozen=True)
 class Failed:
-    """Why there is no value. The last message."""
+    """The reason why there is no value. The last message."""
 
     reason: str
 
 
 def run_trial_process(connection: Connection, task: TrialTask) -> None:
-    """Does a task, and sends messages about it.
+    """Trains and measures, and sends messages.
 
     Args:
-        connection: to the process that conducts the study; where that one ends, so does this.
-        task: what to do.
+        connection: to the process of the study. This process ends when that one does.
+        task: the work.
     """
-    # Training catches its own Ctrl-C and SIGTERM between two steps; before and after, one must not break what is saved.
+    # Training handles Ctrl-C and SIGTERM itself, between two steps. Before and after it must not interrupt a save.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _write_to(make_folder(task.training.save_path) / LOG_NAME)
+    with open(make_folder(task.training.save_path) / LOG_NAME, "ab") as log:
+        for terminal in (1, 2):  # also what C++ code prints
+            os.dup2(log.fileno(), terminal)
     try:
         connection.send(Measured(_train_and_measure(connection, task)))
     except (EOFError, BrokenPipeError):
@@ -95,13 +102,6 @@ def run_trial_process(connection: Connection, task: TrialTask) -> None:
     except Exception as error:
         traceback.print_exc()
         connection.send(Failed(f"{type(error).__name__}: {' '.join(str(error).split())}"))
-
-
-def _write_to(log: pathlib.Path) -> None:
-    """Sends everything that this process prints, C++ code too, to a file."""
-    with open(log, "ab") as file:
-        for terminal in (1, 2):
-            os.dup2(file.fileno(), terminal)
 
 
 def _train_and_measure(connection: Connection, task: TrialTask) -> float:
@@ -124,7 +124,7 @@ def _train_and_measure(connection: Connection, task: TrialTask) -> float:
 
 
 class _Reporter:
-    """Tells the held-out IoU of the averaged networks; of a plain GAN, which reconstructs no shape, nothing."""
+    """Sends the held-out IoU of the averaged networks; nothing for a plain GAN, which cannot reconstruct."""
 
     def __init__(self, connection: Connection, config: TrainingConfig, held_out: "ShapeSet") -> None:
         self._connection, self._config, self._held_out = connection, config, held_out
@@ -134,11 +134,11 @@ class _Reporter:
         """Reports, and waits for the answer.
 
         Args:
-            epoch: epochs completed.
-            state: the same in each call, so that the networks are traced once.
+            epoch: completed epochs.
+            state: the same object in each call, so that the networks are traced once.
 
         Raises:
-            UserError: a weight is no longer a finite number.
+            UserError: a weight is not a finite number.
         """
         from vae_gan3d.models.model import Model
         from vae_gan3d.tuning.measure import held_out_iou, require_finite_weights
@@ -150,17 +150,12 @@ class _Reporter:
             self._connection.recv()
 
 
-_LISTEN_SECONDS = 0.2
-_ASK_AGAIN_SECONDS = 1.0
-_END_SECONDS = 10.0
-
-
 class TrialFailed(Exception):
-    """A trial has no value; the message says why, in one line."""
+    """A trial has no value; the message is the reason, in one line."""
 
 
 class TrialStopped(Exception):
-    """The user stopped a trial; it is saved, and can go on."""
+    """The user stopped a trial; it is saved and can continue."""
 
 
 def run_trial(
@@ -170,19 +165,19 @@ def run_trial(
     on_report: Callable[[int, float], None],
     stopping: Callable[[], bool],
 ) -> float:
-    """Runs a trial in a process of its own.
+    """Runs a trial in its own process.
 
     Args:
-        task: what the process does.
-        seconds: the longest time that it trains; infinite for any.
-        on_report: is told the epoch and the held-out IoU of each checkpoint; what it raises ends the trial.
+        task: the work of the trial.
+        seconds: limit of the training time; may be infinite.
+        on_report: called with the epoch and the held-out IoU of each checkpoint; an exception ends the trial.
         stopping: whether the user asked to stop.
 
     Returns:
         The value of the objective.
 
     Raises:
-        TrialFailed: the process broke, or found nothing to measure.
+        TrialFailed: the process failed, or could not measure the objective.
         TrialStopped: the user asked to stop.
     """
     context = multiprocessing.get_context("spawn")
@@ -208,7 +203,7 @@ def run_trial(
 
 
 class _Listener:
-    """What the study's side knows of a running trial."""
+    """Receives the messages of a running trial, and asks it to stop when its time is over."""
 
     def __init__(
         self,
@@ -225,20 +220,20 @@ class _Listener:
         self._asked = 0.0
 
     def listen(self) -> float | None:
-        """Takes one message, if there is one; asks training to stop where its time is over.
+        """Receives one message, if there is one; asks training to stop if its time is over.
 
         Returns:
-            The trial's value with the last message, else None.
+            The value of the trial if it was the last message, else None.
 
         Raises:
             EOFError: the process has ended.
-            TrialFailed, TrialStopped: as `run_trial`.
+            TrialFailed, TrialStopped: see `run_trial`.
         """
-        if self._connection.poll(_LISTEN_SECONDS):
+        if self._connection.poll(_POLL_SECONDS):
             return self._answer(self._connection.recv())
         now = time.monotonic()
         over = self._stopping() or (self._training_until is not None and now > self._training_until)
-        # Asked again, because what comes while the networks are built is not heard.
+        # Asks again: the trial ignores signals while it builds the networks.
         if over and now > self._asked + _ASK_AGAIN_SECONDS and self._process.pid is not None:
             self._asked = now
             with contextlib.suppress(ProcessLookupError):
@@ -265,7 +260,7 @@ class _Listener:
 
 
 def _end(process: BaseProcess) -> None:
-    """Ends a process whose messages are no longer awaited; it is saving nothing."""
+    """Ends a process. It is not saving anything now."""
     process.join(0 if process.exitcode is None else _END_SECONDS)
     if process.is_alive():
         process.kill()
@@ -278,5 +273,5 @@ def _ending(exit_code: int | None) -> str:
         return f"exit status {exit_code}"
     with contextlib.suppress(ValueError):
         name = signal.Signals(-exit_code).name
-        return f"{name}, which the system sends where memory is short" if name == "SIGKILL" else name
+        return f"{name}, perhaps because memory ran out" if name == "SIGKILL" else name
     return f"signal {-exit_code}"
