@@ -7,10 +7,10 @@ import pytest
 
 from tests.fakes import box_grid, random_grids, write_mat
 from tests.solid_shapes import corner_mesh, write_off
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.convert import main
-from vae_gan3d.data.formats.registry import read_grid
 from vae_gan3d.data.grids import pad_grid, resize_grid
-from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.data.shape_files import read_grid
 
 
 def test_a_grid_goes_through_every_format_and_comes_back(tmp_path, capsys):

@@ -12,8 +12,8 @@ from tests.models.test_priors import PRIOR
 from tests.solid_shapes import box_mesh, write_off
 from vae_gan3d import phases
 from vae_gan3d.config import EvaluateConfig, ExportConfig, ShapeFilesConfig
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.formats import meshes
-from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import folder_lock
 from vae_gan3d.training import run_folder

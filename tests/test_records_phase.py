@@ -10,12 +10,12 @@ from tests.configs import RECORDS
 from tests.fakes import random_grids, write_mat, write_records, write_shape_tree
 from tests.solid_shapes import box_mesh, write_off
 from vae_gan3d import phases
-from vae_gan3d.data.formats.registry import read_grid
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.grids import pad_grid
 from vae_gan3d.data.pipeline import read_labeled_record
-from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.data.record_reader import read_sources
 from vae_gan3d.data.record_set import find_records
+from vae_gan3d.data.shape_files import read_grid
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import folder_lock
 

@@ -4,8 +4,8 @@ import pytest
 
 from tests.fakes import write_shape_tree
 from vae_gan3d.data import record_writer, shards
-from vae_gan3d.data.formats.registry import read_grid
 from vae_gan3d.data.sandbox import GridResult
+from vae_gan3d.data.shape_files import read_grid
 from vae_gan3d.errors import UserError
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from vae_gan3d.data.folder_layouts import SHAPE_EXTENSIONS
+from vae_gan3d.data.formats.registry import FOLDER_EXTENSIONS
 from vae_gan3d.data.shape_folders import find_shapes
 from vae_gan3d.data.synsets import SYNSETS, class_name, is_synset
 from vae_gan3d.errors import UserError
@@ -194,7 +194,7 @@ def test_synsets_have_names_and_other_folders_keep_theirs():
 
 
 def test_text_files_are_no_shapes_in_a_data_set():
-    assert ".txt" not in SHAPE_EXTENSIONS
+    assert ".txt" not in FOLDER_EXTENSIONS
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes that have names")

@@ -84,8 +84,8 @@ def read_grid(path, **options):
         (path.parent / "dozing").touch()
         time.sleep(0.7)
     if "swell" in path.name:
-        from vae_gan3d.data.formats import registry as readers
-        readers._READERS[".mat"] = lambda path, variable: bytearray(8 << 30)
+        from vae_gan3d.data import shape_files
+        shape_files.read_array = lambda *words: bytearray(8 << 30)
     return real(path, **options)
 
 def answer(answers, path, options):

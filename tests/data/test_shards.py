@@ -10,13 +10,13 @@ import pytest
 import vae_gan3d
 from tests.fakes import box_grid, write_mat, write_shape_tree
 from tests.record_writing import names, write
+from vae_gan3d.config.shapes import DEFAULT_READING, ReadOptions
 from vae_gan3d.data import record_writer, shards
-from vae_gan3d.data.formats.registry import read_grid
 from vae_gan3d.data.pipeline import read_record
-from vae_gan3d.data.read_options import DEFAULT_READING, ReadOptions
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.data.record_writer import create_records
 from vae_gan3d.data.sandbox import GridResult
+from vae_gan3d.data.shape_files import read_grid
 from vae_gan3d.data.shape_folders import find_shapes
 from vae_gan3d.data.shards import find_shard, fit_grid, keep_notes, note_path, plan_shards, read_plan, write_shards
 from vae_gan3d.errors import UserError

@@ -10,7 +10,7 @@ import vae_gan3d
 from tests.fakes import box_grid
 from vae_gan3d.config import ShapeFilesConfig
 from vae_gan3d.data.formats import meshes
-from vae_gan3d.data.formats.registry import read_grid
+from vae_gan3d.data.shape_files import read_grid
 from vae_gan3d.data.surfaces import MeshCheck
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation import results as module

@@ -10,8 +10,8 @@ from tests.fakes import box_grid, random_grids, write_legacy_records, write_mat,
 from tests.small_models import UNTRAINED_THRESHOLD, VoxelModel
 from tests.solid_shapes import box_mesh, write_off
 from vae_gan3d.config import EvaluateConfig, ModelConfig
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.formats.text_slices import write_text_slices
-from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.shapes import (

@@ -17,7 +17,7 @@ from tests.robustness.hostile_files import npy_bytes, npy_header
 from tests.robustness.seed_files import zip_npy
 from tests.small_models import VoxelModel
 from vae_gan3d.config import ShapeFilesConfig
-from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer.app import DOWNLOADS, ExplorerApp, mesh_file, read_upload

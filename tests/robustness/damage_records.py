@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from tests.robustness.damages import Subject, digest
+from vae_gan3d.config.shapes import DEFAULT_READING
 from vae_gan3d.data.grids import unpack_grid
-from vae_gan3d.data.read_options import DEFAULT_READING
 from vae_gan3d.data.record_reader import RowReader, load_packed
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.data.record_writer import create_records

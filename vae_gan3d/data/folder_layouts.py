@@ -6,13 +6,11 @@ import pathlib
 import re
 from collections.abc import Callable
 
-from vae_gan3d.data.formats.registry import EXTENSIONS
+from vae_gan3d.data.formats.registry import EXTENSIONS, FOLDER_EXTENSIONS
 from vae_gan3d.data.synsets import is_synset
 from vae_gan3d.errors import UserError
 from vae_gan3d.text import printable
 
-# Text slices are read one by one: a .txt file in a data set is a list or a note.
-SHAPE_EXTENSIONS = tuple(extension for extension in EXTENSIONS if extension != ".txt")
 SPLITS = ("train", "test")
 SIDE_FOLDER = "30"
 MODELS_FOLDER = "models"
@@ -73,7 +71,7 @@ def list_shapes(folder: pathlib.Path) -> list[pathlib.Path]:
     Raises:
         UserError: the folder cannot be listed.
     """
-    return _list(folder, lambda entry: entry.name.lower().endswith(SHAPE_EXTENSIONS))
+    return _list(folder, lambda entry: entry.name.lower().endswith(FOLDER_EXTENSIONS))
 
 
 def names_a_kind(folder: str) -> bool:
@@ -118,7 +116,7 @@ def _preference(path: pathlib.Path) -> tuple[int, bool, int, str]:
     """A sorting key of a model's files, the best first."""
     name = path.name.lower()
     place = next((place for place, end in enumerate(_MODEL_FILES) if name.endswith(end)), len(_MODEL_FILES))
-    return place, is_hollow(path), SHAPE_EXTENSIONS.index(path.suffix.lower()), path.name
+    return place, is_hollow(path), FOLDER_EXTENSIONS.index(path.suffix.lower()), path.name
 
 
 def _find_models(folder: pathlib.Path) -> Found:

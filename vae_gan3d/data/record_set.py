@@ -7,7 +7,7 @@ import itertools
 import pathlib
 
 from vae_gan3d.command_line import command_text
-from vae_gan3d.data.folder_layouts import SHAPE_EXTENSIONS
+from vae_gan3d.data.formats.registry import FOLDER_EXTENSIONS
 from vae_gan3d.data.grids import RESOLUTIONS
 from vae_gan3d.data.manifest import RECORD_SUFFIX, Manifest, Shard, manifest_path, read_manifest, set_name
 from vae_gan3d.data.tfrecords import (
@@ -218,7 +218,7 @@ def describe_wrong_file(path: pathlib.Path) -> str:
     kind = path.suffix.lower()
     if kind in _ARCHIVES:
         what = f"but an archive: unpack it, and where it holds shapes {_write_shapes('FOLDER')}"
-    elif kind in SHAPE_EXTENSIONS and not path.name.endswith(_WEIGHTS):
+    elif kind in FOLDER_EXTENSIONS and not path.name.endswith(_WEIGHTS):
         what = f"but holds shapes, by its name: {_write_shapes('FOLDER')}"
     elif kind == ".json" and _record_files(path.parent):
         what = f"but what describes those beside it: give {path.parent}"
@@ -242,7 +242,7 @@ def describe_folder(folder: pathlib.Path) -> str:
         return f"{found} itself: give a folder in it that does, {name_some(within)}"
     of_a_run = any(folder.glob("model.ckpt-*"))  # whose results are shapes too
     files = () if of_a_run else itertools.islice(folder.rglob("*"), _SEARCHED)
-    if any(path.suffix.lower() in SHAPE_EXTENSIONS for path in files):
+    if any(path.suffix.lower() in FOLDER_EXTENSIONS for path in files):
         return f"{found}, but shapes: {_write_shapes(folder)}"
     return f"{found}: write some with create_tf_record.py, or give another folder"
 

@@ -13,6 +13,7 @@ import numpy as np
 import tqdm
 
 import vae_gan3d
+from vae_gan3d.config.shapes import DEFAULT_READING, ReadOptions
 from vae_gan3d.data.grids import EMPTY_REASON, check_resolution, padded_resolution, resize_grid, unpack_grid
 from vae_gan3d.data.manifest import (
     Manifest,
@@ -24,9 +25,9 @@ from vae_gan3d.data.manifest import (
     write_manifest,
 )
 from vae_gan3d.data.pipeline import RowReader
-from vae_gan3d.data.read_options import DEFAULT_READING, ReadOptions, shape_stem
 from vae_gan3d.data.record_set import find_records, is_legacy
 from vae_gan3d.data.sandbox import read_grids
+from vae_gan3d.data.shape_files import shape_stem
 from vae_gan3d.data.shape_folders import ShapeFile, ShapeListing
 from vae_gan3d.data.shards import (
     ShardPlan,

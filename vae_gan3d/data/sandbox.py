@@ -20,11 +20,11 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from vae_gan3d.data.formats.data_sets import ShapeSet, set_from_fields
-from vae_gan3d.data.formats.meshes import is_mesh
-from vae_gan3d.data.formats.registry import GridError
+from vae_gan3d.config.shapes import DEFAULT_READING, ReadOptions
+from vae_gan3d.data.data_sets import ShapeSet, set_from_fields
+from vae_gan3d.data.formats.registry import is_mesh
 from vae_gan3d.data.grids import RESOLUTIONS, packed_bytes, unpack_grid
-from vae_gan3d.data.read_options import DEFAULT_READING, ReadOptions, split_name
+from vae_gan3d.data.shape_files import GridError, split_name
 from vae_gan3d.errors import UserError
 from vae_gan3d.text import printable
 

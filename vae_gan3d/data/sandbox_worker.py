@@ -8,9 +8,9 @@ import signal
 import sys
 from typing import BinaryIO
 
-from vae_gan3d.data.formats.registry import GridError, describe_file, read_grid
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.grids import pack_grid
-from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.data.shape_files import GridError, describe_file, read_grid
 
 try:
     import resource

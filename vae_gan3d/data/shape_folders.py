@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
+from vae_gan3d.data.data_sets import ShapeSet, may_hold_set, name_of_split
 from vae_gan3d.data.folder_layouts import (
     CLASS_FOLDERS,
     DATA_SET_FILES,
@@ -27,10 +28,8 @@ from vae_gan3d.data.folder_layouts import (
     names_a_kind,
     natural_key,
 )
-from vae_gan3d.data.formats.data_sets import ShapeSet, may_hold_set, name_of_split
-from vae_gan3d.data.formats.registry import GridError
-from vae_gan3d.data.read_options import split_name
 from vae_gan3d.data.sandbox import describe_files
+from vae_gan3d.data.shape_files import GridError, split_name
 from vae_gan3d.data.synsets import SYNSETS, class_name
 from vae_gan3d.errors import UserError
 from vae_gan3d.text import counted, name_some, printable

@@ -13,12 +13,13 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.grids import pack_grid, pad_grid, resize_grid
 from vae_gan3d.data.manifest import Shard, SkippedFile
-from vae_gan3d.data.read_options import ReadOptions, split_name
 from vae_gan3d.data.record_reader import encode_example
 from vae_gan3d.data.record_set import file_sha256
 from vae_gan3d.data.sandbox import GridResult, read_grids
+from vae_gan3d.data.shape_files import split_name
 from vae_gan3d.data.shape_folders import ShapeFile, ShapeListing
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import (

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from vae_gan3d.config.shapes import DEFAULT_MARGIN, FILLS
+from vae_gan3d.data.formats.format import check_triangle_count
 from vae_gan3d.data.grids import RESOLUTIONS, centre_grid
 from vae_gan3d.data.open_shells import fill_hollows, fill_inside
-from vae_gan3d.data.read_options import DEFAULT_MARGIN, FILLS, MOST_TRIANGLES
 from vae_gan3d.data.triangles import lattice_places, line_crossings, plane_cuts, snap, touched_voxels
 from vae_gan3d.errors import UserError
 
@@ -266,8 +267,7 @@ def _corners(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
         raise ValueError(f"a mesh has vertices [V, 3] and triangles [T, 3], not {vertices.shape} and {triangles.shape}")
     if not len(triangles):
         raise UserError("holds no triangles: a mesh has faces, points alone are not read")
-    if len(triangles) > MOST_TRIANGLES:
-        raise UserError(f"has {len(triangles)} triangles, more than {MOST_TRIANGLES}: simplify it first")
+    check_triangle_count(len(triangles))
     if triangles.min() < 0 or triangles.max() >= len(vertices):
         raise UserError(f"names a vertex that is not there (of {len(vertices)}): fetch or write the file again")
     corners = vertices.astype(np.float64)[triangles]

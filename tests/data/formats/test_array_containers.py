@@ -10,7 +10,7 @@ import pytest
 import scipy.io
 
 from tests.fakes import box_grid, random_grids
-from vae_gan3d.data.formats.arrays import read_array
+from vae_gan3d.data.array_files import read_array
 from vae_gan3d.errors import UserError
 
 GRID = random_grids(1, 6)[0]
@@ -68,7 +68,7 @@ def test_a_changed_bit_of_an_archive_is_found(tmp_path):
 def test_an_archive_that_numpy_does_not_write_is_refused(tmp_path, packing):
     with zipfile.ZipFile(tmp_path / "a.npz", "w", packing) as packed:
         packed.writestr("voxels.npy", b"any")
-    with pytest.raises(UserError, match="is packed as NumPy packs no archive"):
+    with pytest.raises(UserError, match=r"numpy\.savez_compressed"):
         read_array(tmp_path / "a.npz")
 
 
@@ -110,7 +110,7 @@ def test_one_of_several_shapes_is_occupied_where_its_probability_is_over_a_half(
     ("array", "number", "reason"),
     [
         (np.zeros((2, 4, 4, 4)), None, "holds 2 shapes: name one by its number, as in a.npy:0"),
-        (np.zeros((4, 4, 4, 2)), 1, r"4x4x4x2, so the number of shapes seems to stand last: put it first"),
+        (np.zeros((4, 4, 4, 2)), 1, r"4x4x4x2, .*put it first"),
         (np.zeros((2, 4, 4, 4)), 2, "holds no shape 2: it has 2, counted from 0"),
         (np.zeros((4, 4, 4)), 0, "holds one shape: leave out :0"),
         (np.zeros((2, 4)), 0, "is not three-dimensional"),
@@ -220,14 +220,14 @@ def test_a_changed_byte_in_compressed_data_is_found(tmp_path):
         (variable(element(2, b"\1" * 6), flags=9 | 0x0800), "holds values of type complex"),
         (variable(element(2, b"\1" * 6), (2**31 - 1,) * 3), "is too large"),
         (variable(element(2, b"\1" * 6), (-2, -1, 3)), "is empty"),
-        (variable(element(2, b"\1" * 6), (1,) * 40), "an element of type 5 and 160 bytes"),
+        (variable(element(2, b"\1" * 6), (1,) * 40), "160 bytes"),
         (variable(element(2, b"\1" * 5)), "its dimensions take 6 bytes, and it says 5"),
         (variable(struct.pack("<2I", 2, 0xFFFFFFFF)), "its dimensions take 6 bytes, and it says 4294967295"),
         (variable(struct.pack("<2I", 2, 6)), "6 bytes should follow, and 0 do"),
-        (variable(element(199, b"\1" * 6)), "its numbers are of type 199"),
+        (variable(element(199, b"\1" * 6)), "type 199"),
         (variable(struct.pack("<2I", 9 << 16 | 2, 0)), "a small element of 9 bytes"),
-        (variable(b"", name=b"n" * 300), "an element of type 1 and 300 bytes"),
-        (compressed(element(15, b"x")), "an element of type 15 stands where a variable should"),
+        (variable(b"", name=b"n" * 300), "300 bytes"),
+        (compressed(element(15, b"x")), "type 15"),
         (struct.pack("<2I", 14, 0), "a variable takes no bytes"),
         (variable(element(2, b"\1" * 6), name=b"other"), r"has no array 'instance' \(it holds other 2x1x3\)"),
         (b"", r"\(it holds no array\)"),

@@ -4,16 +4,14 @@ import dataclasses
 import math
 import pathlib
 import re
-import struct
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from vae_gan3d.data.formats.array_containers import GRID_DIMENSIONS, StoredArray, shape_text
-from vae_gan3d.data.formats.arrays import ARRAY_EXTENSIONS, check_set, choose_array, list_arrays
-from vae_gan3d.data.formats.mat_files import is_hdf5_mat
+from vae_gan3d.data.array_files import check_set, choose_array, list_arrays
+from vae_gan3d.data.formats.registry import format_of
+from vae_gan3d.data.formats.stored_arrays import GRID_DIMENSIONS, StoredArray, shape_text
 from vae_gan3d.errors import UserError
 from vae_gan3d.text import counted, printable
 
@@ -26,7 +24,6 @@ _NAMES = ("name", "names", "file", "files", "filename", "filenames", "source", "
 _CLASS_NAMES = ("class_names", "label_names", "target_names", "categories", "classes", "names")
 _SPLIT_WORD = re.compile(r"(?:^[xy]?|[^a-z])(train|test)(?:ing)?(?=[xy]?$|[^a-z])")
 _VALIDATION_WORD = re.compile(r"(?:^[xy]?|[^a-z])val(?:id|idation)?(?=[xy]?$|[^a-z])")
-_NPY_SHAPE = re.compile(rb"['\"]shape['\"]:\s*\((?:\s*[0-9]+L?,){3}\s*[0-9]")
 
 
 class _UnclearLabelsError(UserError):
@@ -85,45 +82,20 @@ def _split_word(name: str) -> str:
 
 
 def may_hold_set(path: pathlib.Path) -> bool:
-    """Whether a file may hold more than one shape, by its name and its first bytes, which are not unpacked here.
+    """Whether a file may hold more than one shape, by its name and its first bytes, without parsing it.
 
     Args:
-        path: the file. One that cannot be read holds none: reading it says why.
+        path: the file. False if it cannot be read: reading it as a shape will say why.
 
     Returns:
-        Whether `describe_sets` should look into it, in a process of its own.
+        Whether to call `sandbox.describe_files` for it.
     """
-    suffix = path.suffix.lower()
-    if suffix not in ARRAY_EXTENSIONS:
+    found = format_of(path)
+    if found is None or found.list_arrays is None:
         return False
     try:
-        if not path.is_file():
-            return False
-        if suffix in (".npy", ".mat"):
-            with open(path, "rb") as file:
-                start = file.read(512)
-            size = path.stat().st_size
-            return bool(_NPY_SHAPE.search(start)) if suffix == ".npy" else _mat_may_hold_set(path, start, size)
+        return path.is_file() and (found.may_hold_set is None or found.may_hold_set(path))
     except (OSError, ValueError):
-        return False
-    return True
-
-
-def _mat_may_hold_set(path: pathlib.Path, start: bytes, size: int) -> bool:
-    """Whether a `.mat` file has several variables, or a first one of more than three dimensions."""
-    if is_hdf5_mat(path):
-        return True
-    order = {b"IM": "<", b"MI": ">"}.get(start[126:128])
-    if order is None or len(start) < 192:
-        return False
-    kind, length = struct.unpack_from(f"{order}2I", start, 128)
-    if 136 + length < size:
-        return True
-    try:
-        # The tag of the variable, its flags, and the tag of its dimensions, of four bytes each.
-        head = zlib.decompressobj().decompress(start[136:], 32) if kind == 15 else start[128:160]
-        return struct.unpack_from(f"{order}I", head, 28)[0] > 4 * GRID_DIMENSIONS
-    except (zlib.error, struct.error):
         return False
 
 

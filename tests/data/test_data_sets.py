@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import scipy.io
 
-from tests.data.formats.test_arrays import write_mat73
+from tests.data.test_array_files import write_mat73
 from tests.fakes import random_grids, write_mat
-from vae_gan3d.data.formats.data_sets import ShapeSet, describe_sets, may_hold_set, name_of_split, set_from_fields
-from vae_gan3d.data.formats.registry import GridError
+from vae_gan3d.data.data_sets import ShapeSet, describe_sets, may_hold_set, name_of_split, set_from_fields
 from vae_gan3d.data.sandbox import describe_files
+from vae_gan3d.data.shape_files import GridError
 from vae_gan3d.data.shape_folders import find_shapes
 from vae_gan3d.errors import UserError
 
