@@ -103,7 +103,7 @@ def test_a_name_is_never_a_path(name):
 @pytest.mark.parametrize(
     ("name", "contents", "reason"),
     [
-        ("$(x)/../%2e%2e/a.npy", npy_header("(512, 512, 512)", "'<f8'"), "it promises 1073741824 bytes"),
+        ("$(x)/../%2e%2e/a.npy", npy_header("(512, 512, 512)", "'<f8'"), "1073741824 bytes"),
         ("a.npz", zip_npy(npy_bytes(np.full((4, 4, 4), None))), "holds Python objects"),
     ],
 )

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from vae_gan3d.config.fields import RESOLUTIONS
 from vae_gan3d.errors import UserError
 
+RESOLUTIONS = (16, 32, 64, 128)  # sides that the networks can have
 EMPTY_REASON = "holds no occupied voxel; a shape needs at least one voxel of value 1"
 _NUMBER_KINDS = "biuf"
 _BYTE_OCCUPIED = 255
