@@ -10,6 +10,7 @@ import scipy.io
 from tests.fakes import box_grid, random_grids, write_mat
 from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data import shape_files
+from vae_gan3d.data.formats.registry import FORMATS
 from vae_gan3d.data.shape_files import GridError, read_grid, shape_stem, split_name, write_shape
 from vae_gan3d.errors import UserError
 
@@ -192,7 +193,7 @@ def test_a_grid_error_is_a_user_error():
     assert issubclass(GridError, UserError)
 
 
-@pytest.mark.parametrize("suffix", [".mat", ".npy", ".npz", ".binvox", ".txt"])
+@pytest.mark.parametrize("suffix", [found.extensions[0] for found in FORMATS if found.encode_grid])
 @pytest.mark.parametrize("side", [1, 30, 64])
 def test_what_is_written_is_read_back(tmp_path, suffix, side):
     grid = random_grids(1, side)[0]
@@ -218,7 +219,7 @@ def test_an_extension_that_is_not_written_names_those_that_are(tmp_path):
         write_shape(box_grid(8, 2, 5), tmp_path / "a.fbx")
 
 
-@pytest.mark.parametrize("suffix", [".off", ".obj", ".stl", ".ply", ".glb"])
+@pytest.mark.parametrize("suffix", [found.extensions[0] for found in FORMATS if found.encode_mesh])
 def test_a_mesh_holds_the_shape(tmp_path, suffix):
     pytest.importorskip("trimesh")
     pytest.importorskip("skimage")

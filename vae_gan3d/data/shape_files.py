@@ -208,9 +208,7 @@ def write_shape(grid: np.ndarray, path: pathlib.Path, mesh: MeshOptions = DEFAUL
     Raises:
         UserError: the extension is not written, a package is not installed, or the file cannot be written.
     """
-    require_writable(path)
-    found = format_of(path)
-    assert found is not None
+    found = require_writable(path)
     grid = np.asarray(grid).astype(np.uint8)
     if found.encode_grid:
         contents = found.encode_grid(grid)
@@ -226,13 +224,15 @@ def write_shape(grid: np.ndarray, path: pathlib.Path, mesh: MeshOptions = DEFAUL
     write_mesh(placed_mesh(vertices, mesh.size_mm), triangles, path)
 
 
-def require_writable(path: pathlib.Path) -> None:
-    """Refuses an extension that is not written.
+def require_writable(path: pathlib.Path) -> Format:
+    """The format of a file to be written.
 
     Raises:
         UserError: the extension is not one of `registry.WRITTEN_EXTENSIONS`.
     """
-    if path.suffix.lower() not in WRITTEN_EXTENSIONS:
+    found = format_of(path)
+    if found is None or not found.is_written:
         raise UserError(
             f"{path}: files of type {path.suffix!r} are not written; give one of {', '.join(WRITTEN_EXTENSIONS)}"
         )
+    return found
