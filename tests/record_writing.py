@@ -1,10 +1,14 @@
-"""Writing a set of records as most tests of the writer do."""
+"""Writes one set of records, as most tests of the writer do."""
 
-from vae_gan3d.data.record_writer import create_records
+from vae_gan3d.data.record_writer import create_record_sets
+
+
+def create_records(listing, folder, *, split_name="train", **options):
+    return create_record_sets({split_name: listing}, folder, **options)[split_name]
 
 
 def write(listing, folder, **options):
-    return create_records(listing, folder, split_name="train", progress=False, **options)
+    return create_records(listing, folder, progress=False, **options)
 
 
 def names(folder):

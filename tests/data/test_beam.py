@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tests.fakes import box_grid, write_mat, write_shape_tree
+from tests.record_writing import create_records
 from vae_gan3d.config.shapes import DEFAULT_READING
 from vae_gan3d.data import beam_package, shards
 from vae_gan3d.data.record_set import find_records
-from vae_gan3d.data.record_writer import create_records
 from vae_gan3d.data.shape_folders import find_shapes
 from vae_gan3d.data.shards import plan_shards
 from vae_gan3d.errors import UserError

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import box_grid, random_grids, write_legacy_records, write_mat
-from tests.record_writing import names, write
+from tests.record_writing import create_records, names, write
 from tests.solid_shapes import box_mesh, write_off
 from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data import record_writer, shards
@@ -11,7 +11,6 @@ from vae_gan3d.data.manifest import read_manifest
 from vae_gan3d.data.pipeline import read_record
 from vae_gan3d.data.record_reader import load_packed
 from vae_gan3d.data.record_set import find_records
-from vae_gan3d.data.record_writer import create_records
 from vae_gan3d.data.sandbox import GridResult
 from vae_gan3d.data.shape_files import read_grid
 from vae_gan3d.data.shape_folders import find_shapes

@@ -224,7 +224,8 @@ def _held_models(
         return models, places, ("warning", warning)
     note = (
         "each file counts as a model, because these look like "
-        f"{counted(len(models), 'numbered series', 'numbered series')}; if {rule} here too, put them into CLASS/train and CLASS/test"
+        f"{counted(len(models), 'numbered series', 'numbered series')}; if {rule} here too, put them into CLASS/train "
+        "and CLASS/test"
     )
     return [[source] for source in sources], singles, ("note", note)
 
