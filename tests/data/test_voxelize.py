@@ -441,7 +441,7 @@ def test_vertices_of_no_triangle_do_not_count():
         (lambda corners, faces: (corners, faces[:0]), "holds no triangles"),
         (lambda corners, faces: (corners * 0, faces), "holds no triangle with an area"),
         (lambda corners, faces: (corners * [1, 0, 0], faces), "holds no triangle with an area"),
-        (lambda corners, faces: (corners, faces + 1), "names a vertex that is not there"),
+        (lambda corners, faces: (corners, faces + 1), "fetch or write the file again"),
     ],
 )
 def test_what_is_no_surface_is_refused(change, reason):
