@@ -211,7 +211,7 @@ def test_a_data_set_file_becomes_records(tmp_path, monkeypatch, capsys, shards):
     ("changed", "message"),
     [
         ({"shards": 7}, "7 shards for 6 shapes are not possible"),
-        ({"split_name": "a/b"}, "split name 'a/b' is no plain file name"),
+        ({"split_name": "a/b"}, "split name 'a/b' is not a plain file name"),
     ],
 )
 def test_a_set_that_cannot_be_written_is_refused_before_its_folder_is_made(tmp_path, changed, message):

@@ -243,7 +243,7 @@ def keep_thin_parts(
 
 
 def _within_cells(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of `[K, M, 3]` whose points lie in one cell of the lattice: its lowest corner `[L, 3]`, and the points."""
+    """The rows of `[K, M, 3]` whose points lie in one cell of the lattice: its lowest corner `[L, 3]`, and the rows."""
     points = np.floor(places).astype(np.int64)
     within = (points == points[:, :1]).all(axis=(1, 2))
     return points[within, 0], places[within]
