@@ -183,7 +183,7 @@ def test_numbers_of_shapes_that_stand_last_are_refused_and_not_guessed(tmp_path)
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_set_in_either_order_is_unpacked_once_in_small_parts(tmp_path, monkeypatch, order):
-    monkeypatch.setattr(array_files, "_SLAB_BYTES", 8 * 6**3)  # one shape of 8-byte numbers
+    monkeypatch.setattr(array_files, "SLAB_BYTES", 8 * 6**3)  # one shape of 8-byte numbers
     monkeypatch.setattr(array_files, "_packed_sets", type(array_files._packed_sets)())
     np.savez_compressed(tmp_path / "a.npz", np.asarray(SET.astype(np.float32), order=order))
     opened = []

@@ -148,7 +148,7 @@ def test_numbers_of_the_shapes_are_no_labels(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "reason"),
     [
-        ({"labels": LABELS + 0.5}, "no whole numbers"),
+        ({"labels": LABELS + 0.5}, "not whole numbers"),
         ({"labels": LABELS + 7, "class_names": np.array(["a", "b"])}, "labels from 7 to 8 and 2 class names"),
         ({"labels": LABELS, "class_names": np.array(["a", "a"])}, "names a class twice"),
         ({"labels": LABELS[:3]}, r"3 labels \('labels'\) for 4 shapes: give each shape one"),

@@ -109,7 +109,7 @@ def test_when_every_file_is_bad_there_is_no_set(tmp_path, tree):
 
 @pytest.mark.usefixtures("readers_in_this_process")
 def test_the_bad_files_are_listed_up_to_a_limit(tmp_path, tree, capsys, monkeypatch):
-    monkeypatch.setattr(record_writer, "_LISTED_FILES", 1)
+    monkeypatch.setattr(record_writer, "LISTED_FILES", 1)
     for number in (2, 3):
         (tree / f"chair/30/train/chair_000000001_{number}.mat").write_bytes(b"damage")
     listing = find_shapes(tree, ("chair",), "train")

@@ -17,7 +17,7 @@ from vae_gan3d.text import counted, name_some, printable
 GRID_NAMES = ("voxels", "instance", "grid", "arr_0")
 # Packed sets that stay in memory. A process that reads files has 2 GiB.
 MOST_PACKED_BYTES = 768 << 20
-_SLAB_BYTES = 32 << 20
+SLAB_BYTES = 32 << 20
 _OCCUPIED_ABOVE = 0.5
 _BYTE_OCCUPIED = 255
 
@@ -249,5 +249,5 @@ def _pack(array: StoredArray) -> _PackedSet:
     while size + sum(held.size for held in _packed_sets.values() if isinstance(held, _PackedSet)) > MOST_PACKED_BYTES:
         _packed_sets.popitem(last=False)
     slowest = shape[-1] if array.fortran else shape[0]
-    length = max(1, _SLAB_BYTES * slowest // (8 * math.prod(shape)))  # numbers take 8 bytes at most
+    length = max(1, SLAB_BYTES * slowest // (8 * math.prod(shape)))  # numbers take 8 bytes at most
     return _PackedSet(shape, array.slabs(kept_axes(array.shape), length), fortran=array.fortran)

@@ -44,7 +44,7 @@ from vae_gan3d.files import flush_folder, make_folder, scratch_folder
 from vae_gan3d.text import counted, printable
 from vae_gan3d.viewing.sheets import save_sheet
 
-_LISTED_FILES = 20
+LISTED_FILES = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,10 +231,10 @@ def _report_skipped(listing: ShapeListing, skipped: Sequence[SkippedFile], skip_
     empty = [file for file in skipped if not _is_bad(file)]
     if progress:
         # The error already names a single bad file that stops the run.
-        for file in bad[:_LISTED_FILES] if skip_bad or len(bad) > 1 else []:
+        for file in bad[:LISTED_FILES] if skip_bad or len(bad) > 1 else []:
             tqdm.tqdm.write(f"{printable(file.path)}: {file.reason}", file=sys.stderr)
-        if len(bad) > _LISTED_FILES:
-            tqdm.tqdm.write(f"and {len(bad) - _LISTED_FILES} more", file=sys.stderr)
+        if len(bad) > LISTED_FILES:
+            tqdm.tqdm.write(f"and {len(bad) - LISTED_FILES} more", file=sys.stderr)
         if empty:
             first = printable(empty[0].path)
             note = f"note: {counted(len(empty), 'grid')} without an occupied voxel left out (first {first})"

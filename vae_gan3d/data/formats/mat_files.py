@@ -35,7 +35,7 @@ _OPAQUE = 17
 _COMPLEX = 0x0800
 _MOST_DIMENSIONS = 32
 _LONGEST_NAME = 255
-_MOST_VARIABLES = 10_000
+MOST_VARIABLES = 10_000
 _BLOCK_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 22
 
@@ -101,7 +101,7 @@ def _byte_order(file: BinaryIO) -> str:
 
 def _elements(file: BinaryIO, order: str) -> Iterator[tuple[int, _Stream]]:
     """The first byte of each variable's element, and a stream of its contents, tag included."""
-    for _ in range(_MOST_VARIABLES):
+    for _ in range(MOST_VARIABLES):
         start = file.tell()
         tag = file.read(8)
         if not tag:
@@ -115,7 +115,7 @@ def _elements(file: BinaryIO, order: str) -> Iterator[tuple[int, _Stream]]:
             file.seek(start)
             yield start, file
         file.seek(start + len(tag) + size)
-    raise UserError(f"holds more than {_MOST_VARIABLES} variables: save the grid alone")
+    raise UserError(f"holds more than {MOST_VARIABLES} variables: save the grid alone")
 
 
 class _Inflated:
