@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.fakes import box_grid, corner_mesh, random_grids, write_mat, write_off
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.convert import main
-from vae_gan3d.data.formats.registry import read_grid
 from vae_gan3d.data.grids import pad_grid, resize_grid
-from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.data.shape_files import read_grid
 
 
 def test_a_grid_goes_through_every_format_and_comes_back(tmp_path, capsys):

@@ -55,7 +55,7 @@ CASES = [
     (f"{CREATE} --classes=sofa", ("no class 'sofa'", "chair, table")),
     (f"{CREATE} --shards=0", ("--shards=0", "1 or more")),
     (f"{CREATE} --shards=9", ("9 shards for 6 shapes",)),
-    (f"{CREATE} --split_name=a/b", ("'a/b' is no plain file name",)),
+    (f"{CREATE} --split_name=a/b", ("'a/b' is not a plain file name",)),
     (f"{RECORDS} --data_dir={{w}}/data --output_dir={{w}}/file", ("cannot make the folder", "another place")),
     # Records.
     ("train.py --save_path={w}/new --records={w}/nope*", ("no records match", "nope*")),

@@ -11,8 +11,7 @@ from tests.fakes import box_mesh, random_grids, write_mat, write_off, write_reco
 from tests.models.test_priors import PRIOR
 from vae_gan3d import phases, train_phase
 from vae_gan3d.config import EvaluateConfig, ExportConfig, ShapeFilesConfig
-from vae_gan3d.data.formats import meshes
-from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import folder_lock
 from vae_gan3d.training import checkpoint_files, run_folder
@@ -332,7 +331,7 @@ def test_an_export_of_a_plain_gan_has_samples_alone(gan):
 
 
 def test_meshes_without_their_packages_are_refused_at_once(training, monkeypatch):
-    monkeypatch.setattr(meshes.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     files = ShapeFilesConfig(("stl",))
     given = {"checkpoint": training.save_path, "records": training.records, "files": files}
     for config in (

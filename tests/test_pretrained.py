@@ -12,8 +12,8 @@ import scipy.ndimage
 
 import vae_gan3d
 from tests.conftest import run_script
-from vae_gan3d.data.formats.registry import read_grid
 from vae_gan3d.data.grids import pad_grid
+from vae_gan3d.data.shape_files import read_grid
 from vae_gan3d.explorer.session import Explorer
 
 PRETRAINED = pathlib.Path(__file__).parents[1] / "pretrained"

@@ -9,12 +9,12 @@ import pytest
 from tests.conftest import RECORDS
 from tests.fakes import box_mesh, random_grids, write_mat, write_off, write_records, write_shape_tree
 from vae_gan3d import phases
-from vae_gan3d.data.formats.registry import read_grid
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.grids import pad_grid
 from vae_gan3d.data.pipeline import read_labeled_record
-from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.data.record_reader import read_sources
 from vae_gan3d.data.record_set import find_records
+from vae_gan3d.data.shape_files import read_grid
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import folder_lock
 
@@ -210,7 +210,7 @@ def test_a_data_set_file_becomes_records(tmp_path, monkeypatch, capsys, shards):
     ("changed", "message"),
     [
         ({"shards": 7}, "7 shards for 6 shapes are not possible"),
-        ({"split_name": "a/b"}, "split name 'a/b' is no plain file name"),
+        ({"split_name": "a/b"}, "split name 'a/b' is not a plain file name"),
     ],
 )
 def test_a_set_that_cannot_be_written_is_refused_before_its_folder_is_made(tmp_path, changed, message):
@@ -244,7 +244,7 @@ def test_a_folder_of_meshes_needs_trimesh(tmp_path, monkeypatch):
     write_off(tmp_path / "data/box/train/a.off", box_mesh())
     config = dataclasses.replace(RECORDS, data_dir=tmp_path / "data", output_dir=tmp_path / "out")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"^reading meshes needs .*: pip install mapbox-earcut assimp-py$"):
+    with pytest.raises(UserError, match=r"^reading meshes needs .*: pip install mapbox-earcut$"):
         phases.create_records(config)
     assert not (tmp_path / "out").exists()
 

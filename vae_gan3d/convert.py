@@ -5,11 +5,11 @@ import sys
 from collections.abc import Sequence
 
 from vae_gan3d.command_line import OneLineParser, path_argument
-from vae_gan3d.data.formats.meshes import is_mesh
-from vae_gan3d.data.formats.registry import EXTENSIONS, require_writable, write_shape
+from vae_gan3d.config.shapes import DEFAULT_MARGIN, DEFAULT_MESH_RESOLUTION, FILLS, UP_AXES, ReadOptions
+from vae_gan3d.data.formats.registry import EXTENSIONS, is_mesh
 from vae_gan3d.data.grids import RESOLUTIONS, pad_grid, resize_grid
-from vae_gan3d.data.read_options import DEFAULT_MARGIN, DEFAULT_MESH_RESOLUTION, FILLS, UP_AXES, ReadOptions
 from vae_gan3d.data.sandbox import read_one
+from vae_gan3d.data.shape_files import require_writable, write_shape
 from vae_gan3d.data.surfaces import COMPONENTS, DEFAULT_MESH, MeshOptions
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import make_folder

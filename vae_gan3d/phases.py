@@ -21,11 +21,11 @@ from vae_gan3d.config import (
     TrainingConfig,
     TuneConfig,
 )
+from vae_gan3d.config.shapes import UP_AXES
 from vae_gan3d.data.beam_package import require_beam
-from vae_gan3d.data.formats.meshes import READING, is_mesh, require_mesh_packages
+from vae_gan3d.data.formats.registry import require_read_packages
 from vae_gan3d.data.manifest import Manifest, check_names
 from vae_gan3d.data.orientation import has_up_axis, usual_up_axis
-from vae_gan3d.data.read_options import UP_AXES
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.data.shape_folders import ShapeListing, find_shapes, hold_out
 from vae_gan3d.errors import UserError
@@ -67,8 +67,7 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         kept, held_out = hold_out(config.data_dir, config.classes, config.holdout)
         listings = {kept.split: kept, held_out.split: held_out}
     paths = [shape.path for listing in listings.values() for shape in listing.files]
-    if any(map(is_mesh, paths)):
-        require_mesh_packages("reading meshes", READING)
+    require_read_packages("reading meshes", paths)
     if config.runner == "beam":
         require_beam()
     for name, listing in listings.items():

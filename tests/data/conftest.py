@@ -4,9 +4,9 @@ import pytest
 
 from tests.fakes import write_shape_tree
 from vae_gan3d.data import record_writer, shards
-from vae_gan3d.data.formats.registry import read_grid
-from vae_gan3d.data.record_writer import create_records
+from vae_gan3d.data.record_writer import create_record_sets
 from vae_gan3d.data.sandbox import GridResult
+from vae_gan3d.data.shape_files import read_grid
 from vae_gan3d.errors import UserError
 
 
@@ -31,8 +31,12 @@ def readers_in_this_process(monkeypatch):
         monkeypatch.setattr(module, "read_grids", read_grids)
 
 
+def create_records(listing, folder, *, split_name="train", **options):
+    return create_record_sets({split_name: listing}, folder, **options)[split_name]
+
+
 def write(listing, folder, **options):
-    return create_records(listing, folder, split_name="train", progress=False, **options)
+    return create_records(listing, folder, progress=False, **options)
 
 
 def names(folder):

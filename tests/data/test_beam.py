@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from tests.data.conftest import create_records
 from tests.fakes import box_grid, write_mat, write_shape_tree
+from vae_gan3d.config.shapes import DEFAULT_READING
 from vae_gan3d.data import beam_package, shards
-from vae_gan3d.data.read_options import DEFAULT_READING
 from vae_gan3d.data.record_set import find_records
-from vae_gan3d.data.record_writer import create_records
 from vae_gan3d.data.shape_folders import find_shapes
 from vae_gan3d.data.shards import plan_shards
 from vae_gan3d.errors import UserError

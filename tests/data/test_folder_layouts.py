@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from vae_gan3d.data.folder_layouts import SHAPE_EXTENSIONS
+from vae_gan3d.data.formats.registry import FOLDER_EXTENSIONS
 from vae_gan3d.data.shape_folders import find_shapes
 from vae_gan3d.data.synsets import SYNSETS, class_name, is_synset
 from vae_gan3d.errors import UserError
@@ -90,13 +90,13 @@ def test_of_a_model_the_solid_file_is_read_and_hollow_ones_are_warned_of(tmp_pat
     make(tmp_path, *(f"03001627/{place}/{file}" for file in files))
     listing = find_shapes(tmp_path, ("all",), "train")
     assert [shape.path.name for shape in listing.files] == [read]
-    assert any("surface alone" in note and read in note for note in listing.notes) == warned
+    assert any("surface" in note and read in note for note in listing.notes) == warned
 
 
 def test_surfaces_in_class_folders_are_warned_of(tmp_path):
     make(tmp_path, "chair/a.surface.binvox", "chair/model.binvox")
     (note,) = find_shapes(tmp_path, ("all",), "train").notes
-    assert "1 of 2 shapes hold the surface alone (first chair/a.surface.binvox)" in note
+    assert "1 of 2 shapes" in note and "chair/a.surface.binvox" in note and "give .solid.binvox" in note
 
 
 def test_class_folders(tmp_path):
@@ -194,7 +194,7 @@ def test_synsets_have_names_and_other_folders_keep_theirs():
 
 
 def test_text_files_are_no_shapes_in_a_data_set():
-    assert ".txt" not in SHAPE_EXTENSIONS
+    assert ".txt" not in FOLDER_EXTENSIONS
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes that have names")
@@ -224,5 +224,5 @@ def test_a_folder_that_may_not_be_looked_into_is_one_line(tmp_path, monkeypatch)
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("pathlib.Path.is_dir", refuse)
-    with pytest.raises(UserError, match=r"cannot look into .*: Permission denied; check its permissions"):
+    with pytest.raises(UserError, match=r"cannot list .*: Permission denied; check its permissions"):
         find_shapes(tmp_path, ("all",), "train")

@@ -81,7 +81,7 @@ def test_a_ring_gets_a_lid_whether_its_edges_are_compared_or_too_many(monkeypatc
     expected = cap_rims(ring)
     # A polygon of 60 corners on a circle of radius 1: 60 / 2 sin(2 π / 60).
     assert area(expected) == pytest.approx(30 * np.sin(2 * np.pi / 60))
-    monkeypatch.setattr(open_shells, "_MOST_PAIRS", 0)
+    monkeypatch.setattr(open_shells, "MOST_PAIRS", 0)
     assert np.array_equal(cap_rims(ring), expected)
 
 
@@ -131,7 +131,7 @@ def test_every_hole_gets_a_lid_also_of_parts_that_have_no_inside():
 
 
 def test_of_a_mesh_of_very_many_holes_only_those_that_matter_get_lids(monkeypatch):
-    monkeypatch.setattr(module, "_MOST_LIDDED_EDGES", 0)
+    monkeypatch.setattr(module, "MOST_LIDDED_EDGES", 0)
     test_a_box_is_filled_with_and_without_a_side((10, 11))
     triangles = np.array([[[10, 10, 2], [14, 10, 2.5], [10, 14, 3]]], float)
     assert len(fill_inside(triangles, *touched_voxels(triangles, 16), 16)[1]) == 0

@@ -1,18 +1,17 @@
 import numpy as np
 import pytest
 
-from tests.data.conftest import names, write
+from tests.data.conftest import create_records, names, write
 from tests.fakes import box_grid, box_mesh, random_grids, write_legacy_records, write_mat, write_off
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data import record_writer, shards
-from vae_gan3d.data.formats.registry import read_grid
 from vae_gan3d.data.grids import pad_grid
 from vae_gan3d.data.manifest import read_manifest
 from vae_gan3d.data.pipeline import read_record
-from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.data.record_reader import load_packed
 from vae_gan3d.data.record_set import find_records
-from vae_gan3d.data.record_writer import create_records
 from vae_gan3d.data.sandbox import GridResult
+from vae_gan3d.data.shape_files import read_grid
 from vae_gan3d.data.shape_folders import find_shapes
 from vae_gan3d.errors import UserError
 
@@ -109,7 +108,7 @@ def test_when_every_file_is_bad_there_is_no_set(tmp_path, tree):
 
 @pytest.mark.usefixtures("readers_in_this_process")
 def test_the_bad_files_are_listed_up_to_a_limit(tmp_path, tree, capsys, monkeypatch):
-    monkeypatch.setattr(record_writer, "_LISTED_FILES", 1)
+    monkeypatch.setattr(record_writer, "LISTED_FILES", 1)
     for number in (2, 3):
         (tree / f"chair/30/train/chair_000000001_{number}.mat").write_bytes(b"damage")
     listing = find_shapes(tree, ("chair",), "train")
@@ -166,10 +165,10 @@ def test_a_set_without_its_manifest_is_written_again(tmp_path, tree):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"split_name": "a/b"}, "is no plain file name"),
-        ({"split_name": ".."}, "is no plain file name"),
-        ({"split_name": ""}, "is no plain file name"),
-        ({"split_name": "x-00000-of-00001"}, "is no plain file name"),
+        ({"split_name": "a/b"}, "plain file name"),
+        ({"split_name": ".."}, "plain file name"),
+        ({"split_name": ""}, "plain file name"),
+        ({"split_name": "x-00000-of-00001"}, "plain file name"),
         ({"shards": 0}, "0 shards for 3 shapes"),
         ({"shards": 4}, "4 shards for 3 shapes"),
         ({"resolution": 30}, "resolution 30 is not possible"),

@@ -8,10 +8,7 @@ import pytest
 
 import vae_gan3d
 from tests.fakes import box_grid, random_grids, voxels_within
-from vae_gan3d.config import MESH_FORMATS
-from vae_gan3d.data.formats import meshes
 from vae_gan3d.data.surfaces import (
-    SURFACE_EXTENSIONS,
     MeshOptions,
     check_mesh_file,
     largest_body,
@@ -23,6 +20,8 @@ from vae_gan3d.data.surfaces import (
 from vae_gan3d.demo_shapes import DEMO_CLASSES, demo_shape
 from vae_gan3d.errors import UserError
 from vae_gan3d.viewing.voxel_mesh import voxel_mesh
+
+EXTENSIONS = (".stl", ".obj", ".ply", ".glb")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +139,7 @@ def test_what_has_no_surface_is_refused(grid, options, words):
 
 
 def test_without_scikit_image_one_line_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(meshes.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs trimesh and scikit-image: pip install trimesh scikit-image"):
         surface_mesh(np.ones((2, 2, 2)))
 
@@ -206,10 +205,6 @@ def tall_box():
     return placed_mesh(vertices, 60), triangles
 
 
-def test_extensions_are_the_formats_of_the_flag():
-    assert tuple(f".{name}" for name in MESH_FORMATS) == SURFACE_EXTENSIONS
-
-
 def test_a_placed_mesh_stands_on_the_floor_with_its_longest_side_as_wanted():
     vertices, _ = tall_box()
     np.testing.assert_allclose(vertices.min(axis=0), (-10, -15, 0), atol=1e-5)
@@ -227,7 +222,7 @@ def test_a_point_has_no_size():
         placed_mesh(np.ones((3, 3)), 10)
 
 
-@pytest.mark.parametrize("extension", SURFACE_EXTENSIONS)
+@pytest.mark.parametrize("extension", EXTENSIONS)
 def test_every_format_reads_back_closed_outward_and_of_its_volume(tmp_path, extension):
     path = tmp_path / f"box{extension}"
     write_mesh(*tall_box(), path)
@@ -238,7 +233,7 @@ def test_every_format_reads_back_closed_outward_and_of_its_volume(tmp_path, exte
     assert mesh.volume == pytest.approx(36e3 * (1e-9 if extension == ".glb" else 1), rel=1e-4)
 
 
-@pytest.mark.parametrize("extension", SURFACE_EXTENSIONS)
+@pytest.mark.parametrize("extension", EXTENSIONS)
 def test_z_is_up_but_for_gltf_where_y_is(tmp_path, extension):
     path = tmp_path / f"box{extension}"
     write_mesh(*tall_box(), path)
@@ -250,7 +245,7 @@ def test_z_is_up_but_for_gltf_where_y_is(tmp_path, extension):
         np.testing.assert_allclose((low, high), ((-10, -15, 0), (10, 15, 60)), atol=1e-4)
 
 
-@pytest.mark.parametrize("extension", SURFACE_EXTENSIONS)
+@pytest.mark.parametrize("extension", EXTENSIONS)
 def test_the_same_mesh_gives_the_same_bytes(tmp_path, extension):
     contents = []
     for name in ("a", "b"):
@@ -308,7 +303,7 @@ def test_a_hole_and_a_mesh_inside_out_are_found(tmp_path):
 
 def test_other_extensions_and_empty_meshes_are_refused(tmp_path):
     vertices, triangles = tall_box()
-    with pytest.raises(UserError, match=r"box.step: meshes are written as .stl"):
+    with pytest.raises(UserError, match=r"box\.step: meshes are written as .*\.stl"):
         write_mesh(vertices, triangles, tmp_path / "box.step")
     with pytest.raises(ValueError, match="write none"):
         write_mesh(vertices, triangles[:0], tmp_path / "box.stl")
@@ -321,6 +316,6 @@ def test_a_folder_that_is_not_there_is_a_user_error(tmp_path):
 
 
 def test_without_trimesh_one_line_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr(meshes.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"writing .stl needs trimesh: pip install trimesh"):
         write_mesh(*tall_box(), tmp_path / "box.stl")

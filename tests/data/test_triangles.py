@@ -87,7 +87,7 @@ def test_triangles_without_area_touch_nothing():
 def test_parts_give_what_the_whole_gives(monkeypatch):
     triangles = np.random.default_rng(0).uniform(1, 7, (40, 3, 3))
     whole = touched(triangles)
-    monkeypatch.setattr(module, "_PAIRS_AT_ONCE", 16)
+    monkeypatch.setattr(module, "PAIRS_AT_ONCE", 16)
     assert touched(triangles) == whole
 
 
@@ -130,7 +130,7 @@ def test_what_stands_on_a_plane_is_cut_and_what_hangs_below_it_is_not():
 def test_runs_give_what_the_whole_gives(monkeypatch):
     triangles = np.random.default_rng(0).uniform(0, 7, (40, 3, 3))
     whole = [(line_crossings(triangles, axis)[1], plane_cuts(triangles, axis)) for axis in range(3)]
-    monkeypatch.setattr(module, "_PAIRS_AT_ONCE", 16)
+    monkeypatch.setattr(module, "PAIRS_AT_ONCE", 16)
     for axis, (places, cuts) in enumerate(whole):
         assert len(places) > 40
         np.testing.assert_array_equal(line_crossings(triangles, axis)[1], places)

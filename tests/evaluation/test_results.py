@@ -9,8 +9,7 @@ import pytest
 import vae_gan3d
 from tests.fakes import box_grid
 from vae_gan3d.config import ShapeFilesConfig
-from vae_gan3d.data.formats import meshes
-from vae_gan3d.data.formats.registry import read_grid
+from vae_gan3d.data.shape_files import read_grid
 from vae_gan3d.data.surfaces import MeshCheck
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation import results as module
@@ -259,7 +258,7 @@ def test_a_mesh_that_is_not_closed_is_told(tmp_path, monkeypatch, capsys):
 
 
 def test_missing_packages_are_told_before_any_work(monkeypatch):
-    monkeypatch.setattr(meshes.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"--formats=stl,npy needs trimesh and scikit-image: pip install"):
         require_writable(ShapeFilesConfig(("stl", "npy")))
     require_writable(ShapeFilesConfig(("npy", "binvox", "mat")))

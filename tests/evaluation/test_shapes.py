@@ -9,8 +9,8 @@ import pytest
 from tests.fakes import box_grid, box_mesh, random_grids, write_legacy_records, write_mat, write_off, write_records
 from tests.small_runs import UNTRAINED_THRESHOLD, VoxelModel
 from vae_gan3d.config import EvaluateConfig, ModelConfig
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.formats.text_slices import write_text_slices
-from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.shapes import (

@@ -10,7 +10,7 @@ from werkzeug.test import Client
 from tests.fakes import box_grid
 from tests.small_runs import VoxelModel
 from vae_gan3d.config import ShapeFilesConfig
-from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer.app import AppOptions, ExplorerApp
 from vae_gan3d.explorer.session import Explorer

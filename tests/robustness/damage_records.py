@@ -5,12 +5,12 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from tests.data.conftest import create_records
 from tests.robustness.damages import Subject, digest
+from vae_gan3d.config.shapes import DEFAULT_READING
 from vae_gan3d.data.grids import unpack_grid
-from vae_gan3d.data.read_options import DEFAULT_READING
 from vae_gan3d.data.record_reader import RowReader, load_packed
 from vae_gan3d.data.record_set import find_records
-from vae_gan3d.data.record_writer import create_records
 from vae_gan3d.data.shape_folders import ShapeListing, find_shapes
 from vae_gan3d.data.shards import ShardPlan, find_shard, note_path, plan_shards
 from vae_gan3d.data.tfrecords import HEADER_BYTES, scan_frames

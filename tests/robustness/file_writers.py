@@ -12,9 +12,9 @@ import scipy.io
 import vae_gan3d
 from tests.robustness.writers import Found, Writer, digest, read_bytes
 from vae_gan3d.config import ModelConfig, ShapeFilesConfig
-from vae_gan3d.data.formats.registry import write_shape
+from vae_gan3d.config.shapes import DEFAULT_READING
 from vae_gan3d.data.manifest import Manifest, Shard, write_manifest
-from vae_gan3d.data.read_options import DEFAULT_READING
+from vae_gan3d.data.shape_files import write_shape
 from vae_gan3d.demo_shapes import write_demo_shapes
 from vae_gan3d.evaluation.results import write_metrics
 from vae_gan3d.explorer.app import mesh_file, read_upload

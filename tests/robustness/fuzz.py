@@ -49,8 +49,8 @@ def _search(extension: str, minutes: float, found: pathlib.Path) -> None:
 
     with atheris.instrument_imports(include=_INSTRUMENTED):
         from tests.robustness.seed_files import GRIDS, MESHES, seed_files
-        from vae_gan3d.data.formats.registry import GridError, read_grid
-        from vae_gan3d.data.read_options import ReadOptions
+        from vae_gan3d.config.shapes import ReadOptions
+        from vae_gan3d.data.shape_files import GridError, read_grid
     if extension not in (*GRIDS, *MESHES):
         raise UserError(f"{extension}: give one of {', '.join((*GRIDS, *MESHES))}")
     options = ReadOptions(resolution=16)

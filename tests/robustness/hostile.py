@@ -19,8 +19,8 @@ import time
 from collections.abc import Iterator
 
 from tests.robustness.hostile_files import SEVERAL, grid_of_ones, hostile_grids, hostile_meshes, mat_bytes, npy_bytes
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.manifest import read_manifest
-from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.data.sandbox import read_grids
 from vae_gan3d.errors import UserError
 from vae_gan3d.explorer.app import read_upload

@@ -28,9 +28,9 @@ import numpy as np
 
 from tests.robustness.seed_files import GRIDS, MESHES, damaged_file, mutate, seed_files
 from vae_gan3d.command_line import OneLineParser
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.grids import RESOLUTIONS, pack_grid, packed_bytes
 from vae_gan3d.data.manifest import Manifest, Shard, write_manifest
-from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.data.record_set import file_sha256
 from vae_gan3d.data.sandbox import GridResult, read_grids
 from vae_gan3d.data.sandbox_worker import MEMORY_BYTES

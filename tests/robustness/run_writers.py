@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 from tensorboard.compat.proto.event_pb2 import Event
 
+from tests.data.conftest import create_records
 from tests.robustness.file_writers import box
 from tests.robustness.writers import Found, Writer, digest, read_bytes
 from vae_gan3d.config import ModelConfig
-from vae_gan3d.data.formats.registry import write_shape
 from vae_gan3d.data.record_reader import load_packed
 from vae_gan3d.data.record_set import find_records
-from vae_gan3d.data.record_writer import create_records
+from vae_gan3d.data.shape_files import write_shape
 from vae_gan3d.data.shape_folders import ALL_CLASSES, find_shapes
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.publish import publish

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.io
 
 from vae_gan3d.data.formats.binvox import encode_binvox
+from vae_gan3d.data.formats.registry import BY_EXTENSION, FORMATS, MESH_EXTENSIONS
 from vae_gan3d.data.formats.text_slices import write_text_slices
 from vae_gan3d.data.formats.vox import encode_vox
 
@@ -280,8 +281,8 @@ def _joined(values: np.ndarray, separator: str) -> str:
     return separator.join(map(str, np.asarray(values).reshape(-1).tolist()))
 
 
-MESHES = (".off", ".obj", ".stl", ".ply", ".glb", ".gltf", ".dae", ".3mf", ".fbx")
-GRIDS = (".mat", ".npy", ".npz", ".h5", ".binvox", ".vox", ".txt")
+MESHES = MESH_EXTENSIONS
+GRIDS = tuple(found.extensions[0] for found in FORMATS if not found.is_mesh)
 _SIDE = 12
 _MAT_HEADER_BYTES = 128
 _COMPRESSED = 15
@@ -323,7 +324,11 @@ def seed_files(extension: str) -> list[SeedFile]:
     grids = [_ball(_SIDE), _ball(_SIDE)[:5, :, ::-1]]
     if extension in MESHES:
         return [SeedFile(data) for data in _meshes(extension)]
-    return [seed for grid in grids for seed in _GRID_FILES[extension](grid)]
+    if extension in _GRID_FILES:
+        return [seed for grid in grids for seed in _GRID_FILES[extension](grid)]
+    encode = BY_EXTENSION[extension].encode_grid
+    assert encode, f"{extension} files are not written: add good ones to _GRID_FILES"
+    return [SeedFile(encode(grid)) for grid in grids]
 
 
 def damaged_file(seeds: list[SeedFile], chance: random.Random) -> bytes:

@@ -3,13 +3,13 @@
 import pytest
 import tensorflow as tf
 
+from tests.data.conftest import create_records
 from tests.robustness.hostile import write_hostile_files, wrong_answers
 from tests.robustness.hostile_files import SEVERAL
 from tests.robustness.mutations import CLASSES, SIDE, good_grids, write_payloads
 from tests.robustness.read_records import read_as_training_does
 from vae_gan3d.data.grids import pack_grid
 from vae_gan3d.data.record_reader import encode_example
-from vae_gan3d.data.record_writer import create_records
 from vae_gan3d.data.shape_folders import find_shapes
 from vae_gan3d.errors import UserError
 

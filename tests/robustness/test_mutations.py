@@ -7,9 +7,9 @@ import pytest
 
 from tests.robustness.mutations import FORMATS, Outcome, main, outcome_of
 from tests.robustness.seed_files import GRIDS, MESHES, damaged_file, mutate, seed_files
-from vae_gan3d.data.formats.registry import read_grid
-from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.sandbox import GridResult, read_grids
+from vae_gan3d.data.shape_files import read_grid
 
 pytest.importorskip("trimesh")
 OPTIONS = ReadOptions(16)

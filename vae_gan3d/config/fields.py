@@ -10,13 +10,13 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from vae_gan3d.data.grids import RESOLUTIONS
 from vae_gan3d.errors import UserError
 from vae_gan3d.text import choices_text
 
 # Above these, products of counts leave 64 bits, and NumPy refuses the seed.
 LARGEST_COUNT = 2**31 - 1
 LARGEST_SEED = 2**32 - 1
-RESOLUTIONS = (16, 32, 64, 128)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,12 +16,12 @@ from vae_gan3d.config.fields import (
     require,
     shared_flag,
 )
+from vae_gan3d.data.formats.registry import RESULT_GRIDS, RESULT_MESHES
 
 FILLS = ("solid", "surface")
 UP_AXES = ("x", "y", "z")
-MESH_FORMATS = ("stl", "obj", "ply", "glb")
-GRID_FORMATS = ("binvox", "npy", "mat", "vox")
-FORMATS = MESH_FORMATS + GRID_FORMATS
+# The registry imports nothing of `config`, so that this list can come from it.
+FORMATS = RESULT_MESHES + RESULT_GRIDS
 COMPONENTS = ("largest", "all")
 SIZES_MM = (0.001, 1e6)
 RUNNERS = ("local", "beam")
@@ -114,12 +114,12 @@ class ShapeFilesConfig:
     @property
     def mesh_formats(self) -> tuple[str, ...]:
         """Those formats that hold a surface."""
-        return tuple(name for name in self.formats if name in MESH_FORMATS)
+        return tuple(name for name in self.formats if name in RESULT_MESHES)
 
     @property
     def grid_formats(self) -> tuple[str, ...]:
         """Those formats that hold voxels."""
-        return tuple(name for name in self.formats if name in GRID_FORMATS)
+        return tuple(name for name in self.formats if name in RESULT_GRIDS)
 
 
 NO_FILES = ShapeFilesConfig(gif=False)

@@ -1,4 +1,4 @@
-"""Folder layouts of data sets (3D ShapeNets, ModelNet, ShapeNetCore, class folders), recognised by the folders."""
+"""Folder layouts of data sets: 3D ShapeNets, ModelNet, ShapeNetCore, class folders."""
 
 import dataclasses
 import os
@@ -6,27 +6,25 @@ import pathlib
 import re
 from collections.abc import Callable
 
-from vae_gan3d.data.formats.registry import EXTENSIONS
+from vae_gan3d.data.formats.registry import EXTENSIONS, FOLDER_EXTENSIONS
 from vae_gan3d.data.synsets import is_synset
 from vae_gan3d.errors import UserError
 from vae_gan3d.text import printable
 
-# Text slices are read one by one: a .txt file in a data set is a list or a note.
-SHAPE_EXTENSIONS = tuple(extension for extension in EXTENSIONS if extension != ".txt")
 SPLITS = ("train", "test")
 SIDE_FOLDER = "30"
 MODELS_FOLDER = "models"
-# Of the files of one ShapeNetCore model, the first whose name ends so: solid grids, then meshes, which become solid,
-# then grids of the surface; and then the first of their extensions.
+# Ends of the file names of a ShapeNetCore model, the preferred ones first: solid grids, then meshes, which become
+# solid, then grids of the surface. Other files come after these, in the order of the table of formats.
 _MODEL_FILES = (".solid.binvox", ".presolid.binvox", "model_normalized.obj", "model.obj", "model.binvox")
-# How ShapeNet's grids of the surface alone end; most folders hold a solid one too.
+# The end of ShapeNet's grids of the surface alone; most folders hold a solid grid too.
 SURFACE_END = ".surface.binvox"
 SHAPENETCORE = "ShapeNetCore"
 CLASS_FOLDERS = "class folders"
-# Folders within a class's own that name a kind of file, never a class.
+# Names of folders in a class folder that name a kind of file, never a class.
 _KINDS = {*(extension[1:] for extension in EXTENSIONS), "mesh", "meshes", "model", MODELS_FOLDER, "voxels", "grids"}
 
-# The files of a class folder: by split, or under "" where no folder names one.
+# The files of a class folder by split, under "" if no folder names a split.
 Found = dict[str, list[pathlib.Path]]
 
 
@@ -35,9 +33,9 @@ class ShapeLayout:
     """One way to lay out a data set.
 
     Attributes:
-        name: what the log calls it.
-        pattern: where its files lie.
-        is_class: whether a folder is one of its class folders.
+        name: its name in messages.
+        pattern: the paths of its files.
+        is_class: whether a folder is a class folder of this layout.
         find: the files of a class folder, in natural order.
     """
 
@@ -48,7 +46,7 @@ class ShapeLayout:
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """A sorting key under which the numbers in a name count as numbers: `a_2` comes before `a_10`."""
+    """A sorting key that compares numbers in names as numbers: `a_2` comes before `a_10`."""
     return tuple(
         (0, int(part), part) if part.isascii() and part.isdigit() else (1, 0, part)
         for part in re.split(r"([0-9]+)", name)
@@ -57,7 +55,7 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def list_folders(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The sub-folders of a folder in natural order, but hidden ones; none where it is absent.
+    """The folders in a folder in natural order, without hidden ones; none if the folder does not exist.
 
     Raises:
         UserError: the folder cannot be listed.
@@ -66,29 +64,30 @@ def list_folders(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def list_shapes(folder: pathlib.Path) -> list[pathlib.Path]:
-    """What is called as shape files are in a folder, in natural order, but hidden ones; none where it is absent.
+    """The entries of a folder that are named like shape files, in natural order, without hidden ones.
 
-    Links to nothing, pipes and folders of such names are among them: reading them says what they are.
+    None if the folder does not exist. Broken links, pipes and folders with such names are listed: reading them says
+    what they are.
 
     Raises:
         UserError: the folder cannot be listed.
     """
-    return _list(folder, lambda entry: entry.name.lower().endswith(SHAPE_EXTENSIONS))
+    return _list(folder, lambda entry: entry.name.lower().endswith(FOLDER_EXTENSIONS))
 
 
 def names_a_kind(folder: str) -> bool:
-    """Whether a folder is called by a kind of file, such as `obj` or `meshes`, and so names no class."""
+    """Whether a folder's name is a kind of file, such as `obj` or `meshes`, and not a class."""
     return folder.lower() in _KINDS
 
 
 def is_hollow(path: pathlib.Path) -> bool:
-    """Whether a file of a ShapeNetCore model is a grid of its surface alone, by its name."""
+    """Whether the name of a ShapeNetCore file says that the grid holds only the surface."""
     name = path.name.lower()
     return name == "model.binvox" or name.endswith(SURFACE_END)
 
 
 def _list(folder: pathlib.Path, wanted: Callable[["os.DirEntry[str]"], bool]) -> list[pathlib.Path]:
-    """The entries of a folder that are wanted and not hidden, in natural order."""
+    """The wanted entries of a folder that are not hidden, in natural order."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if not entry.name.startswith(".") and wanted(entry)]
@@ -107,7 +106,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def _model_file(folder: pathlib.Path) -> pathlib.Path | None:
-    """The file of one ShapeNetCore model that is read; None where there is none."""
+    """The best file of a ShapeNetCore model; None if it has none."""
     for place in (folder / MODELS_FOLDER, folder):
         if files := list_shapes(place):
             return min(files, key=_preference)
@@ -115,10 +114,10 @@ def _model_file(folder: pathlib.Path) -> pathlib.Path | None:
 
 
 def _preference(path: pathlib.Path) -> tuple[int, bool, int, str]:
-    """A sorting key of a model's files, the best first."""
+    """A sorting key for a model's files, the best first."""
     name = path.name.lower()
     place = next((place for place, end in enumerate(_MODEL_FILES) if name.endswith(end)), len(_MODEL_FILES))
-    return place, is_hollow(path), SHAPE_EXTENSIONS.index(path.suffix.lower()), path.name
+    return place, is_hollow(path), FOLDER_EXTENSIONS.index(path.suffix.lower()), path.name
 
 
 def _find_models(folder: pathlib.Path) -> Found:
@@ -127,7 +126,7 @@ def _find_models(folder: pathlib.Path) -> Found:
 
 
 def _has_models(folder: pathlib.Path) -> bool:
-    """Whether a folder is called by a synset and holds folders, or holds one that has a folder `models`."""
+    """Whether a folder's name is a synset and it holds folders, or its first folder has a folder `models`."""
     models = list_folders(folder)
     return (is_synset(folder.name) and bool(models)) or any((model / MODELS_FOLDER).is_dir() for model in models[:1])
 
@@ -153,7 +152,7 @@ LAYOUTS = (
         lambda folder: {"": list_shapes(folder)},
     ),
 )
-# Found by what holds the class folders, and by files in place of class folders.
+# These two are found by the folder around class folders, and by files in place of class folders.
 SPLIT_FOLDERS = ShapeLayout("folders of splits", "{train,test}/CLASS/*", lambda folder: False, lambda folder: {})
 DATA_SET_FILES = ShapeLayout(
     "data set files", "[{train,test}/]*.{npz,npy,h5,mat}", lambda folder: False, lambda folder: {}

@@ -3,9 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from vae_gan3d.config.fields import RESOLUTIONS
 from vae_gan3d.errors import UserError
 
+RESOLUTIONS = (16, 32, 64, 128)  # sides that the networks can have
+LONGEST_SIDE = 512  # of a grid in a file, before it becomes a cube of at most 128
 EMPTY_REASON = "holds no occupied voxel; a shape needs at least one voxel of value 1"
 _NUMBER_KINDS = "biuf"
 _BYTE_OCCUPIED = 255
@@ -53,18 +54,17 @@ def check_shape(shape: tuple[int, ...]) -> int:
 
 
 def check_grid(array: npt.ArrayLike) -> np.ndarray:
-    """Refuses everything that is not a cubic grid of zeros and ones with something in it.
+    """Refuses everything except a cubic grid of zeros and ones with at least one occupied voxel.
 
     Args:
-        array: an array-like; good ones are `[N, N, N]` of booleans, integers or floats in {0, 1} or {0, 255}, N from
-            1 to 128.
+        array: `[N, N, N]` booleans, integers or floats in {0, 1} or {0, 255}, N from 1 to 128.
 
     Returns:
         `[N, N, N]` uint8 in {0, 1}, contiguous in C order.
 
     Raises:
-        UserError: the shape (`check_shape`), the type or a value is wrong, or no voxel is occupied; the message gives
-            the reason alone, and the caller names the file.
+        UserError: the shape (`check_shape`), the type or a value is wrong, or no voxel is occupied; the message does
+            not name the file.
     """
     values = np.asarray(array)
     check_type(values.dtype)
@@ -76,20 +76,20 @@ def check_grid(array: npt.ArrayLike) -> np.ndarray:
 
 
 def check_type(dtype: np.dtype) -> None:
-    """Refuses values that are no real numbers, before they are read.
+    """Refuses a type that is not of real numbers, before the values are read.
 
     Raises:
-        UserError: they are not.
+        UserError: it is not.
     """
     if dtype.kind not in _NUMBER_KINDS:
         raise UserError(f"holds values of type {dtype}; a grid holds the numbers 0 and 1")
 
 
 def check_values(values: np.ndarray) -> np.ndarray:
-    """Refuses numbers other than 0 and 1, or 0 and 255, as pictures hold them.
+    """Refuses numbers other than 0 and 1, or 0 and 255 as in pictures.
 
     Args:
-        values: numbers, of any shape; 255 counts as 1 where there is no 1.
+        values: numbers, of any shape; 255 counts as 1 if there is no 1.
 
     Returns:
         uint8 in {0, 1} of the same shape, contiguous in C order.
@@ -126,7 +126,7 @@ def pad_grid(grid: np.ndarray) -> np.ndarray:
             extra voxel on the high side.
 
     Returns:
-        `[M, M, M]` uint8 with M in `RESOLUTIONS`; the grid itself where N is one of them.
+        `[M, M, M]` uint8 with M in `RESOLUTIONS`; the grid itself if N is one of them.
 
     Raises:
         UserError: the grid is larger than 128, or not cubic.
@@ -146,7 +146,7 @@ def resize_grid(grid: np.ndarray, resolution: int) -> np.ndarray:
         resolution: the wanted side R; R / N or N / R must be an integer.
 
     Returns:
-        `[R, R, R]` uint8 in {0, 1}; the grid itself where R equals N.
+        `[R, R, R]` uint8 in {0, 1}; the grid itself if R equals N.
 
     Raises:
         UserError: neither side is a multiple of the other.
@@ -165,7 +165,7 @@ def resize_grid(grid: np.ndarray, resolution: int) -> np.ndarray:
 
 
 def packed_bytes(side: int) -> int:
-    """How many bytes a packed grid of `side`³ voxels takes."""
+    """The bytes of a packed grid of `side`³ voxels."""
     return (side**3 + 7) // 8
 
 
@@ -176,7 +176,7 @@ def pack_grid(grid: np.ndarray) -> bytes:
         grid: `[N, N, N]` uint8 in {0, 1}.
 
     Returns:
-        `packed_bytes(N)` bytes; the last bits are zero where N³ is not a multiple of 8.
+        `packed_bytes(N)` bytes; the last bits are zero if N³ is not a multiple of 8.
     """
     return np.packbits(grid, axis=None).tobytes()
 
@@ -203,10 +203,10 @@ def unpack_grid(packed: bytes, resolution: int) -> np.ndarray:
 
 
 def centre_grid(grid: np.ndarray) -> np.ndarray:
-    """Moves what is occupied to the middle of a grid; an odd number of layers half a voxel below it.
+    """Moves the occupied voxels to the middle of a grid; if they cannot be centred exactly, half a voxel lower.
 
     Args:
-        grid: `[X, Y, Z]`, with something in it.
+        grid: `[X, Y, Z]`, with at least one occupied voxel.
 
     Returns:
         The moved grid, of the same shape.
@@ -218,17 +218,14 @@ def centre_grid(grid: np.ndarray) -> np.ndarray:
     return grid
 
 
-LONGEST_SIDE = 512
-
-
 def check_sides(shape: tuple[int, ...]) -> None:
-    """Refuses what is not three-dimensional, empty, or longer than `LONGEST_SIDE`, before its data is read.
+    """Refuses a shape that is not three-dimensional, is empty, or has a side over `LONGEST_SIDE`.
 
     Args:
         shape: the shape of an array, which need not be loaded yet.
 
     Raises:
-        UserError: it is one of these; the message does not name the file.
+        UserError: the shape is refused; the message does not name the file.
     """
     text = "x".join(str(side) for side in shape) or "a single number"
     if len(shape) != 3:
@@ -243,14 +240,14 @@ def as_cube(grid: np.ndarray) -> np.ndarray:
     """Brings a grid to equal sides of at most 128.
 
     Short sides are padded with empty voxels, the same on both ends; an odd remainder puts the extra voxel on the high
-    end. A grid of over 128 a side is max-pooled by the smallest whole factor that brings it to 128 or less, padded to a
+    end. A grid of over 128 a side is max-pooled by the smallest whole factor that gives 128 or less, padded to a
     multiple of that factor first.
 
     Args:
         grid: `[X, Y, Z]` uint8 in {0, 1}, at most `LONGEST_SIDE` a side.
 
     Returns:
-        `[N, N, N]` uint8 in {0, 1}; the grid itself where it is such a cube.
+        `[N, N, N]` uint8 in {0, 1}; the grid itself if it is such a cube.
     """
     longest = max(grid.shape)
     factor = -(-longest // RESOLUTIONS[-1])

@@ -1,4 +1,4 @@
-"""The manifest `SPLIT.json`, written last: a set of records without one is not complete."""
+"""The manifest `SPLIT.json` of a set of records. It is written last: a set without a manifest is not complete."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ _MOST_SHARDS = 99_999
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """One file of a set: its name, the number of its records, its bytes and the sha256 of them (hexadecimal)."""
+    """One file of a set: its name, its number of records, its size in bytes and its sha256 (hexadecimal)."""
 
     name: str
     records: int
@@ -33,7 +33,7 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class SkippedFile:
-    """A source file that was left out: its path relative to the data folder, and the reason."""
+    """A source file that was left out: its path relative to the data folder and the reason."""
 
     path: str
     reason: str
@@ -41,12 +41,12 @@ class SkippedFile:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What a set of records is.
+    """Describes a set of records.
 
     Attributes:
-        split: the set's name, "train" say.
+        split: the set's name, such as "train".
         resolution: the stored resolution, 16, 32, 64 or 128.
-        classes: class names; a record's label is a position in it.
+        classes: class names; a record's label is an index into it.
         shards: the files in the order of their numbers.
         skipped: the source files that were left out.
         version: the version of the package that wrote the set.
@@ -70,7 +70,7 @@ class Manifest:
 
 
 def manifest_path(record_file: pathlib.Path) -> pathlib.Path:
-    """The manifest that belongs to a record file: `train-00000-of-00008.tfrecords` has `train.json`."""
+    """The manifest of a record file: `train.json` for `train-00000-of-00008.tfrecords`."""
     return record_file.with_name(set_name(record_file.name) + ".json")
 
 
@@ -87,7 +87,7 @@ def shard_names(split: str, shards: int) -> tuple[str, ...]:
 
 
 def check_names(split: str, shards: int, shapes: int) -> None:
-    """Refuses a set that could not be named or filled.
+    """Refuses a set name that is not a plain file name, and more shards than shapes.
 
     Args:
         split: the set's name.
@@ -95,17 +95,17 @@ def check_names(split: str, shards: int, shapes: int) -> None:
         shapes: the number of shapes to write.
 
     Raises:
-        UserError: the name is no plain file name, or there are more shards than shapes or than numbers for them.
+        UserError: the name or the number of shards is not possible.
     """
     plain = re.fullmatch(r"[^./\\:*?\[\]\0][^/\\:*?\[\]\0]*", split) is not None
     if not plain or _SHARD_TAIL.search(split):
-        raise UserError(f"split name {split!r} is no plain file name: use letters, digits, '-' and '_'")
+        raise UserError(f"split name {split!r} is not a plain file name: use letters, digits, '-' and '_'")
     if not 1 <= shards <= min(_MOST_SHARDS, shapes):
         raise UserError(f"{shards} shards for {counted(shapes, 'shape')} are not possible: choose 1 to that number")
 
 
 def write_manifest(path: pathlib.Path, manifest: Manifest) -> None:
-    """Writes a manifest as JSON with its own digest, by way of a temporary name.
+    """Writes a manifest as JSON with its own checksum, atomically.
 
     Raises:
         UserError: the system refuses the write.
@@ -124,7 +124,7 @@ def read_manifest(path: pathlib.Path) -> Manifest:
         The manifest.
 
     Raises:
-        UserError: it cannot be read, is no JSON, is of another format or schema, a field is wrong, or a byte was
+        UserError: the file cannot be read, is not JSON, has another format or schema, has a wrong field, or a byte was
             changed.
     """
     try:
@@ -146,7 +146,7 @@ def read_manifest(path: pathlib.Path) -> Manifest:
 
 
 def _from_values(values: object) -> Manifest:
-    """Builds a manifest from parsed JSON; any error means that it is wrong."""
+    """The manifest in parsed JSON. Any exception means that a field is wrong."""
     fields = _typed(values, "the whole", dict)
     if fields["format"] != FORMAT:
         raise ValueError(f"format is {fields['format']!r}, not {FORMAT!r}")
@@ -156,6 +156,7 @@ def _from_values(values: object) -> Manifest:
         raise ValueError(f"resolution is {fields['resolution']!r}, not one of {RESOLUTIONS}")
     classes = tuple(_typed(name, "a class", str) for name in _typed(fields["classes"], "classes", list))
     shards = tuple(_shard(item) for item in _typed(fields["shards"], "shards", list))
+    skipped = [_typed(item, "a skipped file", dict) for item in _typed(fields["skipped"], "skipped", list)]
     if not classes or len(set(classes)) != len(classes):
         raise ValueError("classes are none, or one is named twice")
     if not shards or len({shard.name for shard in shards}) != len(shards):
@@ -165,13 +166,16 @@ def _from_values(values: object) -> Manifest:
         resolution=fields["resolution"],
         classes=classes,
         shards=shards,
-        skipped=tuple(_skipped(item) for item in _typed(fields["skipped"], "skipped", list)),
+        skipped=tuple(
+            SkippedFile(_typed(item["path"], "a skipped path", str), _typed(item["reason"], "a reason", str))
+            for item in skipped
+        ),
         version=_typed(fields["version"], "version", str),
     )
 
 
 def _shard(value: object) -> Shard:
-    """Checks one shard; its name must stay in the manifest's folder."""
+    """Checks one shard. Its name must be a plain file name."""
     fields = _typed(value, "a shard", dict)
     name = _typed(fields["name"], "a shard's name", str)
     if re.fullmatch(r"[^/\\:\0]+" + re.escape(RECORD_SUFFIX), name) is None:
@@ -185,14 +189,8 @@ def _shard(value: object) -> Shard:
     return Shard(name, counts[0], counts[1], sha256)
 
 
-def _skipped(value: object) -> SkippedFile:
-    """Checks one file that was left out."""
-    fields = _typed(value, "a skipped file", dict)
-    return SkippedFile(_typed(fields["path"], "a skipped path", str), _typed(fields["reason"], "a reason", str))
-
-
 def _typed(value: object, name: str, kind: type[T]) -> T:
-    """Returns the value if it is of exactly this type (True is not an integer here)."""
+    """The value, if it has exactly this type (True is not an integer here)."""
     if not isinstance(value, kind) or type(value) is not kind:
         raise ValueError(f"{name} is of type {type(value).__name__}, not {kind.__name__}")
     return value

@@ -12,14 +12,14 @@ from vae_gan3d.data.record_set import FIRST_ORDER, NEWEST_ORDER, RecordSet
 from vae_gan3d.errors import UserError
 
 CACHE_BYTES = 2 << 30
-_ORDER_KEY = 0x766F78656C730002  # tells the numbers that order an epoch from others of the same seed
-_KEPT_ORDERS = 2  # a few steps straddle the edge of two epochs
-_STEPS_AT_ONCE = 64  # that ask NumPy for their records together: a call a step takes half as long as making the batch
-# Of runs of older versions: what tf.random.experimental.index_shuffle puts before a seed of two numbers. With a seed
-# for each sample that function fails (TensorFlow 2.21 pads the wrong axis), so the operation below it is called.
+_ORDER_KEY = 0x766F78656C730002  # separates the random numbers of epoch orders from others of the same seed
+_KEPT_ORDERS = 2  # a few steps cross from one epoch to the next
+_STEPS_AT_ONCE = 64  # NumPy finds the records of so many steps in one call: a call takes half the time of a batch
+# For runs of older versions: tf.random.experimental.index_shuffle puts this before a seed of two numbers. That function
+# fails with a seed for each sample (TensorFlow 2.21 pads the wrong axis), so the operation below it is called.
 _SHUFFLE_KEY = 498247692
 _SHUFFLE_ROUNDS = 4
-_MIRROR_KEY = 1196642895  # tells the coins of the mirroring from other numbers of the same seed
+_MIRROR_KEY = 1196642895  # separates the random numbers of mirroring from others of the same seed
 _SPREAD_SHAPES = 64
 _PHILOX = 1  # the algorithm's number in TensorFlow's operations
 
@@ -40,26 +40,26 @@ def training_batches(
     begin: tuple[int, int] = (0, 0),
     order: int = NEWEST_ORDER,
 ) -> tf.data.Dataset:
-    """Full, shuffled batches for training, one a step.
+    """Full, shuffled batches for training, one for each step.
 
-    Sample i of step s is number p = s * batch_size + i of an endless row of epochs; epoch p // count is a permutation
-    of the records that depends on the seed and the epoch alone. So a run that starts at a later step, or another batch
-    size, meets the same samples in the same order, mirrored alike.
+    Sample i of step s has position p = s * batch_size + i in an endless sequence of epochs. Epoch p // count is a
+    permutation of the records that depends only on the seed and the epoch. So a run that starts at a later step, or has
+    another batch size, gets the same samples in the same order with the same mirroring.
 
-    Where a run went on with another number of records, the row begins at its step and epoch at that time.
+    If a run continued with another number of records, the sequence begins at the step and epoch of that time.
 
     Args:
         record_set: the records.
         resolution: the side R of the batches: 16, 32, 64 or 128.
-        batch_size: samples a step, B; it may be larger than the set.
+        batch_size: samples for each step, B; it may be larger than the set.
         seed: the run's seed.
         start_step: the first step.
-        stop_step: the step before which the dataset ends; None for an endless one.
-        cache_bytes: sets whose packed grids take more are read from their files for each batch, in the same order.
+        stop_step: the dataset ends before this step; None for an endless dataset.
+        cache_bytes: a set whose packed grids take more is read from its files for each batch, in the same order.
         mirror_axes: axes of the grid, of 0, 1 and 2, along each of which a sample is flipped with probability one half.
-        part: (k, n): of each batch only the k-th of n equal parts, from 0, which is one process's of several.
-        begin: the step and the epoch, from 0, at which the row of epochs begins.
-        order: `NEWEST_ORDER`, or `FIRST_ORDER` of runs of older versions, see `run_folder.sample_order`.
+        part: (k, n): only the k-th of n equal parts of each batch, k from 0, for one of n processes.
+        begin: the step and the epoch, from 0, at which the sequence of epochs begins.
+        order: `NEWEST_ORDER`, or `FIRST_ORDER` for runs of older versions, see `run_folder.sample_order`.
 
     Returns:
         A dataset of (voxels `[B / n, R, R, R, 1]` float32 in {0, 1}, labels `[B / n]` int64).
@@ -101,12 +101,12 @@ def training_batches(
 def ordered_batches(
     record_set: RecordSet, *, resolution: int, batch_size: int, cache_bytes: int = CACHE_BYTES
 ) -> tf.data.Dataset:
-    """Every record once, in the order of the files; the last batch may be smaller.
+    """All records once, in the order of the files. The last batch may be smaller.
 
     Args:
         record_set: the records.
         resolution: the side R of the batches.
-        batch_size: samples a batch, B.
+        batch_size: samples in a batch, B.
         cache_bytes: as in `training_batches`.
 
     Returns:
@@ -131,8 +131,8 @@ def read_record(record_set: RecordSet, index: int, resolution: int) -> np.ndarra
 
     Args:
         record_set: the records.
-        index: its number, from 0, in the order of the files.
-        resolution: the wanted side R.
+        index: its index in the order of the files.
+        resolution: the resolution R of the result.
 
     Returns:
         voxels: `[R, R, R]` uint8 in {0, 1}.
@@ -151,7 +151,7 @@ def read_labeled_record(record_set: RecordSet, index: int, resolution: int) -> t
 
     Returns:
         voxels: `[R, R, R]` uint8 in {0, 1}.
-        label: a position in the set's classes.
+        label: an index into the set's classes.
 
     Raises:
         UserError: as `read_record`.
@@ -180,9 +180,9 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
         epoch: from 0.
 
     Returns:
-        `[count]` int64, a permutation: the places of as many 64-bit numbers of Philox 4x64 (Salmon et al. 2011) in
-        ascending order, with the seed in the key and the epoch in the counter. NumPy keeps the numbers of a bit
-        generator from version to version, but not those of `Generator.permutation` (NEP 19).
+        `[count]` int64, a permutation: it sorts `count` 64-bit numbers of Philox 4x64 (Salmon et al. 2011), with the
+        seed in the key and the epoch in the counter. NumPy keeps the numbers of a bit generator the same in all
+        versions, but not `Generator.permutation` (NEP 19).
     """
     numbers = np.random.Philox(
         key=np.array([seed % 2**64, _ORDER_KEY], np.uint64), counter=np.array([0, 0, epoch, 0], np.uint64)
@@ -191,25 +191,25 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
 
 
 class EpochOrders:
-    """The orders of a run's epochs, each made once: 8 bytes a record, of two epochs at a time."""
+    """The orders of a run's epochs, each made once. Keeps two epochs in memory, 8 bytes for each record."""
 
     def __init__(self, count: int, seed: int) -> None:
-        """Makes none yet.
+        """Prepares the orders.
 
         Args:
             count, seed: see `epoch_order`.
         """
         self._count, self._seed = count, seed
-        self._lock = threading.Lock()  # iterators of one dataset ask in threads of their own
+        self._lock = threading.Lock()  # iterators of one dataset call from several threads
         self._kept: dict[int, np.ndarray] = {}
 
     def indices(self, steps: np.ndarray, batch_size: int, begin_epoch: int = 0) -> np.ndarray:
-        """The record numbers of some steps.
+        """The record indices of some steps.
 
         Args:
-            steps: `[K]` int64, from the one at which the row of epochs begins.
-            batch_size: samples a step, B.
-            begin_epoch: the first of that row.
+            steps: `[K]` int64, counted from the step at which the sequence of epochs begins.
+            batch_size: samples for each step, B.
+            begin_epoch: the first epoch of that sequence.
 
         Returns:
             `[K, B]` int64 in [0, count).
@@ -231,17 +231,17 @@ class EpochOrders:
 
 
 def first_sample_indices(steps: tf.Tensor, count: int, batch_size: int, seed: int, begin_epoch: int = 0) -> tf.Tensor:
-    """The record numbers of some steps in a run of an older version, which goes on in its own order.
+    """The record indices of some steps in a run of an older version, which continues in its own order.
 
     Args:
         steps: `[K]` int64.
         count: the number of records.
-        batch_size: samples a step, B.
+        batch_size: samples for each step, B.
         seed: the run's seed.
         begin_epoch: the epoch of step 0.
 
     Returns:
-        `[K, B]` int64 in [0, count): position p of the endless row is the (p % count)-th place of the permutation that
+        `[K, B]` int64 in [0, count): position p of the endless sequence is entry p % count of the permutation that
         `tf.random.experimental.index_shuffle` gives for the seed [seed, p // count]. It repeats every 256 epochs, or
         512 above 65,536 records.
     """
@@ -258,11 +258,11 @@ def first_sample_indices(steps: tf.Tensor, count: int, batch_size: int, seed: in
 
 
 def mirror_coins(step: tf.Tensor, batch_size: int, seed: int) -> tf.Tensor:
-    """Which samples of one step are flipped along which axis, if that axis is mirrored at all.
+    """Which samples of one step are flipped along which axis, if that axis is mirrored.
 
     Args:
         step: scalar int64.
-        batch_size: samples a step, B.
+        batch_size: samples for each step, B.
         seed: the run's seed.
 
     Returns:
@@ -282,16 +282,16 @@ def mirror_coins(step: tf.Tensor, batch_size: int, seed: int) -> tf.Tensor:
 
 
 def mirror_rows(rows: tf.Tensor, side: int, coins: tf.Tensor, axes: Collection[int]) -> tf.Tensor:
-    """Flips packed grids, which are 32 times smaller than unpacked ones and more before a zoom.
+    """Flips packed grids, which are at least 32 times smaller than unpacked grids.
 
     Args:
         rows: `[B, side³ / 8]` uint8.
         side: of the packed grids.
         coins: `[B, 3]` bool, see `mirror_coins`.
-        axes: those along which the coins count, of 0, 1 and 2.
+        axes: the axes that are mirrored, of 0, 1 and 2.
 
     Returns:
-        `[B, side³ / 8]` uint8; where a sample's coin for an axis is true, voxel i on it becomes voxel side - 1 - i.
+        `[B, side³ / 8]` uint8. If a sample's coin for an axis is true, voxel i along it becomes voxel side - 1 - i.
     """
     turned_bits = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1], axis=1)[:, 0]
     grids = tf.reshape(rows, [-1, side, side, side // 8])  # the last axis holds eight voxels a byte
@@ -306,14 +306,14 @@ def mirror_rows(rows: tf.Tensor, side: int, coins: tf.Tensor, axes: Collection[i
 def unpack_rows(rows: tf.Tensor, stored: int, resolution: int, batch_size: int | None = None) -> tf.Tensor:
     """Unpacks rows of bits and zooms them by nearest neighbour.
 
-    The first two axes are zoomed while still packed, and the third by the table itself, so that the large result is
-    written once.
+    The first two axes are zoomed while packed, and the third by the table that unpacks bytes, so that the large result
+    is written only once.
 
     Args:
         rows: `[B, stored³ / 8]` uint8.
         stored: the side of the packed grids.
         resolution: the wanted side R, a whole multiple of `stored`.
-        batch_size: B, where it is known beforehand.
+        batch_size: B, if it is known.
 
     Returns:
         voxels: `[B, R, R, R, 1]` float32 in {0, 1}.
@@ -336,22 +336,22 @@ def _check_batch_size(batch_size: int) -> None:
 
 
 def _check_order(seed: int, start_step: int, stop_step: int | None) -> None:
-    """Refuses steps that are no range, and a seed that the shuffling operation cannot hold."""
+    """Refuses steps that are not a range, and a seed of more than 64 bits."""
     if start_step < 0 or (stop_step is not None and stop_step < start_step):
-        raise UserError(f"steps {start_step} to {stop_step} are no range: the start is from 0 to the stop")
+        raise UserError(f"steps {start_step} to {stop_step} are not a range: the start is from 0 to the stop")
     if not -(2**63) <= seed < 2**63:
         raise UserError(f"seed {seed} does not fit into 64 bits: choose a smaller one")
 
 
 def _check_axes(axes: Collection[int]) -> None:
-    """Refuses axes that a grid has not."""
+    """Refuses axes that a grid does not have."""
     wrong = set(axes) - {0, 1, 2}
     if wrong:
         raise UserError(f"a grid has no axis {min(wrong)} to mirror: choose from 0, 1 and 2")
 
 
 def _row_source(record_set: RecordSet, resolution: int, cache_bytes: int) -> Fetch:
-    """How the rows `[B, side³ / 8]` and labels `[B]` of given record numbers are had: from memory, or from files."""
+    """A function from record indices `[B]` to rows `[B, side³ / 8]` and labels `[B]`, from memory or from files."""
     side = row_resolution(record_set, resolution)
     width = packed_bytes(side)
     if record_set.count * width <= cache_bytes:
@@ -368,6 +368,6 @@ def _row_source(record_set: RecordSet, resolution: int, cache_bytes: int) -> Fet
 
 
 def _map_and_prefetch(numbers: tf.data.Dataset, make_batch: Callable[..., object]) -> tf.data.Dataset:
-    """Maps in parallel, but in order, ahead of the consumer."""
+    """Makes batches in parallel, in order, before they are needed."""
     batches = numbers.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return batches.prefetch(tf.data.AUTOTUNE)

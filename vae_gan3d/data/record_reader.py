@@ -1,4 +1,4 @@
-"""Schema 1 and the legacy record; records as rows of packed bits, all in memory or by index from the files."""
+"""Records as rows of packed bits, all in memory or by index from the files; schema 1 and the legacy record."""
 
 import dataclasses
 import pathlib
@@ -13,7 +13,7 @@ from vae_gan3d.data.tfrecords import CLASS_NAME, IMAGE, LABEL, RESOLUTION, SOURC
 from vae_gan3d.errors import UserError
 from vae_gan3d.text import printable
 
-# The spec of tf.io.parse_example for schema 1; the three that training needs must be there.
+# The spec of tf.io.parse_example for schema 1. The three features that training needs are required.
 RECORD_FEATURES = {
     VOXELS: tf.io.FixedLenFeature([], tf.string),
     RESOLUTION: tf.io.FixedLenFeature([], tf.int64),
@@ -30,9 +30,9 @@ def encode_example(packed: bytes, *, resolution: int, label: int, class_name: st
     """Serialises one grid as a tf.train.Example of schema 1.
 
     Args:
-        packed: the bit-packed grid (`voxels.grids.pack_grid`), resolution³ / 8 bytes.
+        packed: the packed grid (`grids.pack_grid`), resolution³ / 8 bytes.
         resolution: 16, 32, 64 or 128.
-        label: the position of the class in the manifest's classes, 0 or more.
+        label: the index of the class in the manifest's classes, 0 or more.
         class_name: the class.
         source: the file that the grid came from, relative to the data folder, with forward slashes.
 
@@ -40,11 +40,11 @@ def encode_example(packed: bytes, *, resolution: int, label: int, class_name: st
         The serialised example.
 
     Raises:
-        UserError: the number of bytes is not that of the resolution, or a value is out of range.
+        UserError: the number of bytes does not fit the resolution, or a value is out of range.
     """
     check_resolution(resolution)
     if len(packed) != packed_bytes(resolution):
-        raise UserError(f"{source}: {len(packed)} bytes are no packed {resolution}³ grid; pack it with pack_grid")
+        raise UserError(f"{source}: {len(packed)} bytes are not a packed {resolution}³ grid; pack it with pack_grid")
     if label < 0:
         raise UserError(f"{source}: label {label} is negative; labels count from 0")
     features = {
@@ -68,7 +68,7 @@ def _integer(value: int) -> tf.train.Feature:
 
 
 _CHUNK_RECORDS = 1024
-# A record holds names beside its grid, of which a class's and a path's are the longest.
+# Beside its grid a record holds names. The longest are the class and the path.
 _MOST_BYTES_OF_NAMES = 1 << 16
 
 
@@ -77,8 +77,8 @@ class PackedGrids:
     """Grids as packed bits.
 
     Attributes:
-        rows: `[count, resolution³ / 8]` uint8, each row a grid as `voxels.grids.pack_grid` packs it.
-        labels: `[count]` int64, positions in the set's classes.
+        rows: `[count, resolution³ / 8]` uint8, each row a grid packed by `grids.pack_grid`.
+        labels: `[count]` int64, indices into the set's classes.
         resolution: the side of the packed grids.
     """
 
@@ -88,7 +88,7 @@ class PackedGrids:
 
 
 def row_resolution(record_set: RecordSet, resolution: int | None) -> int:
-    """The side at which rows are held: the stored one, or the wanted one where that is smaller.
+    """The resolution of rows: the stored one, or the wanted one if that is smaller.
 
     Raises:
         UserError: the wanted resolution is not possible, or cannot be reached from the stored one by whole factors.
@@ -107,14 +107,14 @@ def load_packed(record_set: RecordSet, resolution: int | None = None) -> PackedG
 
     Args:
         record_set: the set.
-        resolution: the resolution that is wanted later; where it is smaller than the stored one, the grids are
-            max-pooled to it now.
+        resolution: the resolution that is wanted later. If it is smaller than the stored one, the grids are max-pooled
+            to it now.
 
     Returns:
         The rows in the order of the files.
 
     Raises:
-        UserError: a record is damaged, or disagrees with the set; the message names the file and the record.
+        UserError: a record is damaged or does not fit the set; the message names the file and the record.
     """
     side = row_resolution(record_set, resolution)
     _check_lengths(record_set)
@@ -140,15 +140,15 @@ def load_packed(record_set: RecordSet, resolution: int | None = None) -> PackedG
 
 
 def _damaged(path: pathlib.Path, done: int) -> UserError:
-    """The error of a file that gives other records than its index."""
+    """The error for a file whose records differ from its index."""
     return UserError(f"{path} is damaged after record {done}: write or fetch the records again")
 
 
 class RowReader:
-    """Reads the rows of given record numbers from the files, by offset; nothing is kept."""
+    """Reads the rows of given records from the files. Keeps nothing in memory."""
 
     def __init__(self, record_set: RecordSet, resolution: int | None = None) -> None:
-        """Reads nothing yet.
+        """Checks the set, without reading rows.
 
         Args:
             record_set: the set.
@@ -166,13 +166,13 @@ class RowReader:
         """Reads some records.
 
         Args:
-            numbers: `[B]` int64 record numbers in [0, count).
+            numbers: `[B]` int64 record indices in [0, count).
 
         Returns:
             rows `[B, resolution³ / 8]` uint8, and labels `[B]` int64.
 
         Raises:
-            UserError: a record is damaged, or disagrees with the set.
+            UserError: a record is damaged or does not fit the set.
         """
         rows = np.empty((len(numbers), packed_bytes(self.resolution)), np.uint8)
         labels = np.empty(len(numbers), np.int64)
@@ -187,7 +187,7 @@ class RowReader:
 
 
 def _check_lengths(record_set: RecordSet) -> None:
-    """Refuses records that are far longer than a grid, before any of them is read into memory."""
+    """Refuses records that are far longer than a grid, before one is read into memory."""
     most = _grid_bytes(record_set) + _MOST_BYTES_OF_NAMES
     for path, index in zip(record_set.files, record_set.frames, strict=True):
         for number in np.flatnonzero(index.lengths > most)[:1]:
@@ -195,22 +195,22 @@ def _check_lengths(record_set: RecordSet) -> None:
 
 
 def _grid_bytes(record_set: RecordSet) -> int:
-    """The bytes of one grid as its records hold it."""
+    """The bytes of one grid in its record."""
     return record_set.resolution**3 if record_set.legacy else packed_bytes(record_set.resolution)
 
 
 def _decode(
     record_set: RecordSet, serialized: Sequence[bytes], path: pathlib.Path, numbers: Sequence[int], side: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Parses serialised records and checks them against the set; `numbers` are their places in the file."""
+    """Parses serialised records and checks them against the set; `numbers` are their indices in the file."""
     spec = LEGACY_FEATURES if record_set.legacy else RECORD_FEATURES
     try:
         with tf.device("/CPU:0"):
             parsed = tf.io.parse_example(tf.constant(serialized, tf.string), spec)
     except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
-        # TensorFlow quotes what it cannot parse, and fails once more where that is no text.
+        # TensorFlow quotes what it cannot parse, and fails again if that is not text.
         raise UserError(
-            f"{path}: one of the records {numbers[0]} to {numbers[-1]} has not the features "
+            f"{path}: one of the records {numbers[0]} to {numbers[-1]} lacks one of the features "
             f"{', '.join(spec)}: write the records again"
         ) from error
     stored = record_set.resolution
@@ -238,7 +238,7 @@ def _check_legacy_values(path: pathlib.Path, numbers: Sequence[int], rows: np.nd
 def _check_numbers(
     record_set: RecordSet, path: pathlib.Path, numbers: Sequence[int], parsed: dict[str, np.ndarray]
 ) -> None:
-    """Refuses a record whose resolution or label is not one of the set."""
+    """Refuses a record whose resolution or label does not fit the set."""
     labels, resolutions = parsed[LABEL], parsed[RESOLUTION]
     wrong = (resolutions != record_set.resolution) | (labels < 0) | (labels >= len(record_set.classes))
     for place in np.flatnonzero(wrong)[:1]:
@@ -252,7 +252,7 @@ def _check_numbers(
 
 
 def _disagrees(path: pathlib.Path, number: int, what: str) -> UserError:
-    """The error of one record that is not as its set says."""
+    """The error for a record that does not fit its set."""
     return UserError(f"{path}: record {number} {what}: write the records again")
 
 
@@ -273,15 +273,15 @@ def read_sources(record_set: RecordSet, numbers: Sequence[int]) -> list[str]:
 
     Args:
         record_set: the records.
-        numbers: record numbers in [0, count), in the order of the files.
+        numbers: record indices in [0, count).
 
     Returns:
-        For each record the path of its file relative to the data folder, with forward slashes; for a legacy record,
-        which does not hold it, an empty text. Names are `printable`.
+        For each record the path of its file relative to the data folder, with forward slashes and `printable`; empty
+        for legacy records, which do not hold it.
 
     Raises:
         ValueError: there is no such record.
-        UserError: one is damaged.
+        UserError: a record is damaged.
     """
     wrong = [number for number in numbers if not 0 <= number < record_set.count]
     if wrong:

@@ -1,4 +1,4 @@
-"""Finds a set of records and checks that it is whole, before TensorFlow opens any of it."""
+"""Finds a set of records and checks that it is complete, before TensorFlow opens its files."""
 
 import dataclasses
 import glob
@@ -7,7 +7,7 @@ import itertools
 import pathlib
 
 from vae_gan3d.command_line import command_text
-from vae_gan3d.data.folder_layouts import SHAPE_EXTENSIONS
+from vae_gan3d.data.formats.registry import FOLDER_EXTENSIONS
 from vae_gan3d.data.grids import RESOLUTIONS
 from vae_gan3d.data.manifest import RECORD_SUFFIX, Manifest, Shard, manifest_path, read_manifest, set_name
 from vae_gan3d.data.tfrecords import (
@@ -23,23 +23,27 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.text import counted, name_some
 
 LEGACY_CLASSES = ("shape",)
-# How training orders records, see `records.pipeline`; runs of older versions keep the first.
+# How training orders records, see `data.pipeline`. Runs of older versions keep the first order.
 FIRST_ORDER, NEWEST_ORDER = 1, 2
 _AGAIN = "run create_tf_record.py again"
 _LARGEST_RECORD = 2 * RESOLUTIONS[-1] ** 3  # the one feature of a legacy record is a grid
 
+_ARCHIVES = frozenset((".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"))
+_SEARCHED = 2000
+_WEIGHTS = ".weights.h5"  # of a network, in a run folder
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RecordSet:
-    """A checked set of records. Record number i is the i-th in the files one after the other.
+    """A checked set of records. Records are numbered from 0 in the order of the files.
 
     Attributes:
         files: the record files.
-        frames: where the records lie in each file.
+        frames: the positions of the records in each file.
         count: the number of records, at least one.
         resolution: the stored resolution, 16, 32, 64 or 128.
-        classes: class names; a record's label is a position in it (`LEGACY_CLASSES` for legacy records).
-        legacy: whether the records have the one feature `image`, raw uint8, and no manifest.
+        classes: class names; a record's label is an index into it (`LEGACY_CLASSES` for legacy records).
+        legacy: whether the records have a single feature `image`, raw uint8, and no manifest.
         manifest: the set's manifest; None for legacy records.
     """
 
@@ -61,20 +65,20 @@ class RecordSet:
 
 
 def find_records(records: str, split_name: str = "train", verify: bool = True) -> RecordSet:
-    """Finds the records that a name stands for, and checks them against their manifest.
+    """Finds records by a path or a pattern, and checks them against their manifest.
 
     Args:
-        records: a record file (one shard of a set stands for itself alone), a folder (its set `split_name`, or the
-            only one in it), or a glob pattern (every file that it matches, all of one set).
-        split_name: the set that is taken from a folder that holds several.
-        verify: compute every file's sha256; byte counts and record counts are checked in any case.
+        records: a record file (also a single shard of a set), a folder (its set `split_name`, or its only set), or a
+            glob pattern (all matching files, which must be of one set).
+        split_name: the set that is read from a folder with several sets.
+        verify: also check the sha256 of each file. Sizes and record counts are always checked.
 
     Returns:
         The set, with at least one record.
 
     Raises:
-        UserError: nothing matches, the manifest or a shard is missing, a count, a size or a digest disagrees, a file
-            is cut short, the set is empty, or the records are of an unknown kind.
+        UserError: nothing matches, the manifest or a shard is missing, a count, a size or a checksum differs, a file is
+            cut short, the set is empty, or the records are of an unknown kind.
     """
     path = pathlib.Path(records)
     if path.is_file():
@@ -102,13 +106,13 @@ def _files_of_folder(folder: pathlib.Path, split_name: str) -> tuple[pathlib.Pat
 
 
 def _open_files(paths: tuple[pathlib.Path, ...], origin: pathlib.Path, verify: bool, whole: bool = False) -> RecordSet:
-    """Opens files of one set; `whole` asks that every shard of the manifest is there."""
+    """Opens files of one set; with `whole` no shard of the manifest may be missing."""
     manifests = sorted({manifest_path(path) for path in paths if manifest_path(path).is_file()})
     if not manifests:
         return _open_legacy(paths)
     if len(manifests) > 1 or any(manifest_path(path) != manifests[0] for path in paths):
         names = ", ".join(sorted({set_name(path.name) for path in paths}))
-        raise UserError(f"{origin} stands for several sets ({names}): name the files of one")
+        raise UserError(f"{origin} holds several sets ({names}): name the files of one")
     manifest = read_manifest(manifests[0])
     shards = {shard.name: shard for shard in manifest.shards}
     unknown = [path for path in paths if path.name not in shards]
@@ -117,7 +121,7 @@ def _open_files(paths: tuple[pathlib.Path, ...], origin: pathlib.Path, verify: b
     absent = [name for name in shards if not manifests[0].with_name(name).is_file()]
     if absent and whole:
         raise UserError(f"{manifests[0].with_name(absent[0])} is missing: the set is not complete; {_AGAIN}")
-    # Files that a set of another shard count left beside this one are not part of it.
+    # Files of an older set with another number of shards are ignored.
     files = tuple(path for path in paths if path.name in shards)
     frames = tuple(_check_shard(path, shards[path.name], verify) for path in files)
     count = sum(index.count for index in frames)
@@ -127,7 +131,7 @@ def _open_files(paths: tuple[pathlib.Path, ...], origin: pathlib.Path, verify: b
 
 
 def _check_shard(path: pathlib.Path, shard: Shard, verify: bool) -> FrameIndex:
-    """Holds one file against its entry in the manifest."""
+    """Checks one file against its entry in the manifest."""
     size = path.stat().st_size
     if size != shard.bytes:
         raise UserError(f"{path} has {size} bytes, but {shard.bytes} in its manifest: {_AGAIN}")
@@ -149,7 +153,7 @@ def file_sha256(path: pathlib.Path) -> str:
 
 
 def _open_legacy(paths: tuple[pathlib.Path, ...]) -> RecordSet:
-    """Opens files without a manifest, which must hold legacy records of one resolution."""
+    """Opens files without a manifest. They must hold legacy records of one resolution."""
     for path in paths:
         if not begins_as_records(path) and not path.name.endswith(RECORD_SUFFIX):
             raise UserError(describe_wrong_file(path))
@@ -160,7 +164,7 @@ def _open_legacy(paths: tuple[pathlib.Path, ...]) -> RecordSet:
     resolutions = {path: _legacy_resolution(path, index) for path, index in filled}
     if len(set(resolutions.values())) > 1:
         sizes = ", ".join(f"{path.name} {side}³" for path, side in resolutions.items())
-        raise UserError(f"the records are not of one resolution ({sizes}): name the files of one")
+        raise UserError(f"the records have several resolutions ({sizes}): name the files of one")
     count = sum(index.count for index in frames)
     return RecordSet(paths, frames, count, next(iter(resolutions.values())), LEGACY_CLASSES, True, None)
 
@@ -176,7 +180,7 @@ def is_legacy(path: pathlib.Path) -> bool:
 
 
 def _first_features(path: pathlib.Path, frames: FrameIndex) -> dict[str, int]:
-    """The features of a file's first record; none where the bytes are no record of features."""
+    """The features of a file's first record; none if it is not a record of features."""
     if frames.lengths[0] > _LARGEST_RECORD:
         return {}
     serialized = read_frames(path, frames, [0])[0]
@@ -187,7 +191,7 @@ def _first_features(path: pathlib.Path, frames: FrameIndex) -> dict[str, int]:
 
 
 def _legacy_resolution(path: pathlib.Path, frames: FrameIndex) -> int:
-    """The resolution of a legacy file by the bytes of its first image."""
+    """The resolution of a legacy file, from the size of its first image."""
     features = _first_features(path, frames)
     if IMAGE not in features:
         if VOXELS in features:
@@ -198,64 +202,38 @@ def _legacy_resolution(path: pathlib.Path, frames: FrameIndex) -> int:
     for resolution in RESOLUTIONS:
         if size == resolution**3:
             return resolution
-    raise UserError(f"{path} has images of {size} bytes, which is no grid of 16, 32, 64 or 128 a side: {_AGAIN}")
-
-
-_ARCHIVES = frozenset((".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"))
-_SEARCHED = 2000
-_WEIGHTS = ".weights.h5"  # of a network, in a run folder
+    raise UserError(f"{path} has images of {size} bytes, which is not a grid of 16, 32, 64 or 128 a side: {_AGAIN}")
 
 
 def describe_wrong_file(path: pathlib.Path) -> str:
-    """What to say of a file that does not begin as records do.
-
-    Args:
-        path: a file.
-
-    Returns:
-        One line.
-    """
+    """The error for a file that is not a record file, in one line."""
     kind = path.suffix.lower()
     if kind in _ARCHIVES:
-        what = f"but an archive: unpack it, and where it holds shapes {_write_shapes('FOLDER')}"
-    elif kind in SHAPE_EXTENSIONS and not path.name.endswith(_WEIGHTS):
+        what = f"but an archive: unpack it, and if it holds shapes {_write_shapes('FOLDER')}"
+    elif kind in FOLDER_EXTENSIONS and not path.name.endswith(_WEIGHTS):
         what = f"but holds shapes, by its name: {_write_shapes('FOLDER')}"
     elif kind == ".json" and _record_files(path.parent):
-        what = f"but what describes those beside it: give {path.parent}"
+        what = f"but describes the records beside it: give {path.parent}"
     else:
         what = f"which create_tf_record.py writes: give one, or the folder of one{_beside(path)}"
     return f"{path} is not a {RECORD_SUFFIX} file, {what}"
 
 
 def describe_folder(folder: pathlib.Path) -> str:
-    """What to say of a folder without record files.
-
-    Args:
-        folder: a folder.
-
-    Returns:
-        One line.
-    """
+    """The error for a folder without record files, in one line."""
     found = f"{folder} holds no {RECORD_SUFFIX} files"
     within = sorted({str(path.parent) for path in folder.glob(f"*/*{RECORD_SUFFIX}")})
     if within:
         return f"{found} itself: give a folder in it that does, {name_some(within)}"
-    of_a_run = any(folder.glob("model.ckpt-*"))  # whose results are shapes too
+    of_a_run = any(folder.glob("model.ckpt-*"))  # its results are shapes too
     files = () if of_a_run else itertools.islice(folder.rglob("*"), _SEARCHED)
-    if any(path.suffix.lower() in SHAPE_EXTENSIONS for path in files):
+    if any(path.suffix.lower() in FOLDER_EXTENSIONS for path in files):
         return f"{found}, but shapes: {_write_shapes(folder)}"
     return f"{found}: write some with create_tf_record.py, or give another folder"
 
 
 def describe_absent(records: str) -> str:
-    """What to say where a path or a pattern matches no file.
-
-    Args:
-        records: as it was given.
-
-    Returns:
-        One line.
-    """
+    """The error for a path or a pattern that matches no file, in one line."""
     return f"no records match {records!r}: give a {RECORD_SUFFIX} file, a folder or a pattern" + _beside(
         pathlib.Path(records)
     )
@@ -267,7 +245,7 @@ def _write_shapes(folder: pathlib.Path | str) -> str:
 
 
 def _beside(path: pathlib.Path) -> str:
-    """The record files beside a path, or the folders beside it that hold some."""
+    """The record files beside a path, or the folders beside it that hold record files."""
     names = _record_files(path.parent)
     if names:
         return f"; {path.parent} holds {name_some(names)}"

@@ -1,4 +1,4 @@
-"""Writes sets of records shard by shard, each set replaced at the end, and draws a preview."""
+"""Writes sets of records shard by shard, replaces older sets at the end, and draws a preview."""
 
 import collections
 import contextlib
@@ -7,12 +7,12 @@ import pathlib
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypedDict, Unpack
 
 import numpy as np
 import tqdm
 
 import vae_gan3d
+from vae_gan3d.config.shapes import DEFAULT_READING, ReadOptions
 from vae_gan3d.data.grids import EMPTY_REASON, check_resolution, padded_resolution, resize_grid, unpack_grid
 from vae_gan3d.data.manifest import (
     Manifest,
@@ -24,9 +24,9 @@ from vae_gan3d.data.manifest import (
     write_manifest,
 )
 from vae_gan3d.data.pipeline import RowReader
-from vae_gan3d.data.read_options import DEFAULT_READING, ReadOptions, shape_stem
 from vae_gan3d.data.record_set import find_records, is_legacy
 from vae_gan3d.data.sandbox import read_grids
+from vae_gan3d.data.shape_files import shape_stem
 from vae_gan3d.data.shape_folders import ShapeFile, ShapeListing
 from vae_gan3d.data.shards import (
     ShardPlan,
@@ -44,39 +44,22 @@ from vae_gan3d.files import flush_folder, make_folder, scratch_folder
 from vae_gan3d.text import counted, printable
 from vae_gan3d.viewing.sheets import save_sheet
 
-_LISTED_FILES = 20
+LISTED_FILES = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class _WrittenSet:
-    """A whole set in a folder of its own: those files that are not published yet, and what its manifest will say."""
+    """A complete set that is not published yet.
+
+    Attributes:
+        folder: holds the new record files; files that are kept from an older set are in their place already.
+        targets: where the record files go.
+        manifest: describes the set.
+    """
 
     folder: pathlib.Path
     targets: list[pathlib.Path]
     manifest: Manifest
-
-
-class WritingOptions(TypedDict, total=False):
-    """The options of `create_record_sets`."""
-
-    resolution: int | None
-    shards: int
-    skip_bad: bool
-    workers: int
-    reading: ReadOptions
-    beam_options: Sequence[str] | None
-    progress: bool
-
-
-def create_records(
-    listing: ShapeListing, output_dir: pathlib.Path, *, split_name: str, **options: Unpack[WritingOptions]
-) -> Manifest:
-    """Writes one set of records; the rest is as in `create_record_sets`.
-
-    Returns:
-        The manifest, as written.
-    """
-    return create_record_sets({split_name: listing}, output_dir, **options)[split_name]
 
 
 def create_record_sets(
@@ -91,33 +74,34 @@ def create_record_sets(
     beam_options: Sequence[str] | None = None,
     progress: bool = True,
 ) -> dict[str, Manifest]:
-    """Reads every file of some listings and writes sets of records with their manifests, all sets or none.
+    """Reads the files of some listings and writes sets of records with their manifests, all sets or none.
 
     The first good grid, padded to 16, 32, 64 or 128 and capped by `resolution`, gives a set's stored resolution.
-    Smaller grids are zoomed to it; larger ones are max-pooled where `resolution` asks for it, and an error otherwise.
-    File i goes to shard i % shards. Until every set is written, existing ones of the names stay as they are: a new
-    training set beside an older test set could share shapes with it. A set of several shards is written beside it in
-    the folder `.SPLIT_NAME.shards`, where whole shards stay after an error: those that would become the same again
-    are not written again.
+    Smaller grids are zoomed to it. Larger grids are max-pooled if `resolution` asks for it, and an error otherwise.
+    File i goes to shard i % shards.
+
+    Existing sets of the same names stay until every new set is written: a new training set beside an older test set
+    could share shapes with it. A set of several shards is written in the folder `.SPLIT_NAME.shards`. Complete shards
+    stay there after an error, and the next call does not write them again if they would become the same.
 
     Args:
         listings: the files of each set, by the set's name.
         output_dir: the folder for `SPLIT_NAME.tfrecords` (or its shards) and `SPLIT_NAME.json`; made if absent.
-        resolution: the largest resolution to store; grids are never zoomed up to it, which is left to reading.
-        shards: the number of files of a set, from 1 to the number of shapes.
-        skip_bad: leave out files that cannot be used, and name them in the manifest; empty grids are left out and
-            named in any case.
-        workers: processes that read, with Beam for each shard that is being written.
+        resolution: the largest resolution to store. Smaller sets are not zoomed up to it: readers do that.
+        shards: record files of a set, 1 to the number of shapes.
+        skip_bad: leave out files that cannot be used, and name them in the manifest. Empty grids are always left out
+            and named.
+        workers: processes that read files; with Beam, for each shard that is being written.
         reading: how meshes are read.
-        beam_options: Apache Beam's own options, with which it writes the shards; None to write them here.
+        beam_options: options of Apache Beam, which then writes the shards; None to write them here.
         progress: show a bar on standard error, and below it the files that cannot be used.
 
     Returns:
         The manifests, as written, by the sets' names.
 
     Raises:
-        UserError: an argument is out of range, a file cannot be used (without `skip_bad`), no file can, a file that
-            this program did not write is in the way, Beam fails, or the system refuses to write.
+        UserError: an argument is out of range, a file cannot be used (without `skip_bad`), no file can be used, a file
+            of another program is in the way, Beam fails, or the system refuses to write.
     """
     if resolution is not None:
         check_resolution(resolution)
@@ -136,7 +120,7 @@ def create_record_sets(
             folder = folders.enter_context(_shard_folder(output_dir, split_name, shards))
             found = [find_shard(plan, folder, output_dir) for plan in plans]
             if not skip_bad:
-                # What could not be read may be readable now, as where a busy machine took too long.
+                # A file that was not readable may be readable now, for example after a timeout on a busy machine.
                 found = [None if shard and any(map(_is_bad, shard.skipped)) else shard for shard in found]
             parts = _write_missing(plans, found, folder, workers, beam_options, progress)
             skipped = _skipped_files(plans, parts)
@@ -155,24 +139,20 @@ def create_record_sets(
 
 
 def _check_targets(targets: Sequence[pathlib.Path]) -> None:
-    """Refuses to replace record files that are not of this program: legacy ones, or ones that cannot be read."""
+    """Refuses to replace record files that this program did not write: legacy or unreadable ones."""
     for target in targets:
         if not target.exists() or manifest_path(target).exists():
             continue
         try:
             legacy = is_legacy(target)
         except UserError as error:
-            raise UserError(f"{target} is in the way and is no whole record file: move or remove it") from error
+            raise UserError(f"{target} is in the way and is not a complete record file: move or remove it") from error
         if legacy:
             raise UserError(f"{target} holds legacy records: choose another output folder or split name, or move it")
 
 
 def _stored_resolution(listing: ShapeListing, resolution: int | None, reading: ReadOptions) -> int:
-    """The resolution that the first good grid gives to its set.
-
-    Raises:
-        UserError: no file can be used.
-    """
+    """The stored resolution of a set, from its first good grid."""
     first_reason = ""
     paths = [shape.path for shape in listing.files]
     with contextlib.closing(read_grids(paths, workers=1, options=reading)) as results:
@@ -188,7 +168,7 @@ def _stored_resolution(listing: ShapeListing, resolution: int | None, reading: R
 
 @contextlib.contextmanager
 def _shard_folder(output_dir: pathlib.Path, split_name: str, shards: int) -> Iterator[pathlib.Path]:
-    """The folder in which shards are written; of a set of one file nothing is kept in it."""
+    """The folder where shards are written. For a set of one file it is temporary."""
     if shards > 1:
         yield make_folder(_kept_folder(output_dir, split_name))
         return
@@ -210,26 +190,22 @@ def _write_missing(
     beam_options: Sequence[str] | None,
     progress: bool,
 ) -> list[WrittenShard]:
-    """Writes the shards that were not found; returns all."""
+    """Writes the shards that were not found. Returns all shards."""
     missing = [plan for plan, shard in zip(plans, found, strict=True) if shard is None]
     if progress and len(missing) < len(plans):
         kept = f"{len(plans) - len(missing)} of {len(plans)} shards"
-        tqdm.tqdm.write(f"note: kept {kept}, which are whole and made of the same files", file=sys.stderr)
+        tqdm.tqdm.write(f"note: kept {kept}, which are complete and made of the same files", file=sys.stderr)
     if missing and beam_options is None:
         write_shards(missing, folder, workers=workers, progress=progress)
     elif missing:
-        from vae_gan3d.data.beam import write_shards_with_beam  # an extra
+        from vae_gan3d.data.beam import write_shards_with_beam  # optional package
 
         write_shards_with_beam(missing, folder, workers=workers, options=beam_options or (), progress=progress)
     return [shard or _just_written(plan, folder) for plan, shard in zip(plans, found, strict=True)]
 
 
 def _just_written(plan: ShardPlan, folder: pathlib.Path) -> WrittenShard:
-    """A shard that was written a moment ago.
-
-    Raises:
-        UserError: it is not there, as where a runner's machines do not share the folder.
-    """
+    """A shard that was just written. With Beam it is missing if the machines do not share the folder."""
     written = find_shard(plan, folder, folder)
     if written is None:
         raise UserError(f"{folder / plan.name} was not written: data and output folder must be shared by all machines")
@@ -247,18 +223,18 @@ def _is_bad(file: SkippedFile) -> bool:
 
 
 def _report_skipped(listing: ShapeListing, skipped: Sequence[SkippedFile], skip_bad: bool, progress: bool) -> None:
-    """Lists the files that are left out, and refuses them unless they are empty grids or may be left out.
+    """Lists the files that are left out, and refuses bad files unless `skip_bad`.
 
-    Empty grids are no damage (ModelNet10's public voxel grids hold some), but they would teach blank shapes.
+    Empty grids are not damage (ModelNet10's public voxel grids hold some), but a model would learn blank shapes.
     """
     bad = [file for file in skipped if _is_bad(file)]
     empty = [file for file in skipped if not _is_bad(file)]
     if progress:
-        # A single file that stops the run is named by the error already.
-        for file in bad[:_LISTED_FILES] if skip_bad or len(bad) > 1 else []:
+        # The error already names a single bad file that stops the run.
+        for file in bad[:LISTED_FILES] if skip_bad or len(bad) > 1 else []:
             tqdm.tqdm.write(f"{printable(file.path)}: {file.reason}", file=sys.stderr)
-        if len(bad) > _LISTED_FILES:
-            tqdm.tqdm.write(f"and {len(bad) - _LISTED_FILES} more", file=sys.stderr)
+        if len(bad) > LISTED_FILES:
+            tqdm.tqdm.write(f"and {len(bad) - LISTED_FILES} more", file=sys.stderr)
         if empty:
             first = printable(empty[0].path)
             note = f"note: {counted(len(empty), 'grid')} without an occupied voxel left out (first {first})"
@@ -266,14 +242,14 @@ def _report_skipped(listing: ShapeListing, skipped: Sequence[SkippedFile], skip_
     if bad and not skip_bad:
         raise UserError(
             f"{len(bad)} of {len(listing.files)} files in {listing.root} cannot be used ({printable(bad[0].path)}: "
-            f"{bad[0].reason}); mend or remove them, or leave them out with --skip_bad"
+            f"{bad[0].reason}); repair or remove them, or leave them out with --skip_bad"
         )
 
 
 def _publish(output_dir: pathlib.Path, sets: Sequence[_WrittenSet]) -> None:
-    """Puts written sets in the place of older ones; in between none of them has a manifest, so there is no set.
+    """Replaces older sets. In between the sets have no manifests, so that no incomplete set can be read.
 
-    All that needs space is written before, so that a full disk leaves the older sets.
+    Everything that needs disk space is written first, so that a full disk leaves the older sets.
     """
     places = [(written, manifest_path(written.targets[0])) for written in sets]
     stale = {path: _old_shards(path) for _, path in places}
@@ -300,7 +276,7 @@ def _publish(output_dir: pathlib.Path, sets: Sequence[_WrittenSet]) -> None:
 
 
 def _old_shards(path: pathlib.Path) -> frozenset[str]:
-    """The files of the set that is replaced; none where its manifest is absent or damaged."""
+    """The files of the set that is replaced; none if its manifest is absent or damaged."""
     if not path.exists():
         return frozenset()
     try:
@@ -311,24 +287,24 @@ def _old_shards(path: pathlib.Path) -> frozenset[str]:
 
 SHAPES_A_CLASS = 4
 MOST_CLASSES = 10
-# Finer grids look the same at the size of the pictures, and take longer to draw.
+# Finer grids look the same at the size of the pictures and take longer to draw.
 _FINEST = 64
 _PIXELS = 128
 
 
 def count_classes(listing: ShapeListing, manifest: Manifest) -> dict[str, int]:
-    """How many records there are of each class of the listing, in label order."""
+    """The number of records of each class, in the order of labels."""
     counts = collections.Counter(shape.class_name for _, shape in _records(listing, manifest))
     return {name: counts[name] for name in listing.classes}
 
 
 def draw_preview(listing: ShapeListing, manifest: Manifest, folder: pathlib.Path) -> pathlib.Path:
-    """Draws the first shapes of each class as they stand in the records, a class a row.
+    """Draws the first shapes of each class, read from the records, one row for each class.
 
     Args:
-        listing: what the set was made of.
-        manifest: of the set.
-        folder: where the set is, and the picture goes.
+        listing: the shapes that the set was made from.
+        manifest: the manifest of the set.
+        folder: the folder of the set and of the picture.
 
     Returns:
         The picture, `SPLIT.png` beside `SPLIT.json`.
@@ -371,7 +347,7 @@ def draw_preview(listing: ShapeListing, manifest: Manifest, folder: pathlib.Path
 
 
 def _records(listing: ShapeListing, manifest: Manifest) -> Iterator[tuple[int, ShapeFile]]:
-    """The shapes of a listing that became records, with the number of each record in the order of the files."""
+    """The shapes of a listing that became records, with the index of each record in the set."""
     skipped = {file.path for file in manifest.skipped}
     shards = len(manifest.shards)
     first = np.cumsum([0, *(shard.records for shard in manifest.shards)]).tolist()

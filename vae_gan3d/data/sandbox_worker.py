@@ -1,4 +1,4 @@
-"""The child process of `sandbox`: reads shape files under limits of memory and time."""
+"""The child process of `sandbox`: parses shape files with limits of memory and processor time."""
 
 import dataclasses
 import json
@@ -8,43 +8,43 @@ import signal
 import sys
 from typing import BinaryIO
 
-from vae_gan3d.data.formats.registry import GridError, describe_file, read_grid
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.grids import pack_grid
-from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.data.shape_files import GridError, describe_file, read_grid
 
 try:
     import resource
-except ImportError:  # Windows has no limits of this kind; the parent's clock remains.
+except ImportError:  # Windows has no such limits; the time limit of the parent remains
     resource = None  # type: ignore[assignment]
 
 MEMORY_BYTES = 2 << 30
-# Damaged files can hold names of any length, and an error quotes them.
+# An error may quote names of any length from a damaged file.
 _ERROR_CHARACTERS = 2000
 
 
 def main() -> None:
     """Answers paths until the input ends."""
-    # The answers keep the real standard output to themselves: a library that prints would break the protocol.
+    # Only answers go to the real standard output: a library that prints would break the protocol.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    # Ctrl-C reaches the whole terminal group; the parent decides, and then closes the input.
+    # Ctrl-C reaches all processes of the terminal. The parent decides and then closes the input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _limit_resources()
+    limit_resources()
     _send(answers, {"ready": True})
     for line in sys.stdin.buffer:
         request = json.loads(line)
         options = ReadOptions(**request["options"])
         for path in request["paths"]:
-            _limit_time(request["seconds"])
+            limit_time(request["seconds"])
             if request.get("describe"):
                 _describe(answers, pathlib.Path(path))
             else:
                 _answer(answers, pathlib.Path(path), options)
-        _limit_time(0)
+        limit_time(0)
 
 
-def _limit_resources() -> None:
-    """Limits the memory and forbids core dumps, where the platform can."""
+def limit_resources() -> None:
+    """Limits the memory and forbids core dumps, if the platform can."""
     if resource is None:
         return
     for kind, wanted in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CORE, 0)):
@@ -57,14 +57,14 @@ def _limit_resources() -> None:
             print(f"no limit set: {error}", file=sys.stderr)
 
 
-def _limit_time(seconds: float) -> None:
-    """Has the system end this process after so much processor time, also within a parser's own code; 0 for never."""
+def limit_time(seconds: float) -> None:
+    """Lets the system end this process after so much processor time, even inside a parser; 0 for no limit."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _answer(answers: BinaryIO, path: pathlib.Path, options: ReadOptions) -> None:
-    """Reads one file and sends the grid, or the reason why there is none."""
+    """Reads one file and sends its grid, or the error."""
     try:
         grid = read_grid(path, options=options)
     except GridError as error:
@@ -75,7 +75,7 @@ def _answer(answers: BinaryIO, path: pathlib.Path, options: ReadOptions) -> None
 
 
 def _describe(answers: BinaryIO, path: pathlib.Path) -> None:
-    """Looks into one file and sends what sets of shapes it holds, or the reason why that cannot be told."""
+    """Looks for sets of shapes in one file and sends them, or the error."""
     try:
         sets = describe_file(path)
     except GridError as error:
@@ -86,7 +86,7 @@ def _describe(answers: BinaryIO, path: pathlib.Path) -> None:
 
 
 def _send(answers: BinaryIO, header: dict[str, object], data: bytes = b"") -> None:
-    """Sends one answer at once: the parent blames the first file without an answer for a crash."""
+    """Sends one answer at once: after a crash the parent blames the first file without an answer."""
     answers.write(json.dumps(header).encode("ascii") + b"\n" + data)
     answers.flush()
 

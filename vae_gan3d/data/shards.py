@@ -1,4 +1,4 @@
-"""Plans and writes shards: each is a whole file with a note of what it was made of, or it is absent."""
+"""Plans and writes shards. A shard is a complete file with a note that says what it was made from, or it is absent."""
 
 import contextlib
 import dataclasses
@@ -13,12 +13,14 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
+from vae_gan3d.config.shapes import ReadOptions
+from vae_gan3d.data.formats.registry import format_of
 from vae_gan3d.data.grids import pack_grid, pad_grid, resize_grid
 from vae_gan3d.data.manifest import Shard, SkippedFile
-from vae_gan3d.data.read_options import ReadOptions, split_name
 from vae_gan3d.data.record_reader import encode_example
 from vae_gan3d.data.record_set import file_sha256
 from vae_gan3d.data.sandbox import GridResult, read_grids
+from vae_gan3d.data.shape_files import split_name
 from vae_gan3d.data.shape_folders import ShapeFile, ShapeListing
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import (
@@ -35,20 +37,17 @@ from vae_gan3d.files import (
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.text import printable
 
-_PACKAGE = pathlib.Path(__file__).resolve().parents[1]
-
 
 @dataclasses.dataclass(frozen=True)
 class PlannedFile:
     """One source file of a shard.
 
     Attributes:
-        source: its path relative to the data folder, with forward slashes; of a file with several shapes and the
-            number of one (`numbered_shapes`).
+        source: the shape's path relative to the data folder, with forward slashes (`chair/a.mat`, `set.npz:3`).
         class_name: its class.
-        label: the position of the class in the set's classes.
-        size: the file's bytes; -1 where the system does not tell.
-        modified: when it was last changed, nanoseconds since 1970; -1 likewise.
+        label: the index of the class in the set's classes.
+        size: bytes of the file and its companions; -1 if unknown.
+        modified: time of the last change in nanoseconds since 1970; -1 if unknown.
     """
 
     source: str
@@ -60,7 +59,7 @@ class PlannedFile:
 
 @dataclasses.dataclass(frozen=True)
 class ShardPlan:
-    """What one shard is to be made of.
+    """How to make one shard.
 
     Attributes:
         name: its file name.
@@ -69,7 +68,7 @@ class ShardPlan:
         may_shrink: whether larger grids are max-pooled to S.
         reading: how files are read.
         files: the source files, in the order of their records.
-        code: a digest of the modules that read and write.
+        code: identifies the code that reads and writes (its sha256).
     """
 
     name: str
@@ -82,13 +81,14 @@ class ShardPlan:
 
     @property
     def paths(self) -> list[pathlib.Path]:
-        """The source files, to be opened."""
+        """The paths of the source files."""
         return [pathlib.Path(self.root, file.source) for file in self.files]
 
     @property
     def text(self) -> str:
         """The plan as JSON."""
-        return json.dumps({**vars(self), "reading": vars(self.reading), "files": list(map(_row, self.files))})
+        files = [[file.source, file.class_name, file.label, file.size, file.modified] for file in self.files]
+        return json.dumps({**vars(self), "reading": vars(self.reading), "files": files})
 
     @property
     def digest(self) -> str:
@@ -99,11 +99,11 @@ class ShardPlan:
 def plan_shards(
     listing: ShapeListing, names: Sequence[str], *, resolution: int, may_shrink: bool, reading: ReadOptions
 ) -> tuple[ShardPlan, ...]:
-    """Deals the files of a listing to shards: file i goes to shard i modulo their number.
+    """Distributes the files of a listing over shards: file i goes to shard i % number of shards.
 
     Args:
         listing: the files.
-        names: the shards' file names.
+        names: the file names of the shards.
         resolution: the stored resolution.
         may_shrink: whether larger grids are max-pooled to it.
         reading: how files are read.
@@ -111,8 +111,8 @@ def plan_shards(
     Returns:
         A plan for each name.
     """
-    root, code = str(listing.root.absolute()), _code_digest()
-    looks: dict[pathlib.Path, tuple[int, int]] = {}
+    root, code = str(listing.root.absolute()), code_digest()
+    states: dict[tuple[pathlib.Path, str], tuple[int, int]] = {}
     return tuple(
         ShardPlan(
             name,
@@ -120,7 +120,7 @@ def plan_shards(
             resolution,
             may_shrink,
             reading,
-            tuple(_planned(listing, shape, looks) for shape in listing.files[shard :: len(names)]),
+            tuple(_planned(listing, shape, states) for shape in listing.files[shard :: len(names)]),
             code,
         )
         for shard, name in enumerate(names)
@@ -128,50 +128,49 @@ def plan_shards(
 
 
 def read_plan(text: str) -> ShardPlan:
-    """Undoes `ShardPlan.text`, of this version's own making."""
+    """The plan from its `text`, written by the same version of this program."""
     fields = json.loads(text)
     files = tuple(PlannedFile(*row) for row in fields["files"])
     return ShardPlan(**{**fields, "reading": ReadOptions(**fields["reading"]), "files": files})
 
 
 def source_of(listing: ShapeListing, shape: ShapeFile) -> str:
-    """The file's path relative to the data folder, with forward slashes."""
+    """The shape's path relative to the data folder, with forward slashes."""
     return shape.path.relative_to(listing.root).as_posix()
 
 
-def _row(file: PlannedFile) -> list[str | int]:
-    return [file.source, file.class_name, file.label, file.size, file.modified]
-
-
-def _planned(listing: ShapeListing, shape: ShapeFile, looks: dict[pathlib.Path, tuple[int, int]]) -> PlannedFile:
+def _planned(
+    listing: ShapeListing, shape: ShapeFile, states: dict[tuple[pathlib.Path, str], tuple[int, int]]
+) -> PlannedFile:
     file = split_name(shape.path).file
-    size, modified = _look(file, looks)
-    if file.suffix.lower() == ".gltf":  # whose numbers lie in .bin files
-        more, newest = _look(file.parent, looks)
+    size, modified = _state(file, "", states)
+    found = format_of(file)
+    if found is not None and found.companions:
+        more, newest = _state(file.parent, found.companions, states)
         size, modified = size + more, max(modified, newest)
     return PlannedFile(source_of(listing, shape), shape.class_name, shape.label, size, modified)
 
 
-def _look(path: pathlib.Path, looks: dict[pathlib.Path, tuple[int, int]]) -> tuple[int, int]:
-    """Bytes and last change of a file, or of all `.bin` files in a folder and below; each is looked at once."""
-    if path not in looks:
+def _state(
+    path: pathlib.Path, companions: str, states: dict[tuple[pathlib.Path, str], tuple[int, int]]
+) -> tuple[int, int]:
+    """Bytes and last change of a file, or of all companion files in a folder and below. Asks the system only once."""
+    key = (path, companions)
+    if key not in states:
         try:
-            states = [found.stat() for found in (path.rglob("*.bin") if path.is_dir() else (path,))]
-            looks[path] = (
-                sum(state.st_size for state in states),
-                max((state.st_mtime_ns for state in states), default=0),
-            )
+            found = [file.stat() for file in (path.rglob(companions) if companions else (path,))]
+            size = sum(state.st_size for state in found)
+            states[key] = (size, max((state.st_mtime_ns for state in found), default=0))
         except OSError:
-            looks[path] = (-1, -1)  # reading it will say what is wrong
-    return looks[path]
+            states[key] = (-1, -1)  # reading it will say what is wrong
+    return states[key]
 
 
-def _code_digest() -> str:
-    """The sha256 of the modules that grids and records come from: what other code has written is written anew."""
+def code_digest() -> str:
+    """The sha256 of the code that makes records from shape files: shards of other code are written again."""
     digest = hashlib.sha256()
-    for folder in ("voxels", "records"):
-        for path in sorted((_PACKAGE / folder).glob("*.py")):
-            digest.update(path.read_bytes())
+    for path in sorted(pathlib.Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -181,12 +180,12 @@ NOTE_SCHEMA = 1
 
 @dataclasses.dataclass(frozen=True)
 class WrittenShard:
-    """What became of one shard.
+    """A complete shard.
 
     Attributes:
         shard: its entry in the manifest.
         skipped: the source files that cannot be used.
-        plan: the digest of the plan that it was written by.
+        plan: the digest of its plan.
     """
 
     shard: Shard
@@ -195,12 +194,12 @@ class WrittenShard:
 
 
 def write_shards(plans: Sequence[ShardPlan], folder: pathlib.Path, *, workers: int, progress: bool) -> None:
-    """Writes shards one after the other, each with its note (`find_shard`); those before an error stay.
+    """Writes shards one after the other, each with its note (`find_shard`). Shards before an error stay.
 
     Args:
-        plans: of the shards, at least one, all read alike.
+        plans: at least one; all have the same reading options.
         folder: where the files and notes go; it exists.
-        workers: processes that read.
+        workers: processes that read files.
         progress: show a bar on standard error.
 
     Raises:
@@ -209,7 +208,7 @@ def write_shards(plans: Sequence[ShardPlan], folder: pathlib.Path, *, workers: i
     paths = [path for plan in plans for path in plan.paths]
     with (
         contextlib.closing(read_grids(paths, workers=workers, options=plans[0].reading)) as results,
-        # Ends before an error is told of, which gets a line of its own.
+        # The bar ends before an error is printed, so that the error has its own line.
         progress_bar(total=len(paths), desc="shapes to records", unit="shape", disable=not progress) as bar,
     ):
         stream = _counted(results, bar)
@@ -219,21 +218,21 @@ def write_shards(plans: Sequence[ShardPlan], folder: pathlib.Path, *, workers: i
 
 
 def find_shard(plan: ShardPlan, folder: pathlib.Path, published: pathlib.Path) -> WrittenShard | None:
-    """The shard that was written by a plan, where it is whole.
+    """Finds the shard of a plan, if it was written completely.
 
     Args:
-        plan: what it is to be made of.
-        folder: where its note is, and the file itself until it is published.
-        published: where the file goes then.
+        plan: how the shard is made.
+        folder: the folder of its note, and of the file until it is published.
+        published: the folder of the file after that.
 
     Returns:
-        The shard; None where there is none, it was written by another plan, its bytes are not those of its note, or
-        the note is damaged or of a newer version.
+        The shard; None if it does not exist, has another plan or other bytes than its note says, or if the note is
+        damaged or from a newer version.
     """
     try:
         path = note_path(folder, plan.name)
         fields = read_json(path)
-        if "format" in fields:  # which notes of older versions lack
+        if "format" in fields:  # notes of older versions lack it
             require_known_version(path, fields, NOTE_FORMAT, NOTE_SCHEMA)
         require_checksum(fields)
         found = WrittenShard(
@@ -245,16 +244,20 @@ def find_shard(plan: ShardPlan, folder: pathlib.Path, published: pathlib.Path) -
         return None
     unpublished = folder / plan.name
     path = unpublished if unpublished.exists() else published / plan.name
-    return found if _is_whole(path, found.shard) else None
+    try:
+        is_complete = path.stat().st_size == found.shard.bytes and file_sha256(path) == found.shard.sha256
+    except OSError:
+        return None
+    return found if is_complete else None
 
 
 def note_path(folder: pathlib.Path, name: str) -> pathlib.Path:
-    """Where the note of a shard is."""
+    """The path of a shard's note."""
     return folder / f"{name}.json"
 
 
 def keep_notes(folder: pathlib.Path, names: Sequence[str]) -> None:
-    """Removes everything from the folder of shards but the notes of these."""
+    """Removes everything but the notes of the named shards from the folder of shards."""
     kept = {note_path(folder, name) for name in names}
     for path in set(folder.iterdir()) - kept:
         if path.is_dir():
@@ -265,11 +268,7 @@ def keep_notes(folder: pathlib.Path, names: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def write_errors_in_one_line(output_dir: pathlib.Path) -> Iterator[None]:
-    """Tells a user that records cannot be written to a folder, and why.
-
-    Raises:
-        UserError: in place of the error of the system or of TensorFlow.
-    """
+    """Turns errors of the system and of TensorFlow into a `UserError` that names the folder of the records."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
@@ -281,8 +280,8 @@ def fit_grid(grid: np.ndarray, stored: int, may_shrink: bool) -> np.ndarray:
 
     Args:
         grid: `[N, N, N]` uint8 in {0, 1}.
-        stored: the side S of the set's grids.
-        may_shrink: whether a larger grid is max-pooled.
+        stored: the resolution S of the set.
+        may_shrink: whether larger grids are max-pooled.
 
     Returns:
         `[S, S, S]` uint8 in {0, 1}.
@@ -298,12 +297,12 @@ def fit_grid(grid: np.ndarray, stored: int, may_shrink: bool) -> np.ndarray:
 
 
 def reason_of(path: pathlib.Path, error: str) -> str:
-    """Why a file cannot be used, without its name."""
+    """An error without the file's name."""
     return error.removeprefix(f"{printable(path)}: ")
 
 
 def _counted(results: Iterable[GridResult], bar: tqdm.tqdm) -> Iterator[GridResult]:
-    """Moves the bar at each result: one that is iterated over itself stops short where nothing asks for its end."""
+    """Moves the bar at each result. Iterating over the bar itself would stop short, because nobody asks for its end."""
     for result in results:
         bar.update()
         yield result
@@ -312,13 +311,24 @@ def _counted(results: Iterable[GridResult], bar: tqdm.tqdm) -> Iterator[GridResu
 def _write_shard(plan: ShardPlan, folder: pathlib.Path, results: Iterable[GridResult]) -> None:
     """Writes one shard, then its note."""
     count, skipped = 0, []
-    # The machines of a cluster, and the threads of one, may write the same shard at the same time.
+    # Several machines or threads of a cluster may write the same shard at the same time.
     with scratch_folder(folder) as scratch:
         temporary = scratch / plan.name
         with tf.io.TFRecordWriter(str(temporary)) as writer:
             for file, result in zip(plan.files, results, strict=True):
                 try:
-                    writer.write(_encode(plan, file, result))
+                    if result.grid is None:
+                        raise UserError(result.error)
+                    packed = pack_grid(fit_grid(result.grid, plan.resolution, plan.may_shrink))
+                    writer.write(
+                        encode_example(
+                            packed,
+                            resolution=plan.resolution,
+                            label=file.label,
+                            class_name=file.class_name,
+                            source=file.source,
+                        )
+                    )
                     count += 1
                 except UserError as error:
                     skipped.append(SkippedFile(file.source, reason_of(result.path, str(error))))
@@ -331,28 +341,3 @@ def _write_shard(plan: ShardPlan, folder: pathlib.Path, results: Iterable[GridRe
             flush_to_disk(path)
             path.replace(target)
             flush_folder(folder)
-
-
-def _encode(plan: ShardPlan, file: PlannedFile, result: GridResult) -> bytes:
-    """One record of one result.
-
-    Raises:
-        UserError: the file cannot be used.
-    """
-    if result.grid is None:
-        raise UserError(result.error)
-    return encode_example(
-        pack_grid(fit_grid(result.grid, plan.resolution, plan.may_shrink)),
-        resolution=plan.resolution,
-        label=file.label,
-        class_name=file.class_name,
-        source=file.source,
-    )
-
-
-def _is_whole(path: pathlib.Path, shard: Shard) -> bool:
-    """Whether a file has the bytes of its note."""
-    try:
-        return path.stat().st_size == shard.bytes and file_sha256(path) == shard.sha256
-    except OSError:
-        return False

@@ -1,21 +1,21 @@
-"""Voxel grids to surface meshes: marching cubes, separate bodies, STL, OBJ, PLY and binary glTF files."""
+"""Voxel grids to surface meshes: marching cubes, separate bodies, mesh files."""
 
 import dataclasses
 import pathlib
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.ndimage
-import scipy.sparse
-import scipy.sparse.csgraph
 
 from vae_gan3d.config.shapes import COMPONENTS, SIZES_MM
-from vae_gan3d.data.formats.meshes import WRITING, require_mesh_packages
+from vae_gan3d.data.formats.format import require_packages
+from vae_gan3d.data.formats.registry import BY_EXTENSION, MESH_EXTENSIONS, format_of
 from vae_gan3d.errors import UserError
-from vae_gan3d.files import PROGRAM, atomic_path
+from vae_gan3d.files import atomic_path
 
 __all__ = ["COMPONENTS", "DEFAULT_MESH", "MeshOptions"]
+
+# Optional packages that surfaces need, import name to pip name.
+SURFACE_PACKAGES = {"trimesh": "trimesh", "skimage": "scikit-image"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +82,7 @@ def surface_mesh(
         raise ValueError(f"smoothing {smoothing} is not possible: give 0 or more")
     if not (values > level).any():
         return np.empty((0, 3), np.float32), np.empty((0, 3), np.int32)
-    require_mesh_packages("a smooth mesh")
+    require_packages("a smooth mesh", SURFACE_PACKAGES)
     from skimage.measure import marching_cubes
 
     # Of the two ways to cut a face with two corners inside, the method's separates what is above zero: negated, what
@@ -101,6 +101,8 @@ def _smooth_field(values: np.ndarray, level: float, smoothing: float) -> np.ndar
     which the blur leaves far below zero, is as far above it as the voxels around it are below. Where nothing around
     it has stayed inside, it is no bump on a body but a part of its own, and taken further.
     """
+    import scipy.ndimage  # takes 0.2 s; processes that only read shape files do not need it
+
     clipped = np.pad(np.clip(np.nan_to_num(values), 0, 1), 1)
     above = clipped > level
     field = np.where(above, (clipped - level) / (1 - level), (clipped - level) / level).astype(np.float32)
@@ -182,6 +184,8 @@ def _tetrahedra(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 def _vertex_parts(count: int, triangles: np.ndarray) -> tuple[int, np.ndarray]:
     """How many connected parts there are, and the number of each vertex's."""
+    import scipy.sparse.csgraph  # as in _smooth_field
+
     ends = np.concatenate([triangles[:, :2], triangles[:, 1:]])
     edges = scipy.sparse.coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(count, count))
     return scipy.sparse.csgraph.connected_components(edges, directed=False)
@@ -203,15 +207,6 @@ def _encloses(wall: np.ndarray, point: np.ndarray) -> bool:
         + np.einsum("ij,ij->i", third, first) * lengths[:, 1]
     )
     return abs(2 * np.arctan2(above, below).sum()) > 2 * np.pi
-
-
-SURFACE_EXTENSIONS = (".stl", ".obj", ".ply", ".glb")
-# glTF 2.0, section 3.4: y points up and units are metres. Slicers take the other files as millimetres with z up.
-_GLTF_AXES = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float64)
-_METRES_A_MILLIMETRE = 0.001
-# Linear red, green, blue and opacity of the default color in viewing.render.
-_GLTF_COLOR = (0.107, 0.319, 0.694, 1.0)
-_STL_HEADER_BYTES = 80
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,29 +253,28 @@ def placed_mesh(vertices: np.ndarray, size_mm: float) -> np.ndarray:
 
 
 def write_mesh(vertices: np.ndarray, triangles: np.ndarray, path: pathlib.Path) -> None:
-    """Writes a mesh in the format that the file's extension names.
-
-    The same mesh gives the same bytes. `.stl` is binary; `.obj`, `.ply` (binary) and `.glb` hold smooth normals too.
-    `.glb` has y up and metres, as glTF demands; the others have the axes of the vertices.
+    """Writes a mesh in the format of the file's extension. The same mesh gives the same bytes.
 
     Args:
-        vertices: `[V, 3]` in millimetres, z up.
-        triangles: `[T, 3]` numbers of vertices, counter-clockwise from outside; T at least 1.
+        vertices: `[V, 3]` in millimetres, z up; the format turns them if it has another axis up.
+        triangles: `[T, 3]` vertex indices, counter-clockwise from outside; T at least 1.
         path: the file; its folder exists.
 
     Raises:
         ValueError: there is no triangle.
-        UserError: the extension is not one of `SURFACE_EXTENSIONS`, trimesh is not installed, or the file cannot be
+        UserError: meshes are not written with this extension, a package is not installed, or the file cannot be
             written.
     """
-    extension = path.suffix.lower()
-    if extension not in SURFACE_EXTENSIONS:
-        raise UserError(f"{path}: meshes are written as {', '.join(SURFACE_EXTENSIONS)}: choose one of these")
+    found = format_of(path)
+    if found is None or found.encode_mesh is None:
+        written = ", ".join(extension for extension in MESH_EXTENSIONS if BY_EXTENSION[extension].is_written)
+        raise UserError(f"{path}: meshes are written as {written}: choose one of these")
     if not len(triangles):
         raise ValueError("a mesh without triangles makes no valid file: write none")
-    require_mesh_packages(f"writing {extension}", WRITING)
+    require_packages(f"writing {path.suffix.lower()}", found.write_packages)
+    contents = found.encode_mesh(vertices, triangles)
     with atomic_path(path) as temporary:
-        temporary.write_bytes(_encode(vertices, triangles, extension))
+        temporary.write_bytes(contents)
 
 
 def check_mesh_file(path: pathlib.Path) -> MeshCheck:
@@ -295,7 +289,7 @@ def check_mesh_file(path: pathlib.Path) -> MeshCheck:
     Raises:
         UserError: trimesh is not installed.
     """
-    require_mesh_packages("checking a mesh", WRITING)
+    require_packages("checking a mesh", {"trimesh": "trimesh"})
     import trimesh
 
     mesh = trimesh.load_mesh(path)  # merges an STL's corners
@@ -304,40 +298,3 @@ def check_mesh_file(path: pathlib.Path) -> MeshCheck:
         outward=bool(mesh.is_winding_consistent and mesh.volume > 0),
         triangles=len(mesh.faces),
     )
-
-
-def _encode(vertices: np.ndarray, triangles: np.ndarray, extension: str) -> bytes:
-    """The bytes of a mesh file."""
-    import trimesh
-    from trimesh.exchange import gltf, obj, ply, stl
-
-    in_gltf = extension == ".glb"
-    corners = vertices @ _GLTF_AXES.T * _METRES_A_MILLIMETRE if in_gltf else vertices
-    mesh = trimesh.Trimesh(corners, triangles, process=False)
-    if in_gltf:
-        mesh.visual = _gltf_material()
-        scene = trimesh.Scene()
-        scene.add_geometry(mesh, node_name="shape", geom_name="shape")
-        return gltf.export_glb(scene, include_normals=True, tree_postprocessor=_name_program)
-    if extension == ".obj":
-        text = obj.export_obj(mesh, include_normals=True, include_color=False, include_texture=False, header=PROGRAM)
-        return text.encode("ascii")
-    if extension == ".ply":
-        comment = f"\ncomment {PROGRAM}\nelement ".encode("ascii")
-        return ply.export_ply(mesh, vertex_normal=True).replace(b"\nelement ", comment, 1)
-    # A header that begins with "solid" would be that of an STL file in text.
-    return PROGRAM.encode("ascii").ljust(_STL_HEADER_BYTES, b"\0") + stl.export_stl(mesh)[_STL_HEADER_BYTES:]
-
-
-def _name_program(tree: dict[str, Any]) -> None:
-    """Says in a glTF file's JSON what wrote it, in trimesh's place."""
-    tree["asset"]["generator"] = PROGRAM
-
-
-def _gltf_material() -> Any:  # noqa: ANN401 (trimesh's own)
-    """A dull blue: without a material, glTF's default is a metal, which looks black."""
-    from trimesh.visual import TextureVisuals
-    from trimesh.visual.material import PBRMaterial
-
-    material = PBRMaterial(name="shape", baseColorFactor=_GLTF_COLOR, metallicFactor=0.0, roughnessFactor=0.8)
-    return TextureVisuals(material=material)

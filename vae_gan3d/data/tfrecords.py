@@ -1,4 +1,4 @@
-"""TFRecord files without TensorFlow: the fields of an Example, masked CRC-32C, and the frames of records."""
+"""TFRecord files without TensorFlow: features of an Example, masked CRC-32C, and the positions of records."""
 
 import dataclasses
 import os
@@ -23,7 +23,7 @@ _FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
 
 
 def byte_features(serialized: bytes) -> dict[str, int]:
-    """Names the features of a serialised tf.train.Example.
+    """Finds the features of a serialised tf.train.Example.
 
     The message is Example{1: Features{1: map entry{1: name, 2: Feature{1: BytesList{1: bytes}}}}}, see
     tensorflow/core/example/feature.proto.
@@ -32,10 +32,10 @@ def byte_features(serialized: bytes) -> dict[str, int]:
         serialized: one record's data.
 
     Returns:
-        For each feature, the bytes of its first bytes value; -1 where it holds none.
+        For each feature the size of its first bytes value; -1 if it has none.
 
     Raises:
-        ValueError: the bytes are no such message.
+        ValueError: the bytes are not an Example.
     """
     found: dict[str, int] = {}
     view = memoryview(serialized)
@@ -63,9 +63,9 @@ def _fields(message: memoryview, wanted: int) -> Iterator[memoryview]:
         elif kind in _FIXED_SIZES:
             size = _FIXED_SIZES[kind]
         else:
-            raise ValueError(f"field type {kind} at byte {position} is not one of a record: write the record again")
+            raise ValueError(f"field type {kind} at byte {position} is not valid in a record: write the record again")
         if position + size > len(message):
-            raise ValueError(f"a field passes the record's end at byte {position}: write the record again")
+            raise ValueError(f"a field exceeds the record's end at byte {position}: write the record again")
         if kind == _LENGTH_DELIMITED and number == wanted:
             yield message[position : position + size]
         position += size
@@ -89,7 +89,7 @@ _MASK_DELTA = 0xA282EAD8
 
 
 def masked_crc32c(messages: Sequence[bytes]) -> np.ndarray:
-    """The checksums of messages, as TFRecord files hold them.
+    """The checksums of messages, as in TFRecord files.
 
     Args:
         messages: of any lengths.
@@ -106,16 +106,16 @@ FOOTER_BYTES = 4
 _LENGTH_BYTES = 8
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM = np.dtype("<u4")
-# A file of zeros is one of millions of records of length 0: their checksums are wrong, and looked at on the way.
+# Checksums are tested in blocks, so that a file of zeros, which looks like millions of empty records, is refused early.
 _HEADERS_AT_ONCE = 4096
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FrameIndex:
-    """Where the records of one file lie.
+    """The positions of the records of one file.
 
     Attributes:
-        offsets: `[count]` int64, the byte at which each record's data begins (its 12-byte header lies before it).
+        offsets: `[count]` int64, the byte at which each record's data begins, after its header of 12 bytes.
         lengths: `[count]` int64, the bytes of each record's data.
     """
 
@@ -129,9 +129,9 @@ class FrameIndex:
 
 
 def scan_frames(path: pathlib.Path) -> FrameIndex:
-    """Walks over the record lengths of a TFRecord file and checks them; the data itself is not read.
+    """Reads and checks the record lengths of a TFRecord file, without the data.
 
-    A forged length crashes TensorFlow's reader, so every length is held against the file's end and its checksum first.
+    A wrong length crashes TensorFlow's reader, so every length is checked against its checksum and the file's end.
 
     Args:
         path: an uncompressed TFRecord file: records of 8-byte little-endian length, 4-byte checksum, data, 4-byte
@@ -141,7 +141,7 @@ def scan_frames(path: pathlib.Path) -> FrameIndex:
         The index; empty for an empty file.
 
     Raises:
-        UserError: the file cannot be opened, a record passes the file's end, or a length is not that of its checksum.
+        UserError: the file cannot be opened, a record exceeds the file's end, or a length does not fit its checksum.
     """
     try:
         with open(path, "rb") as file:
@@ -151,7 +151,7 @@ def scan_frames(path: pathlib.Path) -> FrameIndex:
 
 
 def begins_as_records(path: pathlib.Path) -> bool:
-    """Whether a file may be a TFRecord file: it is empty, or its first record ends within it.
+    """Whether a file may be a TFRecord file: it is empty, or its first record ends inside the file.
 
     Raises:
         UserError: the file cannot be opened.
@@ -172,18 +172,18 @@ def read_frames(path: pathlib.Path, index: FrameIndex, numbers: Sequence[int]) -
 
     Args:
         path: the file.
-        index: of it.
-        numbers: the records' places in the file, in any order.
+        index: the index of the file.
+        numbers: indices of records in the file, in any order.
 
     Returns:
         The data of each.
 
     Raises:
-        UserError: the file cannot be read, or the data is not that of its checksum; the message names the record.
+        UserError: the file cannot be read, or the data does not fit its checksum; the message names the record.
     """
     data, expected = [], bytearray()
     try:
-        # Reading gives an error where the file has become shorter; a mapped file would end the interpreter.
+        # If the file has become shorter, reading gives an error; a mapped file would end the interpreter.
         with open(path, "rb") as file:
             for number in numbers:
                 length = int(index.lengths[number])
@@ -201,7 +201,7 @@ def read_frames(path: pathlib.Path, index: FrameIndex, numbers: Sequence[int]) -
 
 
 def _walk(path: pathlib.Path, file: int, size: int) -> FrameIndex:
-    """Follows the lengths from record to record."""
+    """Follows the lengths from record to record, see `scan_frames`."""
     starts: list[int] = []
     headers: list[bytes] = []
     position = 0
@@ -222,11 +222,11 @@ def _walk(path: pathlib.Path, file: int, size: int) -> FrameIndex:
 
 
 def _first_wrong(headers: Sequence[bytes], *, last_is_whole: bool) -> int | None:
-    """The place of the first header whose length is not that of its checksum, or whose record passes the file's end."""
+    """The index of the first header whose length does not fit its checksum, or whose record exceeds the file's end."""
     whole = len(headers) if last_is_whole else len(headers) - 1
     found = masked_crc32c([header[:_LENGTH_BYTES] for header in headers[:whole]])
     expected = np.frombuffer(b"".join(header[_LENGTH_BYTES:] for header in headers[:whole]), _CHECKSUM)
-    # A forged length leads astray, so that the first wrong one counts.
+    # After a wrong length all later ones are wrong too, so the first one counts.
     wrong = [*np.flatnonzero(found != expected).tolist(), *range(whole, len(headers))]
     return wrong[0] if wrong else None
 

@@ -10,9 +10,16 @@ from typing import Any
 import numpy as np
 
 from vae_gan3d.config import ShapeFilesConfig
-from vae_gan3d.data.formats.meshes import require_mesh_packages
-from vae_gan3d.data.formats.registry import write_shape
-from vae_gan3d.data.surfaces import check_mesh_file, largest_body, placed_mesh, surface_mesh, write_mesh
+from vae_gan3d.data.formats.format import require_packages
+from vae_gan3d.data.shape_files import write_shape
+from vae_gan3d.data.surfaces import (
+    SURFACE_PACKAGES,
+    check_mesh_file,
+    largest_body,
+    placed_mesh,
+    surface_mesh,
+    write_mesh,
+)
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.shapes import shape_name
 from vae_gan3d.files import atomic_path, file_version, make_folder, write_text
@@ -119,7 +126,7 @@ def require_writable(files: ShapeFilesConfig) -> None:
         UserError: a package is not installed.
     """
     if files.mesh_formats:
-        require_mesh_packages(f"--formats={','.join(files.formats)}")
+        require_packages(f"--formats={','.join(files.formats)}", SURFACE_PACKAGES)
 
 
 def file_names(shapes: Sequence[str]) -> list[str]:

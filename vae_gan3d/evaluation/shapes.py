@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vae_gan3d.config import EvaluateConfig, ModelConfig
-from vae_gan3d.data.formats.meshes import is_mesh
+from vae_gan3d.config.shapes import DEFAULT_READING, ReadOptions
+from vae_gan3d.data.formats.registry import is_mesh
 from vae_gan3d.data.grids import pad_grid, resize_grid
 from vae_gan3d.data.manifest import RECORD_SUFFIX, set_name
 from vae_gan3d.data.orientation import has_up_axis, up_axis_line
-from vae_gan3d.data.read_options import DEFAULT_READING, ReadOptions, shape_stem
 from vae_gan3d.data.record_set import RecordSet, find_records
 from vae_gan3d.data.sandbox import read_one
+from vae_gan3d.data.shape_files import shape_stem
 from vae_gan3d.errors import UserError
 from vae_gan3d.models.prior_choice import require_known_classes
 from vae_gan3d.text import counted, name_some, printable

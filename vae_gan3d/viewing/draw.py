@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from vae_gan3d.command_line import OneLineParser, path_argument
-from vae_gan3d.data.read_options import shape_stem
 from vae_gan3d.data.sandbox import read_one
+from vae_gan3d.data.shape_files import shape_stem
 from vae_gan3d.errors import UserError
 from vae_gan3d.text import printable
 from vae_gan3d.viewing.sheets import save_sheet

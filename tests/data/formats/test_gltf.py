@@ -7,9 +7,9 @@ import pytest
 
 from tests.fakes import box_mesh
 from tests.robustness.seed_files import add_accessor, glb_bytes, gltf_bytes, gltf_tree
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.formats.gltf import read_gltf
-from vae_gan3d.data.formats.registry import GridError, read_grid
-from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.data.shape_files import GridError, read_grid
 
 CORNERS, FACES = box_mesh(high=(3, 2, 1))
 BYTE, UBYTE, SHORT, USHORT, FLOAT = 5120, 5121, 5122, 5123, 5126
@@ -24,7 +24,7 @@ def grid(tmp_path, tree, data):
 def points(tmp_path, tree, data):
     """The corners of all triangles, each once, sorted."""
     (tmp_path / "a.glb").write_bytes(glb_bytes(tree, data))
-    vertices, triangles = read_gltf(tmp_path / "a.glb")
+    vertices, triangles, _ = read_gltf(tmp_path / "a.glb")
     return np.unique(np.round(vertices[triangles].reshape(-1, 3), 4), axis=0)
 
 
@@ -66,7 +66,7 @@ def test_fans_and_strips_are_read_beside_triangles(tmp_path):
     tree["meshes"][0]["primitives"] += [{"attributes": {"POSITION": 0}, "mode": mode} for mode in (0, 1, 3)]
     assert grid(tmp_path, tree, data).sum() == 6000
     # Each triangle looks outward: the volume is 3 * 2 * 1.
-    vertices, triangles = read_gltf(tmp_path / "a.glb")
+    vertices, triangles, _ = read_gltf(tmp_path / "a.glb")
     a, b, c = vertices[triangles].transpose(1, 0, 2)
     assert np.einsum("ti,ti->", a, np.cross(b, c)) / 6 == pytest.approx(6)
 
@@ -181,7 +181,7 @@ def test_nodes_move_turn_scale_and_mirror_what_is_below_them(tmp_path):
     ]
     # Mirrored in z, doubled and turned: (x, y, z) becomes (1 - 2 x, -2 y, -2 z).
     assert np.array_equal(points(tmp_path, tree, data), moved((1, 0, 0), (-2, -2, -2)))
-    vertices, triangles = read_gltf(tmp_path / "a.glb")
+    vertices, triangles, _ = read_gltf(tmp_path / "a.glb")
     a, b, c = vertices[triangles].transpose(1, 0, 2)
     # Looking outward still: 6 * 2 ** 3.
     assert np.einsum("ti,ti->", a - a[0], np.cross(b - a[0], c - a[0])) / 6 == pytest.approx(48)

@@ -10,16 +10,15 @@ import pytest
 
 from tests.fakes import box_mesh, corner_mesh, join_meshes, write_off
 from tests.robustness.seed_files import dae_bytes, fbx_bytes, glb_bytes, gltf_bytes, gltf_tree, threemf_bytes
-from vae_gan3d.data.formats.meshes import MESH_EXTENSIONS, is_mesh, read_mesh
-from vae_gan3d.data.formats.registry import GridError, read_grid
+from vae_gan3d.config.shapes import ReadOptions
+from vae_gan3d.data.formats.registry import MESH_EXTENSIONS, is_mesh
 from vae_gan3d.data.orientation import turn_grid
-from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.data.sandbox import read_grids
+from vae_gan3d.data.shape_files import GridError, read_grid
 from vae_gan3d.data.voxelize import voxelize
-from vae_gan3d.errors import UserError
 
 trimesh = pytest.importorskip("trimesh")
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 OPTIONS = ReadOptions(16)
 WRITERS = {
     ".glb": lambda corners, faces: glb_bytes(*gltf_tree(corners, faces)),
@@ -120,9 +119,7 @@ def test_nothing_is_opened_that_a_file_refers_to(tmp_path, suffix):
         image = b'<library_images><image id="i"><init_from>other.mtl</init_from></image></library_images>'
         data = dae_bytes(*box_mesh()).replace(b"<library_geometries>", image + b"<library_geometries>")
         (tmp_path / "a.dae").write_bytes(data)
-    program = (
-        f"import pathlib; from vae_gan3d.data.formats.meshes import read_mesh; read_mesh(pathlib.Path('a{suffix}'))"
-    )
+    program = f"import pathlib; from vae_gan3d.data.shape_files import read_grid; read_grid(pathlib.Path('a{suffix}'))"
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, timeout=60, check=True)
 
 
@@ -166,5 +163,5 @@ def test_reading_processes_read_meshes_as_they_are_told(tmp_path):
 def test_packages_are_named_where_they_are_missing(tmp_path, monkeypatch):
     path = write_off(tmp_path / "a.off", join_meshes(box_mesh()))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"a\.off: reading meshes needs .*: pip install mapbox-earcut assimp-py$"):
-        read_mesh(path)
+    with pytest.raises(GridError, match=r"a\.off: .* mapbox-earcut: pip install mapbox-earcut$"):
+        read_grid(path)

@@ -9,8 +9,8 @@ import struct
 import numpy as np
 import pytest
 
-from vae_gan3d.data.formats.registry import GridError, read_grid
-from vae_gan3d.data.read_options import ReadOptions
+from vae_gan3d.config.shapes import ReadOptions
+from vae_gan3d.data.shape_files import GridError, read_grid
 
 CORNERS = [(x, y, z) for x in (0, 3) for y in (0, 2) for z in (0, 1)]
 SIDES = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from tests.fakes import box_grid, box_mesh, join_meshes, random_grids
+from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.formats.binvox import encode_binvox, parse_binvox
-from vae_gan3d.data.formats.registry import read_grid, write_shape
 from vae_gan3d.data.formats.text_slices import parse_text_slices, write_text_slices
 from vae_gan3d.data.formats.vox import encode_vox, parse_vox
 from vae_gan3d.data.grids import centre_grid
 from vae_gan3d.data.orientation import turn_grid
-from vae_gan3d.data.read_options import ReadOptions
 from vae_gan3d.data.sandbox import read_one
+from vae_gan3d.data.shape_files import read_grid, write_shape
 from vae_gan3d.data.voxelize import voxelize
 from vae_gan3d.errors import UserError
 

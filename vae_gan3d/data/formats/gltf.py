@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from vae_gan3d.data.read_options import MOST_TRIANGLES
+from vae_gan3d.data.formats.format import MOST_TRIANGLES, Format, Mesh, check_triangle_count
 from vae_gan3d.errors import UserError
+from vae_gan3d.files import PROGRAM
 
 _Json = dict[str, Any]
 _MAGIC = b"glTF"
@@ -36,14 +37,14 @@ _WITHOUT_SHAPE = ("KHR_materials_", "KHR_texture_", "KHR_lights_", "EXT_texture_
 _EXPORT_PLAIN = "export it without that extension"
 
 
-def read_gltf(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
+def read_gltf(path: pathlib.Path) -> Mesh:
     """Reads a glTF file; of other files it opens the `.bin` files that a `.gltf` names, in its own folder or below.
 
     Args:
         path: a `.glb` or `.gltf` file.
 
     Returns:
-        Vertices `[V, 3]` float64 with y up, and triangles `[T, 3]` int64.
+        The mesh, with y up.
 
     Raises:
         UserError: it needs an extension that is not read, a file that is not there, or has too many triangles; the
@@ -63,7 +64,7 @@ def read_gltf(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
         # Compressed meshes and views are refused where they are met: a file may hold uncompressed copies too.
         if name not in (*_READ, _DRACO, *_COMPRESSED_VIEWS) and not name.startswith(_WITHOUT_SHAPE):
             raise UserError(f"needs the glTF extension {name}, which is not read: {_EXPORT_PLAIN}")
-    return _Reader(tree, binary, path.parent).read()
+    return Mesh(*_Reader(tree, binary, path.parent).read())
 
 
 def _split_glb(data: bytes) -> tuple[_Json, bytes]:
@@ -112,8 +113,7 @@ class _Reader:
             for place in places
             for primitive in place.mesh["primitives"]
         )
-        if count > MOST_TRIANGLES:
-            raise UserError(f"has {count} triangles, more than {MOST_TRIANGLES}: simplify it first")
+        check_triangle_count(count)
         vertices, triangles, total = [np.empty((0, 3))], [np.empty((0, 3), np.int64)], 0
         for place in places:
             for primitive in place.mesh["primitives"]:
@@ -377,3 +377,39 @@ def _compose(translation: np.ndarray, rotation: np.ndarray, scale: np.ndarray) -
     matrix[:3, :3] *= scale
     matrix[:3, 3] = translation
     return matrix
+
+
+# glTF 2.0, section 3.4: y is up and units are metres.
+_GLTF_AXES = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float64)
+_METRES_PER_MILLIMETRE = 0.001
+# Linear red, green, blue and opacity of the default color in viewing.render.
+_COLOR = (0.107, 0.319, 0.694, 1.0)
+
+
+def _encode_glb(vertices: np.ndarray, triangles: np.ndarray) -> bytes:
+    """A binary glTF file of one mesh with smooth normals."""
+    import trimesh  # optional package
+    from trimesh.exchange import gltf
+    from trimesh.visual import TextureVisuals
+    from trimesh.visual.material import PBRMaterial
+
+    def name_program(tree: _Json) -> None:
+        tree["asset"]["generator"] = PROGRAM
+
+    mesh = trimesh.Trimesh(vertices @ _GLTF_AXES.T * _METRES_PER_MILLIMETRE, triangles, process=False)
+    # A dull blue: glTF's default material is a metal, which looks black.
+    material = PBRMaterial(name="shape", baseColorFactor=_COLOR, metallicFactor=0.0, roughnessFactor=0.8)
+    mesh.visual = TextureVisuals(material=material)
+    scene = trimesh.Scene()
+    scene.add_geometry(mesh, node_name="shape", geom_name="shape")
+    return gltf.export_glb(scene, include_normals=True, tree_postprocessor=name_program)
+
+
+GLB = Format(
+    extensions=(".glb",),
+    read_mesh=read_gltf,
+    encode_mesh=_encode_glb,
+    up_axis="y",
+    write_packages={"trimesh": "trimesh"},
+)
+GLTF = Format(extensions=(".gltf",), read_mesh=read_gltf, up_axis="y", companions="*.bin")

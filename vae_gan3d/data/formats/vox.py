@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 
+from vae_gan3d.data.formats.format import Format, Grid
 from vae_gan3d.data.grids import check_sides
 from vae_gan3d.errors import UserError
 
@@ -207,3 +208,12 @@ def _rotation(bits: int) -> np.ndarray:
     for row, column in enumerate((first, second, 3 - first - second)):
         matrix[row, column] = -1 if bits >> (4 + row) & 1 else 1
     return matrix
+
+
+VOX = Format(
+    extensions=(".vox",),
+    read_grid=lambda path: Grid(parse_vox(path.read_bytes())),
+    encode_grid=encode_vox,
+    up_axis="z",
+    has_up_axis=True,
+)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import scipy.io
 
-from tests.data.formats.test_arrays import write_mat73
+from tests.data.test_array_files import write_mat73
 from tests.fakes import random_grids, write_mat
-from vae_gan3d.data.formats.data_sets import ShapeSet, describe_sets, may_hold_set, name_of_split, set_from_fields
-from vae_gan3d.data.formats.registry import GridError
+from vae_gan3d.data.data_sets import ShapeSet, describe_sets, may_hold_set, name_of_split, set_from_fields
 from vae_gan3d.data.sandbox import describe_files
+from vae_gan3d.data.shape_files import GridError
 from vae_gan3d.data.shape_folders import find_shapes
 from vae_gan3d.errors import UserError
 
@@ -148,7 +148,7 @@ def test_numbers_of_the_shapes_are_no_labels(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "reason"),
     [
-        ({"labels": LABELS + 0.5}, "no whole numbers"),
+        ({"labels": LABELS + 0.5}, "not whole numbers"),
         ({"labels": LABELS + 7, "class_names": np.array(["a", "b"])}, "labels from 7 to 8 and 2 class names"),
         ({"labels": LABELS, "class_names": np.array(["a", "a"])}, "names a class twice"),
         ({"labels": LABELS[:3]}, r"3 labels \('labels'\) for 4 shapes: give each shape one"),

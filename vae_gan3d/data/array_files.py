@@ -1,84 +1,38 @@
-"""Shapes in files of arrays (`.npy`, `.npz`, `.mat`, `.h5`): which array is meant, and one shape or one of many."""
+"""Shapes in files of arrays (`.npy`, `.npz`, `.mat`, HDF5): finds the right array, reads one shape or one of a set."""
 
 import collections
-import dataclasses
 import math
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from vae_gan3d.data.formats.array_containers import (
-    SET_DIMENSIONS,
-    StoredArray,
-    hdf5_arrays,
-    kept_axes,
-    npy_arrays,
-    npz_arrays,
-    shape_text,
-)
-from vae_gan3d.data.formats.mat_files import is_hdf5_mat, mat_arrays
+from vae_gan3d.data.formats.registry import format_of
+from vae_gan3d.data.formats.stored_arrays import SET_DIMENSIONS, StoredArray, kept_axes, shape_text
 from vae_gan3d.data.grids import check_sides
 from vae_gan3d.errors import UserError
 from vae_gan3d.text import counted, name_some, printable
 
-# Of a file with several grids, the first of these that is there; in .mat files `instance` before all.
+# If a file has several grids, the first of these names is read, after the format's `usual_array`.
 GRID_NAMES = ("voxels", "instance", "grid", "arr_0")
-_MAT_NAME = "instance"
-_SIDES = "shape"
-# Packed sets that stay in memory, of the 2 GiB that a reading process has.
+# Packed sets that stay in memory. A process that reads files has 2 GiB.
 MOST_PACKED_BYTES = 768 << 20
-_SLAB_BYTES = 32 << 20
+SLAB_BYTES = 32 << 20
 _OCCUPIED_ABOVE = 0.5
 _BYTE_OCCUPIED = 255
 
 
-def _mat_or_hdf5_arrays(path: pathlib.Path) -> Iterator[StoredArray]:
-    return hdf5_arrays(path) if is_hdf5_mat(path) else mat_arrays(path)
-
-
-_ARRAYS: dict[str, Callable[[pathlib.Path], Iterator[StoredArray]]] = {
-    ".mat": _mat_or_hdf5_arrays,
-    ".npy": npy_arrays,
-    ".npz": npz_arrays,
-    ".h5": hdf5_arrays,
-    ".hdf5": hdf5_arrays,
-}
-ARRAY_EXTENSIONS = tuple(_ARRAYS)
-
-
 def list_arrays(path: pathlib.Path) -> Iterator[StoredArray]:
-    """The arrays of a file, by its extension, one of `ARRAY_EXTENSIONS`; none is loaded.
-
-    Grids that `numpy.packbits` packed along their last axis are given unpacked where the file, a `.npz`, has an array
-    `shape` of their three sides.
+    """The arrays of a file of arrays, not loaded.
 
     Raises:
-        UserError: it is no such file; the message does not name it.
+        UserError: it is not a file of arrays; the message does not name it.
         Exception: what the format's reader raises on a damaged file.
     """
-    arrays = _ARRAYS[path.suffix.lower()](path)
-    if path.suffix.lower() != ".npz":
-        return arrays
-    found = list(arrays)
-    sides = next((array for array in found if array.name == _SIDES and array.shape == (3,) and not array.problem), None)
-    return iter(found) if sides is None else (_unpacked(array, *map(int, sides.load())) for array in found)
-
-
-def _unpacked(array: StoredArray, *sides: int) -> StoredArray:
-    """Packed bits of grids of these sides, `[N, X, Y, Z / 8]`, as the grids; another array as it is."""
-    packed = (*sides[:-1], -(-sides[-1] // 8))
-    if array.problem or array.fortran or array.shape[1:] != packed or packed == sides:
-        return array
-
-    def slabs(axes: tuple[int, ...], length: int) -> Iterator[np.ndarray]:
-        for slab in array.slabs(tuple(range(len(array.shape))), length):
-            if slab.dtype != np.uint8:
-                raise UserError("holds packed bits that are no bytes: save them as numpy.packbits gives them")
-            grids = np.unpackbits(slab, axis=-1, count=sides[-1])
-            yield grids if len(axes) == SET_DIMENSIONS else grids[0]
-
-    return dataclasses.replace(array, shape=(array.shape[0], *sides), slabs=slabs, entry=None)
+    found = format_of(path)
+    if found is None or found.list_arrays is None:
+        raise UserError("is not a file of arrays")
+    return found.list_arrays(path)
 
 
 def read_array(path: pathlib.Path, name: str | None = None, number: int | None = None) -> np.ndarray:
@@ -86,15 +40,14 @@ def read_array(path: pathlib.Path, name: str | None = None, number: int | None =
 
     Args:
         path: the file.
-        name: of the array; None for the usual one (`choose_array`).
-        number: of a shape in a set `[N, X, Y, Z]`, from 0; None where the file holds one shape.
+        name: the array's name; None for the usual one (`choose_array`).
+        number: the index of a shape in a set `[N, X, Y, Z]`, from 0; None if the file holds one shape.
 
     Returns:
-        `[X, Y, Z]`: the numbers as the file holds them; of a set bool, occupied above 0.5.
+        `[X, Y, Z]`: the numbers in the file; for a shape of a set bool, occupied above 0.5.
 
     Raises:
-        UserError: it is no such file, holds no such array or shape, or one that is no grid; the message does not name
-            the file.
+        UserError: the file does not hold that array or shape, or it is not a grid; the message does not name the file.
         Exception: what the format's reader raises on a damaged file.
     """
     if number is not None:
@@ -117,17 +70,20 @@ def choose_array(arrays: Iterable[StoredArray], path: pathlib.Path, name: str | 
     """The array that holds the shapes of a file.
 
     Args:
-        arrays: of the file.
-        path: the file, as an example in messages.
-        name: of the array; None for one called as in `GRID_NAMES`, or else the only one of three dimensions or more.
+        arrays: the arrays of the file.
+        path: the file; it is not opened.
+        name: the array's name; None for one of the names in `GRID_NAMES`, or else the only one of three dimensions or
+            more.
 
     Returns:
-        The array, which may be no grid where there is none.
+        The array. It may not be a grid if the file has none.
 
     Raises:
-        UserError: there is none, or several could be meant.
+        UserError: there is none, or several are possible.
     """
-    wanted = (_MAT_NAME, *GRID_NAMES) if path.suffix.lower() == ".mat" else GRID_NAMES
+    found_format = format_of(path)
+    usual = found_format.usual_array if found_format else ""
+    wanted = (usual, *GRID_NAMES) if usual else GRID_NAMES
     found = []
     for array in arrays:
         if array.name == name or (name is None and array.name == wanted[0] and array.is_grid):
@@ -138,8 +94,9 @@ def choose_array(arrays: Iterable[StoredArray], path: pathlib.Path, name: str | 
     grids = [array for array in found if array.is_grid]
     for several in (grids, found):
         for usual in wanted:
-            if usual in (array.name for array in several):
-                return next(array for array in several if array.name == usual)
+            for array in several:
+                if array.name == usual:
+                    return array
         if len(several) == 1:
             return several[0]
         if several is grids and grids:
@@ -149,22 +106,22 @@ def choose_array(arrays: Iterable[StoredArray], path: pathlib.Path, name: str | 
 
 
 def check_set(shape: tuple[int, ...]) -> None:
-    """Refuses sides that no set `[N, X, Y, Z]` has.
+    """Refuses a shape that is not that of a set `[N, X, Y, Z]`.
 
     Raises:
-        UserError: the shapes have no side, are too large, or their number stands last.
+        UserError: the grids are empty or too large, or their number is the last axis, not the first.
     """
     first, *sides = shape
     check_sides(tuple(sides))
     if first == sides[0] == sides[1] != sides[2]:
         raise UserError(
-            f"has the shape {shape_text(shape)}, so the number of shapes seems to stand last: put it first, with "
+            f"has the shape {shape_text(shape)}, so the number of shapes seems to be last: put it first, with "
             "numpy.moveaxis(a, -1, 0), in MATLAB permute(a, [4 1 2 3])"
         )
 
 
 def _held(arrays: list[StoredArray]) -> str:
-    """What a file holds, in a few words."""
+    """What a file holds, for messages."""
     if not arrays:
         return "it holds no array"
     names = sorted(f"{printable(array.name)} {shape_text(array.shape)}".strip() for array in arrays)
@@ -172,7 +129,7 @@ def _held(arrays: list[StoredArray]) -> str:
 
 
 def _read_numbered(path: pathlib.Path, name: str | None, number: int) -> np.ndarray:
-    """One grid of a set. A set that has to be unpacked is kept, as the next shape is asked for soon."""
+    """One grid of a set. Keeps a set that had to be unpacked, because its next grid is usually read soon."""
     status = path.stat()
     key = (str(path), name, status.st_size, status.st_mtime_ns)
     if key not in _packed_sets:
@@ -191,7 +148,7 @@ def _read_numbered(path: pathlib.Path, name: str | None, number: int) -> np.ndar
         try:
             _packed_sets[key] = _pack(array)
         except Exception as error:
-            # Kept too: whoever reads all shapes of a damaged file would unpack it for each.
+            # Kept too, so that a damaged file is not unpacked again for each of its shapes.
             _packed_sets[key] = error
     _packed_sets.move_to_end(key)
     found = _packed_sets[key]
@@ -201,7 +158,7 @@ def _read_numbered(path: pathlib.Path, name: str | None, number: int) -> np.ndar
 
 
 def _only_grid(array: StoredArray, number: int) -> np.ndarray:
-    """The grid of an array `[1, X, Y, Z]`, whose axis of length 1 `grid_shape` does not have."""
+    """The grid of an array `[1, X, Y, Z]`; `grid_shape` drops its first axis."""
     shape = array.grid_shape
     check_sides(shape)
     if number or len(array.shape) == len(shape):
@@ -210,23 +167,23 @@ def _only_grid(array: StoredArray, number: int) -> np.ndarray:
 
 
 class _PackedSet:
-    """The grids of a set as bits, and which of them are none."""
+    """The grids of a set as bits, and which of them hold values that grids do not have."""
 
     def __init__(self, shape: tuple[int, ...], slabs: Iterable[np.ndarray], *, fortran: bool, first: int = 0) -> None:
-        """Packs the parts of an array.
+        """Packs an array.
 
         Args:
             shape: `[N, X, Y, Z]`.
-            slabs: the array in parts of its first axis, or of its last where `fortran`.
-            fortran: see there.
-            first: the number of the first grid.
+            slabs: the array in slabs along its first axis, or along its last if `fortran`.
+            fortran: whether the first axis varies fastest.
+            first: the index of the first grid in the file's set.
         """
         count, *sides = shape
         self._first, self._depth, self._fortran = first, sides[2], fortran
         self._bits = np.zeros((count, *sides[:2], -(-sides[2] // 8)), np.uint8)
         self._wrong: dict[int, object] = {}
-        # Grids that hold 255, and grids that hold numbers over 0 up to 1: none may hold both.
-        self._bytes, self._shares = np.zeros(count, bool), np.zeros(count, bool)
+        # Grids that hold 255, and grids that hold probabilities above 0: no grid may hold both.
+        self._bytes, self._probabilities = np.zeros(count, bool), np.zeros(count, bool)
         start = 0
         for slab in slabs:
             rows = slice(None) if fortran else slice(start, start + len(slab))
@@ -248,7 +205,7 @@ class _PackedSet:
         """One grid, `[X, Y, Z]` bool.
 
         Raises:
-            UserError: it holds other numbers than a grid.
+            UserError: it holds numbers that a grid does not have.
         """
         row = number - self._first
         if row >= len(self._bits):
@@ -257,21 +214,21 @@ class _PackedSet:
             raise UserError(
                 f"shape {number} holds the value {self._wrong[row]}; a grid holds 0 and 1, 0 and 255, or probabilities"
             )
-        if self._bytes[row] and self._shares[row]:
+        if self._bytes[row] and self._probabilities[row]:
             raise UserError(f"shape {number} holds 255 and smaller numbers too: put a threshold on it first")
         return np.unpackbits(self._bits[row], axis=-1, count=self._depth).astype(bool)
 
     def _check(self, slab: np.ndarray, rows: slice) -> np.ndarray:
-        """Which voxels are occupied; notes what is no voxel."""
+        """Which voxels are occupied; records grids with other numbers."""
         if slab.dtype == bool:
             return slab
-        share = (slab >= 0) & (slab <= 1)
-        if share.all() and not self._fortran:  # whole grids
+        probability = (slab >= 0) & (slab <= 1)
+        if probability.all() and not self._fortran:  # whole grids
             return slab > _OCCUPIED_ABOVE
         full = slab == _BYTE_OCCUPIED
         self._bytes[rows] |= full.any(axis=(1, 2, 3))
-        self._shares[rows] |= (share & (slab != 0)).any(axis=(1, 2, 3))
-        wrong = ~(share | full)
+        self._probabilities[rows] |= (probability & (slab != 0)).any(axis=(1, 2, 3))
+        wrong = ~(probability | full)
         for row in np.flatnonzero(wrong.any(axis=(1, 2, 3))):
             self._wrong.setdefault((rows.start or 0) + int(row), slab[row][wrong[row]][0])
         return slab > _OCCUPIED_ABOVE
@@ -281,16 +238,16 @@ _packed_sets: collections.OrderedDict[tuple[object, ...], _PackedSet | Exception
 
 
 def _pack(array: StoredArray) -> _PackedSet:
-    """Unpacks a set; lets those go for which there is no more room."""
+    """Unpacks a set, and drops the oldest ones if there is not enough memory for all."""
     shape = array.grid_shape
     size = math.prod(shape[:-1]) * -(-shape[-1] // 8)
     if size > MOST_PACKED_BYTES:
         raise UserError(
             f"holds {shape[0]} shapes of {shape_text(shape[1:])}, too many for one such file: save them in several "
-            "files, or with numpy.save, from which one shape is read at a time"
+            "files, or with numpy.save: .npy files are read one shape at a time"
         )
     while size + sum(held.size for held in _packed_sets.values() if isinstance(held, _PackedSet)) > MOST_PACKED_BYTES:
         _packed_sets.popitem(last=False)
     slowest = shape[-1] if array.fortran else shape[0]
-    length = max(1, _SLAB_BYTES * slowest // (8 * math.prod(shape)))  # numbers take 8 bytes at most
+    length = max(1, SLAB_BYTES * slowest // (8 * math.prod(shape)))  # numbers take 8 bytes at most
     return _PackedSet(shape, array.slabs(kept_axes(array.shape), length), fortran=array.fortran)

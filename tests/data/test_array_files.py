@@ -8,9 +8,9 @@ import pytest
 import scipy.io
 
 from tests.fakes import random_grids
-from vae_gan3d.data.formats import arrays
-from vae_gan3d.data.formats.arrays import read_array
-from vae_gan3d.data.formats.registry import GridError, read_grid
+from vae_gan3d.data import array_files
+from vae_gan3d.data.array_files import read_array
+from vae_gan3d.data.shape_files import GridError, read_grid
 from vae_gan3d.errors import UserError
 
 GRID = random_grids(1, 6)[0]
@@ -177,14 +177,14 @@ def test_one_of_several_arrays_is_named_after_a_colon(tmp_path, file):
 def test_numbers_of_shapes_that_stand_last_are_refused_and_not_guessed(tmp_path):
     np.save(tmp_path / "a.npy", np.moveaxis(SET, 0, -1))
     for name in ("a.npy", "a.npy:2"):
-        with pytest.raises(GridError, match=r"6x6x6x5, so the number of shapes seems to stand last.*moveaxis.*permute"):
+        with pytest.raises(GridError, match=r"6x6x6x5, .*moveaxis.*permute"):
             read_grid(tmp_path / name)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_set_in_either_order_is_unpacked_once_in_small_parts(tmp_path, monkeypatch, order):
-    monkeypatch.setattr(arrays, "_SLAB_BYTES", 8 * 6**3)  # one shape of 8-byte numbers
-    monkeypatch.setattr(arrays, "_packed_sets", type(arrays._packed_sets)())
+    monkeypatch.setattr(array_files, "SLAB_BYTES", 8 * 6**3)  # one shape of 8-byte numbers
+    monkeypatch.setattr(array_files, "_packed_sets", type(array_files._packed_sets)())
     np.savez_compressed(tmp_path / "a.npz", np.asarray(SET.astype(np.float32), order=order))
     opened = []
     real = zipfile.ZipFile.open
@@ -209,7 +209,7 @@ def test_a_damaged_set_is_unpacked_once(tmp_path, monkeypatch):
 
 
 def test_sets_that_do_not_fit_in_memory_as_bits_are_refused_but_npy(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrays, "MOST_PACKED_BYTES", 100)  # 5 shapes of 6 x 6 x 1 bytes are 180
+    monkeypatch.setattr(array_files, "MOST_PACKED_BYTES", 100)  # 5 shapes of 6 x 6 x 1 bytes are 180
     np.savez(tmp_path / "a.npz", SET)
     with pytest.raises(UserError, match=r"too many for one such file: save them in several files, or with numpy\.save"):
         read_array(tmp_path / "a.npz", number=0)

@@ -1,19 +1,17 @@
-"""Files that hold a whole data set: how many shapes, their classes, and the paths that name each shape."""
+"""Files that hold a whole data set: the number of shapes, their classes, and a path for each shape."""
 
 import dataclasses
 import math
 import pathlib
 import re
-import struct
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from vae_gan3d.data.formats.array_containers import GRID_DIMENSIONS, StoredArray, shape_text
-from vae_gan3d.data.formats.arrays import ARRAY_EXTENSIONS, check_set, choose_array, list_arrays
-from vae_gan3d.data.formats.mat_files import is_hdf5_mat
+from vae_gan3d.data.array_files import check_set, choose_array, list_arrays
+from vae_gan3d.data.formats.registry import format_of
+from vae_gan3d.data.formats.stored_arrays import GRID_DIMENSIONS, StoredArray, shape_text
 from vae_gan3d.errors import UserError
 from vae_gan3d.text import counted, printable
 
@@ -26,11 +24,10 @@ _NAMES = ("name", "names", "file", "files", "filename", "filenames", "source", "
 _CLASS_NAMES = ("class_names", "label_names", "target_names", "categories", "classes", "names")
 _SPLIT_WORD = re.compile(r"(?:^[xy]?|[^a-z])(train|test)(?:ing)?(?=[xy]?$|[^a-z])")
 _VALIDATION_WORD = re.compile(r"(?:^[xy]?|[^a-z])val(?:id|idation)?(?=[xy]?$|[^a-z])")
-_NPY_SHAPE = re.compile(rb"['\"]shape['\"]:\s*\((?:\s*[0-9]+L?,){3}\s*[0-9]")
 
 
 class _UnclearLabelsError(UserError):
-    """Labels that fit the class names in two ways."""
+    """Labels that fit the class names in two ways, from 0 or from 1."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,16 +35,16 @@ class ShapeSet:
     """A set of shapes in one array of a file.
 
     Attributes:
-        array: the array's name; empty for the usual one of the file.
-        split: "train" or "test" where the array's name says so, else empty.
+        array: the array's name; empty for the usual array of the file.
+        split: "train" or "test" if the array's name says so, else empty.
         count: the number of shapes.
-        sides: of one shape, (X, Y, Z).
-        classes: class names; none where the file has no labels.
-        labels: for each shape the position of its class in `classes`; empty where there are none.
-        names: for each shape what it is called; empty where the file does not say.
-        unclear: why the labels fit the class names in two ways, and what to do; the classes are then called by their
-            numbers. Empty where it is clear.
-        left_out: the names of the file's other arrays of shapes, which are of no split, such as `x_val`.
+        sides: (X, Y, Z) of one shape.
+        classes: class names; none if the file has no labels.
+        labels: for each shape the index of its class in `classes`; empty if there are no labels.
+        names: for each shape its name; empty if the file has no names.
+        unclear: why the labels fit the class names in two ways, and what to do; classes are then named by their
+            numbers. Empty if it is clear.
+        left_out: names of other arrays of shapes in the file that belong to no split, such as `x_val`.
     """
 
     array: str
@@ -61,89 +58,64 @@ class ShapeSet:
     left_out: tuple[str, ...] = ()
 
     def paths(self, file: pathlib.Path) -> list[pathlib.Path]:
-        """What the shapes are called, `FILE.npz:0` and so on (`numbered_shapes`)."""
+        """The path of each shape: `FILE.npz:0` and so on (`shape_files.split_name`)."""
         array = f":{self.array}" if self.array else ""
         return [file.with_name(f"{file.name}{array}:{number}") for number in range(self.count)]
 
     @property
     def summary(self) -> str:
-        """What is in it, in a few words."""
+        """The contents in a few words, for messages."""
         classes = f"{counted(len(self.classes), 'class', 'classes')} by its labels" if self.classes else "no labels"
         array = f" in the array {self.array}" if self.array else ""
         return f"{self.count:,} shapes of {shape_text(self.sides)}{array}, {classes}"
 
 
 def name_of_split(name: str) -> str:
-    """The split that a name says, as `x_train`, `test.h5` and `modelnet-training` do; empty where it says none."""
+    """The split in a name such as `x_train`, `test.h5` or `modelnet-training`; empty if it names none or both."""
     words = {match.group(1) for match in _SPLIT_WORD.finditer(name.lower())}
     return words.pop() if len(words) == 1 else ""
 
 
 def _split_word(name: str) -> str:
-    """As `name_of_split`, and "val" where the name says validation."""
+    """As `name_of_split`, or "val" if the name says validation."""
     return "val" if _VALIDATION_WORD.search(name.lower()) else name_of_split(name)
 
 
 def may_hold_set(path: pathlib.Path) -> bool:
-    """Whether a file may hold more than one shape, by its name and its first bytes, which are not unpacked here.
+    """Whether a file may hold more than one shape, by its name and its first bytes, without parsing it.
 
     Args:
-        path: the file. One that cannot be read holds none: reading it says why.
+        path: the file. False if it cannot be read: reading it as a shape will say why.
 
     Returns:
-        Whether `describe_sets` should look into it, in a process of its own.
+        Whether to call `sandbox.describe_files` for it.
     """
-    suffix = path.suffix.lower()
-    if suffix not in ARRAY_EXTENSIONS:
+    found = format_of(path)
+    if found is None or found.list_arrays is None:
         return False
     try:
-        if not path.is_file():
-            return False
-        if suffix in (".npy", ".mat"):
-            with open(path, "rb") as file:
-                start = file.read(512)
-            size = path.stat().st_size
-            return bool(_NPY_SHAPE.search(start)) if suffix == ".npy" else _mat_may_hold_set(path, start, size)
+        return path.is_file() and (found.may_hold_set is None or found.may_hold_set(path))
     except (OSError, ValueError):
-        return False
-    return True
-
-
-def _mat_may_hold_set(path: pathlib.Path, start: bytes, size: int) -> bool:
-    """Whether a `.mat` file has several variables, or a first one of more than three dimensions."""
-    if is_hdf5_mat(path):
-        return True
-    order = {b"IM": "<", b"MI": ">"}.get(start[126:128])
-    if order is None or len(start) < 192:
-        return False
-    kind, length = struct.unpack_from(f"{order}2I", start, 128)
-    if 136 + length < size:
-        return True
-    try:
-        # The tag of the variable, its flags, and the tag of its dimensions, of four bytes each.
-        head = zlib.decompressobj().decompress(start[136:], 32) if kind == 15 else start[128:160]
-        return struct.unpack_from(f"{order}I", head, 28)[0] > 4 * GRID_DIMENSIONS
-    except (zlib.error, struct.error):
         return False
 
 
 def describe_sets(path: pathlib.Path, name: str | None = None) -> tuple[ShapeSet, ...]:
-    """Looks into a file for sets of shapes, without loading them. Files from outside: `reader_process.describe_files`.
+    """Looks for sets of shapes in a file, without loading them. Files from outside: `sandbox.describe_files`.
 
-    A file has one set, or one for each split where its arrays' names say so (`x_train` and `x_test`). Labels are the
-    array of whole numbers or texts, one for each shape, or of one-hot rows, that is called so. An array of another
-    name is taken where it is the only one that counts classes: its numbers are 0 to K - 1, or 1 to K, for 2 K shapes
-    or more.
+    A file has one set, or one for each split if its arrays are named so (`x_train` and `x_test`). Labels are the array
+    of whole numbers, texts or one-hot rows, one for each shape, with a name such as `labels`. An array of another name
+    counts as labels if it is the only one that counts classes: its numbers are 0 to K - 1, or 1 to K, and there are at
+    least 2 K shapes.
 
     Args:
         path: the file.
-        name: of the array that is meant; None for the usual ones.
+        name: the array's name; None for the usual arrays.
 
     Returns:
-        The sets; none where the file holds one shape or none.
+        The sets; none if the file holds one shape or none.
 
     Raises:
-        UserError: several arrays could be meant, or labels are none; the message does not name the file.
+        UserError: several arrays are possible, or the labels are not valid; the message does not name the file.
         Exception: what the format's reader raises on a damaged file.
     """
     arrays = list(list_arrays(path))
@@ -170,7 +142,7 @@ def _describe(arrays: Sequence[StoredArray], array: StoredArray, split: str, nam
     if not 1 <= count <= MOST_SHAPES:
         raise UserError(f"holds {count} shapes; a file holds 1 to {MOST_SHAPES}")
     if name and re.fullmatch(r"[A-Za-z_][^:/\\]*", name) is None:
-        raise UserError(f"has an array of the name {printable(name)!r}: give it one of letters, digits and '_'")
+        raise UserError(f"has an array named {printable(name)!r}: give it a name of letters, digits and '_'")
     beside = [other for other in arrays if other is not array and _split_word(other.name) in ("", split)]
     lists = [other for other in beside if _list_length(other) == count]
     tables = [other for other in beside if not other.problem and _is_table(other, count)]
@@ -184,19 +156,19 @@ def _describe(arrays: Sequence[StoredArray], array: StoredArray, split: str, nam
 
 
 def _list_length(array: StoredArray) -> int:
-    """The length of an array of one axis, apart from axes of length 1; -1 for others."""
+    """The length of an array with one axis, not counting axes of length 1; -1 for other arrays."""
     long = [side for side in array.shape if side != 1]
     return -1 if len(long) > 1 else long[0] if long else 1
 
 
 def _is_table(array: StoredArray, count: int) -> bool:
-    """Whether an array has two long axes, the first of one row a shape, as one-hot labels have."""
+    """Whether an array has two long axes and one row for each shape, like one-hot labels."""
     long = [side for side in array.shape if side != 1]
     return len(long) == 2 and long[0] == count
 
 
 def _plain(name: str) -> str:
-    """A name without the words for the split, and the group that it is in."""
+    """A name without the words for the split and without its group."""
     split = r"[^a-z]*(training|train|testing|test|(validation|valid|val)(?![a-z]))[^a-z]*"
     return re.sub(split, "", name.lower().rpartition(".")[2])
 
@@ -204,7 +176,7 @@ def _plain(name: str) -> str:
 def _label_array(
     arrays: Sequence[StoredArray], lists: Sequence[StoredArray], tables: Sequence[StoredArray]
 ) -> StoredArray | None:
-    """The labels among the arrays of one entry, or one row, a shape; None where there are none."""
+    """The labels among arrays with one entry or one row for each shape; None if there are none."""
     for group in (lists, tables):
         called = [array for array in group if _plain(array.name) in _LABELS and (array.is_text or not array.problem)]
         if called:
@@ -214,20 +186,20 @@ def _label_array(
 
 
 def _refuse_labels_of_other_length(arrays: Sequence[StoredArray], count: int) -> None:
-    """Refuses labels that are more or fewer than the shapes: without them all shapes would be of one class."""
+    """Refuses more or fewer labels than shapes. Ignoring them would put all shapes into one class."""
     for array in arrays:
         length = _list_length(array)
         if _plain(array.name) in _LABELS and not array.problem and length > 1 and _whole_numbers(array) is not None:
             raise UserError(
-                f"has {length} labels ({printable(array.name)!r}) for {count} shapes: give each shape one, and call "
-                "those of a split as its shapes (x_train, y_train)"
+                f"has {length} labels ({printable(array.name)!r}) for {count} shapes: give each shape one label, and "
+                "name the labels of a split like its shapes (x_train, y_train)"
             )
 
 
 def _counts_classes(arrays: Sequence[StoredArray], array: StoredArray) -> bool:
-    """Whether a list without the name of labels holds 0 to K - 1, or 1 to K, for 2 K shapes or more, and K over 1.
+    """Whether a list that is not named like labels holds 0 to K - 1 or 1 to K, with K over 1 and at least 2 K shapes.
 
-    Where there are class names it may leave some of them out. Angles, volumes and the numbers of the shapes do not.
+    If there are class names, some numbers may be missing. Angles, volumes and the indices of shapes are no such lists.
     """
     numbers = _numbers_of_all_splits(arrays, array)
     if numbers is None:
@@ -240,7 +212,7 @@ def _counts_classes(arrays: Sequence[StoredArray], array: StoredArray) -> bool:
 
 
 def _numbers_of_all_splits(arrays: Sequence[StoredArray], array: StoredArray) -> np.ndarray | None:
-    """The whole numbers of a list and of its like for other splits (`y_train`, `y_test`); None where it has none."""
+    """The whole numbers of a list and of the same list for other splits (`y_train`, `y_test`); None if not whole."""
     own = _whole_numbers(array)
     if own is None:
         return None
@@ -253,7 +225,7 @@ def _numbers_of_all_splits(arrays: Sequence[StoredArray], array: StoredArray) ->
 def _labels(
     arrays: Sequence[StoredArray], label_array: StoredArray, count: int
 ) -> tuple[tuple[str, ...], tuple[int, ...], str]:
-    """Class names, for each shape the position of its class, and `ShapeSet.unclear`."""
+    """Class names, the index of each shape's class, and `ShapeSet.unclear`."""
     if label_array.is_text:
         values = list(map(_text, _small(label_array)))
         classes = tuple(sorted(set(values)))
@@ -263,7 +235,7 @@ def _labels(
     numbers = _one_hot_numbers(label_array, count) if one_hot else _whole_numbers(label_array)
     if numbers is None:
         raise UserError(
-            f"has labels ({printable(label_array.name)!r}) that are no whole numbers: save them as integers"
+            f"has labels ({printable(label_array.name)!r}) that are not whole numbers: save them as integers"
         )
     present = np.unique(numbers)
     names = _class_names(arrays, label_array, len(present), count)
@@ -291,7 +263,7 @@ def _one_hot_numbers(array: StoredArray, count: int) -> np.ndarray:
 
 
 def _class_names(arrays: Sequence[StoredArray], label_array: StoredArray, least: int, count: int) -> tuple[str, ...]:
-    """The list of class names, of at least so many; empty where there is none."""
+    """The list of at least `least` class names; empty if there is none."""
     texts = [array for array in arrays if array.is_text and _plain(array.name) in _CLASS_NAMES]
     texts = [array for array in texts if array is not label_array and _list_length(array) >= least]
     texts = [array for array in texts if _list_length(array) != count or _plain(array.name) not in _NAMES]
@@ -301,37 +273,37 @@ def _class_names(arrays: Sequence[StoredArray], label_array: StoredArray, least:
 
 
 def _first_label(numbers: np.ndarray, classes: int) -> int:
-    """The label of the first class name: 0, or 1 as MATLAB counts, found from the labels of all splits.
+    """The label of the first class name, from the labels of all splits: 0, or 1 as MATLAB counts.
 
     Raises:
         UserError: the labels do not fit the class names.
-        _UnclearLabelsError: they fit them both ways.
+        _UnclearLabelsError: they fit in both ways.
     """
     low, high = int(numbers.min()), int(numbers.max())
     first = 0 if low <= 0 else 1
     if low < 0 or high >= classes + first:
         raise UserError(
-            f"has labels from {low} to {high} and {classes} class names: a label is a position in them, from 0 or 1"
+            f"has labels from {low} to {high} and {classes} class names: a label is an index of a name, from 0 or 1"
         )
     if low > 0 and high < classes:
         raise _UnclearLabelsError(
             f"has labels from {low} to {high} and {classes} class names, so they may count from 0 or from 1: save each "
-            "shape's class name as its label (a text in place of the number)"
+            "shape's class name as its label (a text, not a number)"
         )
     return first
 
 
 def _checked(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Class names, each once."""
+    """Refuses class names that are too many, empty or not unique."""
     if len(classes) > _MOST_CLASSES:
         raise UserError(f"has {len(classes)} classes, more than {_MOST_CLASSES}: are these labels?")
     if len(set(classes)) != len(classes) or not all(classes):
-        raise UserError("names a class twice, or not at all: give each class a name of its own")
+        raise UserError("has an empty class name or names a class twice: give each class its own name")
     return classes
 
 
 def _whole_numbers(array: StoredArray) -> np.ndarray | None:
-    """The entries of a list as int64; None where they are no whole numbers. MATLAB keeps numbers as doubles."""
+    """The entries of a list as int64; None if they are not whole numbers. MATLAB stores whole numbers as doubles."""
     values = _small(array)
     if values.dtype.kind == "f" and np.isfinite(values).all() and (values == np.round(values)).all():
         values = values.astype(np.int64)
@@ -339,7 +311,7 @@ def _whole_numbers(array: StoredArray) -> np.ndarray | None:
 
 
 def _small(array: StoredArray, rows: int = -1) -> np.ndarray:
-    """The entries of a list, `[N]`; with `rows` those of a table, `[N, C]`."""
+    """The entries of a list, `[N]`, or with `rows` of a table, `[N, C]`."""
     if math.prod(array.shape) * 8 > _MOST_SMALL_BYTES:
         raise UserError(f"has a list ({printable(array.name)!r}) that is too long")
     loaded = array.load()
@@ -347,25 +319,25 @@ def _small(array: StoredArray, rows: int = -1) -> np.ndarray:
 
 
 def _text(value: object) -> str:
-    """An entry of a list of texts, as it can be printed."""
+    """An entry of a list of texts, printable."""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     return printable(text.strip())[:_LONGEST_NAME]
 
 
 def set_from_fields(fields: Any) -> ShapeSet:  # noqa: ANN401 (parsed JSON)
-    """Undoes `dataclasses.asdict` of a set that came as JSON from a process that is not trusted.
+    """The set in JSON from a child process, which is not trusted: checks every field.
 
     Raises:
-        ValueError, TypeError, KeyError: it cannot be one.
+        ValueError, TypeError, KeyError: it is not a valid set.
     """
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     found = ShapeSet(**values)
     texts = (found.array, found.split, found.unclear, *found.classes, *found.names, *found.left_out)
     numbers = (found.count, *found.sides, *found.labels)
     if not all(isinstance(text, str) and text.isprintable() for text in texts):
-        raise ValueError("a name is none")
+        raise ValueError("a name is not printable text")
     if not all(type(number) is int for number in numbers):
-        raise ValueError("a number is none")
+        raise ValueError("a number is not an integer")
     fits = (
         1 <= found.count <= MOST_SHAPES
         and len(found.sides) == GRID_DIMENSIONS
