@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata as hparams_metadata
-from tests.configs import TRAINING
 
+from tests.conftest import TRAINING
 from tests.fakes import random_grids, write_records
 from tests.small_runs import (
     GAN,
