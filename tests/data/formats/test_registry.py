@@ -78,7 +78,7 @@ def test_extensions_are_in_lower_case_and_belong_to_one_format():
 
 
 def test_the_docs_name_every_extension():
-    text = (ROOT / "docs" / "FORMATS.md").read_text()
+    text = (ROOT / "docs" / "SHAPES.md").read_text()
     assert [ext for found in FORMATS for ext in found.extensions if f"`{ext}`" not in text] == []
 
 
