@@ -44,7 +44,7 @@ WASSERSTEIN = {"adversarial_loss": "wgan-gp", "r1_weight": 0.0}
 CASES = {
     "vae_gan": (vae_gan_step, {"classes": 2, "spectral_normalization": True}, {"dice_weight": 100.0}),
     "vae_gan_wasserstein": (vae_gan_step, {"normalization": "none"}, {**WASSERSTEIN, "adversarial_latents": "prior"}),
-    "vae_gan_batch": (vae_gan_step, PUBLISHED, {"d_accuracy_threshold": 0.6, "adversarial_warmup": 0}),
+    "vae_gan_batch": (vae_gan_step, PUBLISHED, {"d_accuracy_threshold": 0.6}),
     "gan_wasserstein": (gan_step, {"with_encoder": False, "classes": 2}, {**WASSERSTEIN, "d_steps": 2}),
 }
 SHARED = ("vae_gan", "vae_gan_batch", "gan_wasserstein")
@@ -69,8 +69,7 @@ def take_steps(case, distribution, steps=STEPS, optimizer="sgd", learning_rate=1
         )
     hp = dataclasses.replace(HP, **hp, **changed)
     if take_step is vae_gan_step:
-        parts = (False, True) if hp.adversarial_warmup else (True,)
-        variants = [functools.partial(vae_gan_step, state, hp, adversarial=active) for active in parts]
+        variants = [functools.partial(vae_gan_step, state, hp, adversarial=active) for active in (False, True)]
     else:
         variants = [functools.partial(gan_step, state, hp)]
     compiled = [distribution.compiled(variant) for variant in variants]

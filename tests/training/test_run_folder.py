@@ -160,7 +160,7 @@ def test_a_vae_goes_on_as_a_vae_gan(tmp_path):
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        (None, r"config\.json is missing, .*: copy it from the run they came from, or train again \("),
+        (None, r"config\.json is missing.*: copy it from the run they came from, or train again \("),
         ("{", "is damaged"),
         ("[]", "is damaged"),
         ("[" * 200_000, "nested too deeply"),
