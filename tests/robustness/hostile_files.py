@@ -289,13 +289,13 @@ def _texts() -> Iterator[HostileFile]:
     yield "huge.off", b"OFF\n9" + b"9" * 40 + b" 1 0\n0 0 0\n", damaged
     yield "negative.off", f"OFF\n-4 -1 0\n{corners}3 0 1 2\n".encode(), "damaged|holds no triangles"
     yield "polygon.off", f"OFF\n4 1 0\n{corners}1000000000 0 1 2 3\n".encode(), damaged
-    yield "index.off", f"OFF\n4 1 0\n{corners}3 0 1 99999999\n".encode(), "damaged|names a vertex that is not there"
-    yield "below.off", f"OFF\n4 1 0\n{corners}3 0 1 -2\n".encode(), "damaged|names a vertex that is not there"
+    yield "index.off", f"OFF\n4 1 0\n{corners}3 0 1 99999999\n".encode(), "damaged|names a vertex that does not exist"
+    yield "below.off", f"OFF\n4 1 0\n{corners}3 0 1 -2\n".encode(), "damaged|names a vertex that does not exist"
     yield "nan.off", f"OFF\n4 1 0\n{corners}3 0 1 2\n".replace("0 0 1", "0 0 nan").encode(), None
     yield "infinite.off", f"OFF\n3 1 0\n{corners[:12]}0 inf 0\n3 0 1 2\n".encode(), "not a finite number"
     yield "far.off", b"OFF\n3 1 0\n0 0 0\n1e308 0 0\n0 -1e308 0\n3 0 1 2\n", None
     yield "empty.off", b"OFF\n0 0 0\n", "damaged|holds no triangles"
-    yield "index.obj", f"{_TRIANGLE}f 1 2 999999999999\n".encode(), "names a vertex that is not there"
+    yield "index.obj", f"{_TRIANGLE}f 1 2 999999999999\n".encode(), "names a vertex that does not exist"
     yield "words.obj", f"{_TRIANGLE}f a b c\n".encode(), damaged
     yield "other_files.obj", f"mtllib /dev/zero\nusemtl x\n{_TRIANGLE}f 1 2 3\n".encode(), None
     yield "line.obj", f"{_TRIANGLE}f 1 2 3{' 1' * 200_000}\n".encode(), None
