@@ -91,7 +91,7 @@ def _links(folder: pathlib.Path, good: bytes) -> Iterator[HostilePath]:
 
 Expected = tuple[pathlib.Path, str | None]
 _READING = ReadOptions(resolution=16)
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
 _CHANGES = 40
 _UPLOADED = 4  # one of so many: each has a process of its own, which takes a second
 _MOST_UPLOADED = 20 * 10**6
