@@ -124,7 +124,7 @@ def test_a_file_that_changed_after_it_was_checked_is_found(tmp_path):
             r"record 1 \(b/30/train/1\.mat\) has resolution 16 and label 1 in a set of 16³ with 1 cl",
         ),
         ({"resolution": 32}, "record 0 has 512 bytes of voxels, not the 4096 of a 32³ grid"),
-        ({"legacy": True}, "records 0 to 1 .*features image"),
+        ({"legacy": True}, "records 0 to 1 .*image"),
     ],
 )
 def test_a_record_that_disagrees_with_its_set_is_named(tmp_path, change, reason):

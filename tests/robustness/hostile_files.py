@@ -65,7 +65,7 @@ def _bad_arrays() -> Iterator[tuple[str, np.ndarray, str]]:
     yield "flat", ones[0], "is not three-dimensional"
     yield "deep", np.ones((2, 2, 4, 4, 4)), "is not three-dimensional"
     yield "several", np.ones((2, 4, 4, 4)), SEVERAL
-    yield "last", np.ones((4, 4, 4, 2)), "the number of shapes seems to stand last"
+    yield "last", np.ones((4, 4, 4, 2)), "put it first"
     yield "mixed", np.where(np.arange(64).reshape(4, 4, 4) == 9, 255, ones), "holds the values 1 and 255"
     yield "none", ones[:0], "is empty"
     yield "blank", ones * 0, "holds no occupied voxel"
@@ -197,8 +197,8 @@ def _npy_files() -> Iterator[HostileFile]:
         yield f"{name}.npy", npy_bytes(array), reason
     for name, array in _no_numbers():
         yield f"{name}.npy", npy_bytes(array), "holds values of type|holds Python objects"
-    yield "promise.npy", npy_header("(512, 512, 512)", "'<f8'"), "it promises 1073741824 bytes of numbers and has 0"
-    yield "sides.npy", npy_header("(99999999999, 99999999999, 99999999999)"), "it promises"
+    yield "promise.npy", npy_header("(512, 512, 512)", "'<f8'"), "it should have 1073741824 bytes of numbers and has 0"
+    yield "sides.npy", npy_header("(99999999999, 99999999999, 99999999999)"), "it should have"
     yield "negative_sides.npy", npy_header("(-4, -4, 4)"), "its shape is (-4, -4, 4)"
     yield "nested.npy", npy_header("(" * 4000 + ")" * 4000), "damaged or cut short"
     yield "calls.npy", npy_header("__import__('os').abort()"), "damaged or cut short"
@@ -227,7 +227,7 @@ def _npz_files() -> Iterator[HostileFile]:
     yield "bomb.npz", _zip_bomb(npy_bytes(ones), 4 * _GIB), "holds more numbers than its shape says"
     start = npy_header("(512, 512, 512)", "'<f8'")
     yield "bomb_within.npz", _zip_bomb(start, _GIB), "occupied voxel|damaged|memory|took more"
-    yield "packed.npz", _zip(npy_bytes(ones), zipfile.ZIP_LZMA), "is packed as NumPy packs no archive"
+    yield "packed.npz", _zip(npy_bytes(ones), zipfile.ZIP_LZMA), "numpy.savez_compressed"
     yield "outside.npz", _zip(npy_bytes(ones), zipfile.ZIP_STORED, "../../../voxels.npy"), None
     stored = _zip(npy_bytes(ones), zipfile.ZIP_STORED)
     yield "locked.npz", stored.replace(b"PK\1\2\x14\3\x14\0\0", b"PK\1\2\x14\3\x14\0\1"), "damaged"
@@ -289,13 +289,13 @@ def _texts() -> Iterator[HostileFile]:
     yield "huge.off", b"OFF\n9" + b"9" * 40 + b" 1 0\n0 0 0\n", damaged
     yield "negative.off", f"OFF\n-4 -1 0\n{corners}3 0 1 2\n".encode(), "damaged|holds no triangles"
     yield "polygon.off", f"OFF\n4 1 0\n{corners}1000000000 0 1 2 3\n".encode(), damaged
-    yield "index.off", f"OFF\n4 1 0\n{corners}3 0 1 99999999\n".encode(), "damaged|names a vertex that is not there"
-    yield "below.off", f"OFF\n4 1 0\n{corners}3 0 1 -2\n".encode(), "damaged|names a vertex that is not there"
+    yield "index.off", f"OFF\n4 1 0\n{corners}3 0 1 99999999\n".encode(), "damaged|names a vertex that does not exist"
+    yield "below.off", f"OFF\n4 1 0\n{corners}3 0 1 -2\n".encode(), "damaged|names a vertex that does not exist"
     yield "nan.off", f"OFF\n4 1 0\n{corners}3 0 1 2\n".replace("0 0 1", "0 0 nan").encode(), None
     yield "infinite.off", f"OFF\n3 1 0\n{corners[:12]}0 inf 0\n3 0 1 2\n".encode(), "not a finite number"
     yield "far.off", b"OFF\n3 1 0\n0 0 0\n1e308 0 0\n0 -1e308 0\n3 0 1 2\n", None
     yield "empty.off", b"OFF\n0 0 0\n", "damaged|holds no triangles"
-    yield "index.obj", f"{_TRIANGLE}f 1 2 999999999999\n".encode(), "names a vertex that is not there"
+    yield "index.obj", f"{_TRIANGLE}f 1 2 999999999999\n".encode(), "names a vertex that does not exist"
     yield "words.obj", f"{_TRIANGLE}f a b c\n".encode(), damaged
     yield "other_files.obj", f"mtllib /dev/zero\nusemtl x\n{_TRIANGLE}f 1 2 3\n".encode(), None
     yield "line.obj", f"{_TRIANGLE}f 1 2 3{' 1' * 200_000}\n".encode(), None

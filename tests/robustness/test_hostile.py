@@ -71,18 +71,21 @@ FORGED = {
     "class far out of range": (record(label=2**62), "in a set of"),
     "negative class": (example(voxels=VOXELS, resolution=integers(SIDE), label=integers(-1)), "label -1"),
     "other resolution": (example(voxels=VOXELS, resolution=integers(64), label=integers(0)), "resolution 64"),
-    "no voxels": (example(resolution=integers(SIDE), label=integers(0)), "has not the features"),
-    "no class": (example(voxels=VOXELS, resolution=integers(SIDE)), "has not the features"),
-    "nothing": (b"", "has not the features"),
+    "no voxels": (example(resolution=integers(SIDE), label=integers(0)), "wrong feature"),
+    "no class": (example(voxels=VOXELS, resolution=integers(SIDE)), "wrong feature"),
+    "nothing": (b"", "wrong feature"),
     "voxels as numbers": (
         example(voxels=floats(float("nan")), resolution=integers(SIDE), label=integers(0)),
-        "has not the features",
+        "wrong feature",
     ),
-    "class as text": (example(voxels=VOXELS, resolution=integers(SIDE), label=as_bytes(b"1")), "has not the features"),
-    "many classes": (example(voxels=VOXELS, resolution=integers(SIDE), label=integers(*[0] * 999)), "has not the f"),
+    "class as text": (
+        example(voxels=VOXELS, resolution=integers(SIDE), label=as_bytes(b"1")),
+        "wrong feature",
+    ),
+    "many classes": (example(voxels=VOXELS, resolution=integers(SIDE), label=integers(*[0] * 999)), "wrong feature"),
     "source as number": (
         example(voxels=VOXELS, resolution=integers(SIDE), label=integers(0), source=integers(1)),
-        "has not the features",
+        "wrong feature",
     ),
     "short voxels": (example(voxels=as_bytes(b"1"), resolution=integers(SIDE), label=integers(0)), "has 1 bytes of"),
     "long voxels": (
@@ -91,9 +94,9 @@ FORGED = {
     ),
     "far too long": (record(source="x" * 100_000), "far more than a grid of its set takes"),
     # A field of type 2 (bytes) and number 1 that promises 2^63 - 1 bytes.
-    "packed length": (b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "has not the features"),
-    "number without end": (b"\x08" + b"\xff" * 40, "has not the features"),
-    "nested": (b"\x0a\x7f" * 60, "has not the features"),
+    "packed length": (b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "wrong feature"),
+    "number without end": (b"\x08" + b"\xff" * 40, "wrong feature"),
+    "nested": (b"\x0a\x7f" * 60, "wrong feature"),
 }
 
 

@@ -210,8 +210,8 @@ def _decode(
     except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
         # TensorFlow quotes what it cannot parse, and fails again if that is not text.
         raise UserError(
-            f"{path}: one of the records {numbers[0]} to {numbers[-1]} lacks one of the features "
-            f"{', '.join(spec)}: write the records again"
+            f"{path}: one of the records {numbers[0]} to {numbers[-1]} has a missing or wrong feature "
+            f"({', '.join(spec)}): write the records again"
         ) from error
     stored = record_set.resolution
     voxels = parsed[IMAGE if record_set.legacy else VOXELS].numpy()
