@@ -115,7 +115,8 @@ def _write_sets(config: RecordsConfig, listings: Mapping[str, ShapeListing]) -> 
 
 def _describe_set(config: RecordsConfig, listing: ShapeListing, manifest: Manifest) -> None:
     """Prints the contents of a written set, and draws its first shapes."""
-    from vae_gan3d.data.record_writer import count_classes, draw_preview
+    from vae_gan3d.data.record_writer import count_classes
+    from vae_gan3d.viewing.record_preview import draw_preview
 
     size = sum(shard.bytes for shard in manifest.shards)
     skipped = f", {counted(len(manifest.skipped), 'file')} left out" if manifest.skipped else ""

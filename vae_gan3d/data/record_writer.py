@@ -13,7 +13,7 @@ import tqdm
 
 import vae_gan3d
 from vae_gan3d.config.shapes import DEFAULT_READING, ReadOptions
-from vae_gan3d.data.grids import EMPTY_REASON, check_resolution, padded_resolution, resize_grid, unpack_grid
+from vae_gan3d.data.grids import EMPTY_REASON, check_resolution, padded_resolution
 from vae_gan3d.data.manifest import (
     Manifest,
     SkippedFile,
@@ -23,10 +23,8 @@ from vae_gan3d.data.manifest import (
     shard_names,
     write_manifest,
 )
-from vae_gan3d.data.pipeline import RowReader
-from vae_gan3d.data.record_set import find_records, is_legacy
+from vae_gan3d.data.record_set import is_legacy
 from vae_gan3d.data.sandbox import read_grids
-from vae_gan3d.data.shape_files import shape_stem
 from vae_gan3d.data.shape_folders import ShapeFile, ShapeListing
 from vae_gan3d.data.shards import (
     ShardPlan,
@@ -42,7 +40,6 @@ from vae_gan3d.data.shards import (
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import flush_folder, make_folder, scratch_folder
 from vae_gan3d.text import counted, printable
-from vae_gan3d.viewing.sheets import save_sheet
 
 LISTED_FILES = 20
 
@@ -285,68 +282,13 @@ def _old_shards(path: pathlib.Path) -> frozenset[str]:
         return frozenset()
 
 
-SHAPES_A_CLASS = 4
-MOST_CLASSES = 10
-# Finer grids look the same at the size of the pictures and take longer to draw.
-_FINEST = 64
-_PIXELS = 128
-
-
 def count_classes(listing: ShapeListing, manifest: Manifest) -> dict[str, int]:
     """The number of records of each class, in the order of labels."""
-    counts = collections.Counter(shape.class_name for _, shape in _records(listing, manifest))
+    counts = collections.Counter(shape.class_name for _, shape in written_shapes(listing, manifest))
     return {name: counts[name] for name in listing.classes}
 
 
-def draw_preview(listing: ShapeListing, manifest: Manifest, folder: pathlib.Path) -> pathlib.Path:
-    """Draws the first shapes of each class, read from the records, one row for each class.
-
-    Args:
-        listing: the shapes that the set was made from.
-        manifest: the manifest of the set.
-        folder: the folder of the set and of the picture.
-
-    Returns:
-        The picture, `SPLIT.png` beside `SPLIT.json`.
-
-    Raises:
-        UserError: a record is damaged, or the picture cannot be written.
-    """
-    chosen: dict[str, list[tuple[int, ShapeFile]]] = {}
-    for number, shape in _records(listing, manifest):
-        if shape.class_name in chosen or len(chosen) < MOST_CLASSES:
-            row = chosen.setdefault(shape.class_name, [])
-            if len(row) < SHAPES_A_CLASS:
-                row.append((number, shape))
-    record_set = find_records(str(folder), manifest.split, verify=False)
-    reader = RowReader(record_set, record_set.resolution)
-    numbers = np.asarray([number for row in chosen.values() for number, _ in row], np.int64)
-    rows, _ = reader.read(numbers)
-    side = min(reader.resolution, _FINEST)
-    drawn = iter(resize_grid(unpack_grid(row.tobytes(), reader.resolution), side) for row in rows)
-    grids: list[np.ndarray | None] = []
-    titles: list[str] = []
-    columns = max(map(len, chosen.values()))
-    for row in chosen.values():
-        missing = columns - len(row)
-        grids += [*(next(drawn) for _ in row), *[None] * missing]
-        titles += [*(printable(shape_stem(shape.path)) for _, shape in row), *[""] * missing]
-    left_out = len(listing.classes) - len(chosen)
-    more = f", {left_out} classes more" if left_out and len(chosen) == MOST_CLASSES else ""
-    path = folder / f"{manifest.split}.png"
-    save_sheet(
-        path,
-        grids,
-        columns=columns,
-        titles=titles,
-        title=f"{manifest.split}: first shapes{more}; the last axis is up",
-        row_labels=[f"{label} {name}" for label, name in enumerate(listing.classes) if name in chosen],
-        size=_PIXELS,
-    )
-    return path
-
-
-def _records(listing: ShapeListing, manifest: Manifest) -> Iterator[tuple[int, ShapeFile]]:
+def written_shapes(listing: ShapeListing, manifest: Manifest) -> Iterator[tuple[int, ShapeFile]]:
     """The shapes of a listing that became records, with the index of each record in the set."""
     skipped = {file.path for file in manifest.skipped}
     shards = len(manifest.shards)
