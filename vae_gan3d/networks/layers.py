@@ -308,9 +308,9 @@ def halve_grids(voxels: tf.Tensor) -> tf.Tensor:
 
 def double_grids(values: tf.Tensor) -> tf.Tensor:
     """Nearest-neighbour upsampling: `[B, N, N, N, 1]` to `[B, 2N, 2N, 2N, 1]`."""
-    for axis in (3, 2, 1):
-        values = tf.repeat(values, 2, axis=axis)
-    return values
+    cells = values.shape[1]
+    values = tf.tile(tf.reshape(values, [-1, cells, 1, cells, 1, cells, 1]), [1, 1, 2, 1, 2, 1, 2])
+    return tf.reshape(values, [-1, 2 * cells, 2 * cells, 2 * cells, 1])
 
 
 class Trunk(keras.layers.Layer):
