@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.fakes import random_grids, write_records
 from vae_gan3d.config import LossConfig, ModelConfig, OptimizerConfig, TrainingConfig
@@ -13,6 +14,9 @@ from vae_gan3d.data.record_set import find_records
 from vae_gan3d.models.model import Model
 from vae_gan3d.networks.build import build_networks
 from vae_gan3d.training import loop
+from vae_gan3d.training.image_summaries import ImageSummaries
+from vae_gan3d.training.run_log import RunLog
+from vae_gan3d.training.vae_gan_step import STEP_METRICS
 
 GAN = ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), kind="gan", latent_deviation=0.5)
 # A VAE: its step is traced in a fraction of the time.
@@ -77,6 +81,28 @@ def restored_weights(config):
 
 
 @contextlib.contextmanager
+def no_pictures():
+    """Training without plots and image summaries, which take longer than the steps of a small run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunLog, "draw_plots", lambda self: None)
+        patch.setattr(ImageSummaries, "write", lambda self, epoch, step: None)
+        yield
+
+
+@contextlib.contextmanager
+def counting_steps():
+    """Steps that count themselves and learn nothing, for tests of epochs and checkpoints."""
+
+    def count(state, *_, **__):
+        state.step.assign_add(1)
+        return tf.zeros([len(STEP_METRICS)])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "vae_gan_step", count)
+        yield
+
+
+@contextlib.contextmanager
 def stopped_after(step):
     """Sends SIGTERM to a training run when it takes a step."""
     training_batches = loop.training_batches
@@ -95,7 +121,7 @@ def stopped_after(step):
 
 def train_to_step(config, records, step):
     """Trains, and stops after a step."""
-    with stopped_after(step):
+    with no_pictures(), stopped_after(step):
         assert loop.train(config, records) == 128 + signal.SIGTERM
     assert restored_weights(config)[1] == step
 

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.fakes import random_grids, write_records
-from tests.small_runs import VAE_LOSS, make_config, restored_weights
+from tests.small_runs import VAE_LOSS, make_config, no_pictures, restored_weights
 from vae_gan3d.config import LossConfig, OptimizerConfig
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.training import loop
@@ -145,7 +145,8 @@ def weights_of_a_run(folder, *parts):
         folder, loss=VAE_LOSS, optimizer=optimizer, epochs=2, report=False, image_every=100, log_every=5
     )
     for epochs, distribution in parts:
-        assert loop.train(dataclasses.replace(config, epochs=epochs), records, distribution=distribution) == 0
+        with no_pictures():
+            assert loop.train(dataclasses.replace(config, epochs=epochs), records, distribution=distribution) == 0
     weights, step = restored_weights(config)
     assert step == 8
     return {str(number): weight for number, weight in enumerate(weights)}
