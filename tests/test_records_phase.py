@@ -74,7 +74,7 @@ def test_the_picture_shows_the_records(tmp_path, monkeypatch):
     write_mat(data / "chair/30/train/chair_000000001_2.mat", np.zeros((30, 30, 30)))
     drawn = []
     monkeypatch.setattr(
-        "vae_gan3d.data.record_writer.save_sheet", lambda path, grids, **words: drawn.append((grids, words))
+        "vae_gan3d.viewing.record_preview.save_sheet", lambda path, grids, **words: drawn.append((grids, words))
     )
     write(data, out, monkeypatch, shards=3)
     ((grids, words),) = drawn
@@ -90,7 +90,7 @@ def test_a_picture_that_fails_loses_no_records(tmp_path, monkeypatch, capsys):
     def fail(*words, **names):
         raise MemoryError
 
-    monkeypatch.setattr("vae_gan3d.data.record_writer.save_sheet", fail)
+    monkeypatch.setattr("vae_gan3d.viewing.record_preview.save_sheet", fail)
     write(write_shape_tree(tmp_path / "data"), tmp_path / "out", monkeypatch)
     said = capsys.readouterr()
     assert "warning: no picture of the first shapes was drawn (MemoryError)" in said.err

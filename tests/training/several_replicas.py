@@ -51,7 +51,7 @@ SHARED = ("vae_gan", "vae_gan_batch", "gan_wasserstein")
 IN_PARTS = ("vae_gan", "vae_gan_wasserstein", "gan_wasserstein")
 
 
-def take_steps(case, distribution, steps=STEPS, optimizer="sgd", learning_rate=1e-4, **changed):
+def take_steps(case, distribution, steps=STEPS, optimizer="sgd", learning_rate=1e-4, compiled=True, **changed):
     """The results of a case: metrics `[steps, 11]`, all variables by their paths, and a bad step after them.
 
     Of that step, in which the last sample alone holds a NaN: its metrics, how many variables it moved, and how many
@@ -72,14 +72,16 @@ def take_steps(case, distribution, steps=STEPS, optimizer="sgd", learning_rate=1
         variants = [functools.partial(vae_gan_step, state, hp, adversarial=active) for active in (False, True)]
     else:
         variants = [functools.partial(gan_step, state, hp)]
-    compiled = [distribution.compiled(variant) for variant in variants]
+    if compiled:
+        variants = [distribution.compiled(variant) for variant in variants]
 
     def step(voxels, labels):
-        return compiled[0 if state.steps_taken < hp.adversarial_warmup else -1](voxels, labels)
+        return variants[0 if state.steps_taken < hp.adversarial_warmup else -1](voxels, labels)
 
     labels = tf.constant([0, 1, 1, 0], tf.int64) if "classes" in networks else None
     metrics = [step(voxels_of(number), labels).numpy() for number in range(steps)]
-    assert [variant.experimental_get_tracing_count() for variant in compiled] == [1] * len(compiled)
+    if compiled:
+        assert [variant.experimental_get_tracing_count() for variant in variants] == [1] * len(variants)
     learned, before = values_of(state), copies_of(state)
     bad = step(voxels_of(steps) * tf.reshape([1.0] * (BATCH - 1) + [float("nan")], [BATCH, 1, 1, 1, 1]), labels)
     after = copies_of(state)

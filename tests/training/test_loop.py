@@ -20,7 +20,7 @@ from tests.fakes import random_grids, write_records
 from tests.small_runs import (
     GAN,
     VAE_LOSS,
-    counting_steps,
+    cheap_steps,
     make_config,
     make_gan_config,
     no_pictures,
@@ -167,8 +167,9 @@ def test_a_finished_run_is_left_alone(records, finished, capsys):
 
 
 @pytest.fixture
-def learning_nothing():
-    with counting_steps():
+def cheap():
+    """Cheap steps in place of those of a VAE."""
+    with cheap_steps():
         yield
 
 
@@ -185,7 +186,7 @@ def train_on(count, config, tmp_path, capsys):
     return dict(zip(checkpoint_epochs(config.save_path), steps, strict=True)), said.out + said.err
 
 
-def test_shapes_may_be_added_and_taken_away_between_two_starts(tmp_path, capsys, learning_nothing):
+def test_shapes_may_be_added_and_taken_away_between_two_starts(tmp_path, capsys, cheap):
     """Epochs count from the start of the run, numbers only increase, and nothing older is written over."""
     config = make_config(tmp_path, loss=VAE_LOSS, report=False, checkpoint_every=1, image_every=100)
     first = dataclasses.replace(config, epochs=4)
@@ -220,7 +221,7 @@ def test_shapes_may_be_added_and_taken_away_between_two_starts(tmp_path, capsys,
     assert epochs == sorted(epochs)
 
 
-def test_a_run_on_other_records_that_is_stopped_ends_where_one_that_is_not_does(tmp_path, capsys):
+def test_a_run_on_other_records_that_is_stopped_ends_where_one_that_is_not_does(tmp_path, capsys, cheap):
     """Also in the midst of an epoch of the new records, whose order and learning rates go on."""
     whole, config = (
         make_config(tmp_path / name, loss=VAE_LOSS, report=False, image_every=100) for name in ("whole", "parts")
@@ -243,7 +244,7 @@ def write_more(tmp_path):
     return tmp_path / "10 shapes"
 
 
-def test_steps_say_how_long_a_run_is_and_its_last_checkpoint_lies_within_an_epoch(tmp_path, capsys, learning_nothing):
+def test_steps_say_how_long_a_run_is_and_its_last_checkpoint_lies_within_an_epoch(tmp_path, capsys, cheap):
     config = make_config(tmp_path, loss=VAE_LOSS, report=False, image_every=100, checkpoint_every=None)
     short = dataclasses.replace(config, train_steps=4)
     # 10 shapes by 4: epoch 1 ends at step 3, and step 4 is of epoch 2.
@@ -258,9 +259,7 @@ def test_steps_say_how_long_a_run_is_and_its_last_checkpoint_lies_within_an_epoc
     assert saved == {5: 9, 4: 8, 3: 6, 2: 4, 1: 3}
 
 
-def test_a_run_that_goes_on_after_its_last_step_leaves_that_checkpoint_and_its_prior(
-    tmp_path, capsys, learning_nothing
-):
+def test_a_run_that_goes_on_after_its_last_step_leaves_that_checkpoint_and_its_prior(tmp_path, capsys, cheap):
     config = make_config(tmp_path, loss=VAE_LOSS, report=False, image_every=100, checkpoint_every=1)
     # 18 shapes by 4: epochs end at steps 5, 9 and 14, so step 11 lies in epoch 3.
     saved, _ = train_on(18, dataclasses.replace(config, train_steps=11), tmp_path, capsys)
@@ -279,7 +278,7 @@ def test_a_run_that_goes_on_after_its_last_step_leaves_that_checkpoint_and_its_p
         assert (saved[epoch], saved[5]) == (steps, 20)
 
 
-def test_a_longer_run_that_is_stopped_ends_where_one_that_is_not_does(tmp_path, capsys):
+def test_a_longer_run_that_is_stopped_ends_where_one_that_is_not_does(tmp_path, capsys, cheap):
     """Also where it is stopped twice within the epoch that follows the step at which it had finished."""
     whole, parts = (
         make_config(tmp_path / name, loss=VAE_LOSS, report=False, image_every=100, train_steps=4)
@@ -297,7 +296,7 @@ def test_a_longer_run_that_is_stopped_ends_where_one_that_is_not_does(tmp_path, 
         np.testing.assert_allclose(mine, reference, rtol=1e-3, atol=1e-5)
 
 
-def test_a_run_of_an_older_version_goes_on_in_its_own_order(tmp_path, capsys, monkeypatch, learning_nothing):
+def test_a_run_of_an_older_version_goes_on_in_its_own_order(tmp_path, capsys, monkeypatch, cheap):
     orders = []
     made = loop.training_batches
     monkeypatch.setattr(

@@ -17,7 +17,7 @@ from tests.conftest import THREAD_LIMITS
 from tests.fakes import random_grids, write_records
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Ten shapes in batches of four: epoch 2 ends with step 5. BatchNorm, an adversarial warm-up, and plain SGD.
+# Ten shapes in batches of four: epoch 2 ends with step 5. BatchNorm, a discriminator, and plain SGD.
 COMMAND = [
     "--resolution=16",
     "--architecture=3dgan",
@@ -25,7 +25,7 @@ COMMAND = [
     "--latent_size=8",
     "--batch_size=4",
     "--precision=float32",
-    "--adversarial_warmup=1",
+    "--adversarial_warmup=0",
     "--optimizer=sgd",
     "--learning_rate=1e-4",
     "--d_learning_rate=1e-4",

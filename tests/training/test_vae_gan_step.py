@@ -591,4 +591,5 @@ def test_a_nan_of_another_replica_changes_nothing_on_this_one():
 @pytest.mark.parametrize("case", IN_PARTS)
 def test_two_micro_batches_give_the_steps_of_the_whole_batch(case):
     # The first step is without the adversarial part of a VAE-GAN, the third has the penalty too.
-    require_equal(take_steps(case, ONE_DEVICE, steps=3, accumulate=2), take_steps(case, ONE_DEVICE, steps=3))
+    whole, parts = (take_steps(case, ONE_DEVICE, steps=3, compiled=False, accumulate=count) for count in (1, 2))
+    require_equal(parts, whole)
