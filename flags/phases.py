@@ -51,16 +51,6 @@ PhaseConfig = (
     | MapConfig
     | TuneConfig
 )
-# Without an encoder, and adversarial from the first step, --model=gan has no use for these.
-_NOT_FOR_A_GAN = (
-    "kl_weight",
-    "kl_warmup",
-    "reconstruction_loss",
-    "dice_weight",
-    "adversarial_weight",
-    "adversarial_latents",
-    "adversarial_warmup",
-)
 # A trial has its own, or none.
 _NOT_FOR_TRIALS = ("save_path", "logdir", "restart", "yes", "len_data", "strategy", "listen")
 
@@ -100,9 +90,9 @@ def _training_config() -> TrainingConfig:
     require(is_given("records"), "--records is missing: give the file or folder that create_tf_record.py wrote")
     _refuse_together("epochs", "train_steps")
     loss = from_flags(LossConfig, **({"adversarial_weight": 0.0} if FLAGS.model == "vae" else {}))
-    given = [f"--{name}" for name in _NOT_FOR_A_GAN if FLAGS[name].present]
-    if FLAGS.model == "gan" and given:
-        print(f"note: --model=gan has no encoder: {', '.join(given)} without effect", file=sys.stderr)
+    unused = [f"--{flag.name}" for flag in flags_of(LossConfig) if flag.not_for_gan and FLAGS[flag.name].present]
+    if FLAGS.model == "gan" and unused:
+        print(f"note: --model=gan has no encoder: {', '.join(unused)} without effect", file=sys.stderr)
     model = from_flags(
         ModelConfig,
         kind="vae" if FLAGS.model == "vae_gan" and loss.adversarial_weight == 0 else FLAGS.model,

@@ -328,7 +328,9 @@ def seed_files(extension: str) -> list[SeedFile]:
         return [seed for grid in grids for seed in _GRID_FILES[extension](grid)]
     encode = BY_EXTENSION[extension].encode_grid
     assert encode, f"{extension} files are not written: add good ones to _GRID_FILES"
-    return [SeedFile(encode(grid)) for grid in grids]
+    half = _ball(_SIDE)
+    half[5:] = 0
+    return [SeedFile(encode(grid)) for grid in (_ball(_SIDE), half)]  # cubes, as `Format` promises
 
 
 def damaged_file(seeds: list[SeedFile], chance: random.Random) -> bytes:

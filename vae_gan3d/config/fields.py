@@ -36,6 +36,7 @@ class Flag:
         replaces: another flag that goes back to its default where this one is given later.
         at_least, at_most, above, below: bounds of a number.
         empty: what to give, where an empty value is refused.
+        not_for_gan: whether it has no effect with `--model=gan`, which has no encoder and no steps without adversary.
     """
 
     default: Any
@@ -52,6 +53,7 @@ class Flag:
     above: float | None = None
     below: float | None = None
     empty: str = ""
+    not_for_gan: bool = False
 
     @property
     def range_text(self) -> str:

@@ -65,23 +65,26 @@ class LossConfig:
         UserError: a value is not possible.
     """
 
-    kl_weight: float = flag(1.0, "Weight of the KL term (β).", at_least=0)
+    kl_weight: float = flag(1.0, "Weight of the KL term (β).", at_least=0, not_for_gan=True)
     reconstruction_loss: str = flag(
         "bce",
         "Reconstruction loss, summed over voxels: binary cross-entropy or squared error.",
         choices=RECONSTRUCTION_LOSSES,
+        not_for_gan=True,
     )
     adversarial_weight: float = flag(
         0.3,
         "Norm of the adversarial gradient at the generator's last layer, as a share of the norm of the reconstruction "
         "gradient; 0 trains a VAE.",
         at_least=0,
+        not_for_gan=True,
     )
     adversarial_warmup: int = flag(
         2000,
         "Steps of reconstruction alone before the adversarial term begins. After it a step takes two to three times as "
         "long.",
         at_least=0,
+        not_for_gan=True,
     )
     label_smoothing: float = flag(
         0.0,
@@ -120,6 +123,7 @@ class LossConfig:
         "Latents of the generated shapes that the discriminator sees beside the reconstructions: interpolated between "
         "the latents of a batch, or drawn from the prior.",
         choices=ADVERSARIAL_LATENTS,
+        not_for_gan=True,
     )
     gradient_penalty_weight: float = flag(
         10.0, "Weight λ of the gradient penalty of wgan-gp (Gulrajani et al. 2017); 0 for none.", at_least=0
@@ -129,8 +133,9 @@ class LossConfig:
         "Adds this times one minus the soft Dice coefficient to the reconstruction loss, which is a sum over voxels: "
         "give some hundreds.",
         at_least=0,
+        not_for_gan=True,
     )
-    kl_warmup: int = flag(0, "Steps over which the weight of the KL term rises from 0.", at_least=0)
+    kl_warmup: int = flag(0, "Steps over which the weight of the KL term rises from 0.", at_least=0, not_for_gan=True)
 
     def __post_init__(self) -> None:
         set_default(self, "r1_weight", _R1_WEIGHTS.get(self.adversarial_loss, 0.0))
