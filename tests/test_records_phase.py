@@ -33,7 +33,7 @@ def no_tensorflow(monkeypatch):
 
 @pytest.mark.parametrize(
     ("split", "command"),
-    [("train", "train.py --train_steps=6000 --save_path=RUN"), ("test", "test.py --phase=evaluate --checkpoint=RUN")],
+    [("train", "train.py --flagfile=flags/presets/quick32.flags --save_path=RUN"), ("test", "test.py --phase=evaluate --checkpoint=RUN")],
 )
 def test_written_records_are_followed_by_what_to_do_with_them(tmp_path, monkeypatch, capsys, split, command):
     manifest = write_records(tmp_path / "out", random_grids(3, 16), split=split)
@@ -113,7 +113,7 @@ def test_holding_out_writes_two_sets_with_one_command(tmp_path, monkeypatch, cap
     ]
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2:] == [
-        f"next: python train.py --train_steps=6000 --save_path=RUN --records={out} --split_name=train",
+        f"next: python train.py --flagfile=flags/presets/quick32.flags --save_path=RUN --records={out} --split_name=train",
         f"next: python test.py --phase=evaluate --checkpoint=RUN --records={out} --split_name=test",
     ]
 
