@@ -33,7 +33,10 @@ def no_tensorflow(monkeypatch):
 
 @pytest.mark.parametrize(
     ("split", "command"),
-    [("train", "train.py --flagfile=flags/presets/quick32.flags --save_path=RUN"), ("test", "test.py --phase=evaluate --checkpoint=RUN")],
+    [
+        ("train", "train.py --flagfile=flags/presets/quick32.flags --save_path=RUN"),
+        ("test", "test.py --phase=evaluate --checkpoint=RUN"),
+    ],
 )
 def test_written_records_are_followed_by_what_to_do_with_them(tmp_path, monkeypatch, capsys, split, command):
     manifest = write_records(tmp_path / "out", random_grids(3, 16), split=split)
@@ -113,7 +116,8 @@ def test_holding_out_writes_two_sets_with_one_command(tmp_path, monkeypatch, cap
     ]
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2:] == [
-        f"next: python train.py --flagfile=flags/presets/quick32.flags --save_path=RUN --records={out} --split_name=train",
+        "next: python train.py --flagfile=flags/presets/quick32.flags --save_path=RUN "
+        f"--records={out} --split_name=train",
         f"next: python test.py --phase=evaluate --checkpoint=RUN --records={out} --split_name=test",
     ]
 
