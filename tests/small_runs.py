@@ -1,8 +1,10 @@
 """Small models and training runs: an untrained model, models with known results, and runs of a few steps."""
 
 import contextlib
+import functools
 import os
 import signal
+import types
 
 import numpy as np
 import pytest
@@ -14,8 +16,10 @@ from vae_gan3d.data.record_set import find_records
 from vae_gan3d.models.model import Model
 from vae_gan3d.networks.build import build_networks
 from vae_gan3d.training import loop
+from vae_gan3d.training.distribution import Distribution
 from vae_gan3d.training.image_summaries import ImageSummaries
 from vae_gan3d.training.run_log import RunLog
+from vae_gan3d.training.run_recorder import RunRecorder
 from vae_gan3d.training.vae_gan_step import STEP_METRICS
 
 GAN = ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), kind="gan", latent_deviation=0.5)
@@ -86,6 +90,21 @@ def no_pictures():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunLog, "draw_plots", lambda self: None)
         patch.setattr(ImageSummaries, "write", lambda self, epoch, step: None)
+        yield
+
+
+@contextlib.contextmanager
+def eager_steps():
+    """Steps on one device without a graph, whose tracing takes longer than the steps of a small run."""
+
+    def without_a_graph(self, step):
+        eager = functools.partial(step)
+        eager.get_concrete_function = lambda *_: types.SimpleNamespace(graph=None)
+        return eager
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Distribution, "compiled", without_a_graph)
+        patch.setattr(RunRecorder, "show_graph", lambda self, graph: None)
         yield
 
 

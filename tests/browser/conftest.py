@@ -65,7 +65,7 @@ def open_page(browser):
     opened = []
 
     def open_one(place, **options):
-        options = {"viewport": {"width": 1280, "height": 900}, **options}
+        options = {"viewport": {"width": 800, "height": 600}, **options}  # a larger one takes longer to draw
         context = browser.new_context(**options)
         context.set_default_timeout(MILLISECONDS)
         page = context.new_page()
