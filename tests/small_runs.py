@@ -36,7 +36,7 @@ def small_records(folder):
 def make_config(folder, **changed):
     """A small run with everything that changes from step to step."""
     values = {
-        "model": ModelConfig(16, 4, "default", 8, "group", "relu", ("chair",), spectral_normalization=True),
+        "model": ModelConfig(16, 4, "default", 8, "none", "relu", ("chair",), spectral_normalization=True),
         "loss": LossConfig(
             1.0,
             "bce",

@@ -137,7 +137,8 @@ def test_a_stopped_run_ends_where_an_uninterrupted_one_does(tmp_path, records, f
     """
     whole, _ = finished
     parts = make_config(tmp_path)
-    train_to_step(parts, records, 5)
+    with eager_steps():
+        train_to_step(parts, records, 5)
     with traces_of_steps() as traces:
         assert loop.train(parts, records) == 0
     assert traces == [True]
@@ -167,10 +168,14 @@ def test_a_finished_run_is_left_alone(records, finished, capsys):
     assert index_file(config.save_path, 3).read_bytes() == before
 
 
+# A VAE without a page and pictures.
+SPARE = {"loss": VAE_LOSS, "report": False, "image_every": 100}
+
+
 @pytest.fixture
 def cheap():
-    """Cheap steps in place of those of a VAE."""
-    with cheap_steps():
+    """Cheap steps in place of those of a VAE, without a graph."""
+    with cheap_steps(), eager_steps():
         yield
 
 
@@ -189,7 +194,7 @@ def train_on(count, config, tmp_path, capsys):
 
 def test_shapes_may_be_added_and_taken_away_between_two_starts(tmp_path, capsys, cheap):
     """Epochs count from the start of the run, numbers only increase, and nothing older is written over."""
-    config = make_config(tmp_path, loss=VAE_LOSS, report=False, checkpoint_every=1, image_every=100)
+    config = make_config(tmp_path, **SPARE, checkpoint_every=1)
     first = dataclasses.replace(config, epochs=4)
     # Four epochs of 8 shapes by 4 are 8 steps.
     saved, said = train_on(8, first, tmp_path, capsys)
@@ -224,9 +229,7 @@ def test_shapes_may_be_added_and_taken_away_between_two_starts(tmp_path, capsys,
 
 def test_a_run_on_other_records_that_is_stopped_ends_where_one_that_is_not_does(tmp_path, capsys, cheap):
     """Also in the midst of an epoch of the new records, whose order and learning rates go on."""
-    whole, config = (
-        make_config(tmp_path / name, loss=VAE_LOSS, report=False, image_every=100) for name in ("whole", "parts")
-    )
+    whole, config = (make_config(tmp_path / name, **SPARE) for name in ("whole", "parts"))
     train_on(8, whole, tmp_path, capsys)
     shutil.copytree(whole.save_path, config.save_path)
     longer = dataclasses.replace(config, epochs=5)
@@ -246,7 +249,7 @@ def write_more(tmp_path):
 
 
 def test_steps_say_how_long_a_run_is_and_its_last_checkpoint_lies_within_an_epoch(tmp_path, capsys, cheap):
-    config = make_config(tmp_path, loss=VAE_LOSS, report=False, image_every=100, checkpoint_every=None)
+    config = make_config(tmp_path, **SPARE, checkpoint_every=None)
     short = dataclasses.replace(config, train_steps=4)
     # 10 shapes by 4: epoch 1 ends at step 3, and step 4 is of epoch 2.
     assert train_on(10, short, tmp_path, capsys)[0] == {2: 4, 1: 3}
@@ -261,7 +264,7 @@ def test_steps_say_how_long_a_run_is_and_its_last_checkpoint_lies_within_an_epoc
 
 
 def test_a_run_that_goes_on_after_its_last_step_leaves_that_checkpoint_and_its_prior(tmp_path, capsys, cheap):
-    config = make_config(tmp_path, loss=VAE_LOSS, report=False, image_every=100, checkpoint_every=1)
+    config = make_config(tmp_path, **SPARE, checkpoint_every=1)
     # 18 shapes by 4: epochs end at steps 5, 9 and 14, so step 11 lies in epoch 3.
     saved, _ = train_on(18, dataclasses.replace(config, train_steps=11), tmp_path, capsys)
     assert saved == {3: 11, 2: 9, 1: 5}
@@ -281,10 +284,7 @@ def test_a_run_that_goes_on_after_its_last_step_leaves_that_checkpoint_and_its_p
 
 def test_a_longer_run_that_is_stopped_ends_where_one_that_is_not_does(tmp_path, capsys, cheap):
     """Also where it is stopped twice within the epoch that follows the step at which it had finished."""
-    whole, parts = (
-        make_config(tmp_path / name, loss=VAE_LOSS, report=False, image_every=100, train_steps=4)
-        for name in ("whole", "parts")
-    )
+    whole, parts = (make_config(tmp_path / name, **SPARE, train_steps=4) for name in ("whole", "parts"))
     assert train_on(10, whole, tmp_path, capsys)[0] == {2: 4}
     shutil.copytree(whole.save_path, parts.save_path)
     longer = dataclasses.replace(parts, train_steps=8)
@@ -303,7 +303,7 @@ def test_a_run_of_an_older_version_goes_on_in_its_own_order(tmp_path, capsys, mo
     monkeypatch.setattr(
         loop, "training_batches", lambda *given, **named: orders.append(named["order"]) or made(*given, **named)
     )
-    config = make_config(tmp_path, loss=VAE_LOSS, report=False, image_every=100)
+    config = make_config(tmp_path, **SPARE)
     train_on(8, config, tmp_path, capsys)
     path = config.save_path / "config.json"
     contents = json.loads(path.read_text())
@@ -317,7 +317,7 @@ def test_a_run_of_an_older_version_goes_on_in_its_own_order(tmp_path, capsys, mo
 
 def test_a_short_run_that_ends_in_dust_says_so(tmp_path, capsys):
     """At step 3 nothing is above one half; the warning was once held back before step 200."""
-    config = make_config(tmp_path, loss=VAE_LOSS, report=False, image_every=100, train_steps=3)
+    config = make_config(tmp_path, **SPARE, train_steps=3)
     _, said = train_on(10, config, tmp_path, capsys)
     assert "warning: at step 3 samples are nearly blank (0.00 of the real occupancy): train longer" in said
 
@@ -353,7 +353,8 @@ def test_warnings_are_shown_once_and_a_page_that_cannot_be_made_does_not_end_the
     monkeypatch.setattr(run_recorder, "all_watches", lambda **_: [Alarm()])
     monkeypatch.setattr(run_recorder, "save_report", fail)
     config = make_config(tmp_path, loss=VAE_LOSS)
-    assert loop.train(config, records) == 0
+    with eager_steps():
+        assert loop.train(config, records) == 0
     said = capsys.readouterr().err
     assert said.count("warning: at step 4 something is wrong: mend it") == 1
     assert said.count(f"warning: {config.save_path / 'report.html'} is not renewed: out of memory; --report=false") == 2
@@ -365,7 +366,7 @@ def test_warnings_are_shown_once_and_a_page_that_cannot_be_made_does_not_end_the
 def without_a_page(tmp_path_factory, records):
     """A VAE of eight steps, trained without a report, and what was said as an error."""
     config = make_config(tmp_path_factory.mktemp("without_a_page"), loss=VAE_LOSS, report=False)
-    with contextlib.redirect_stderr(io.StringIO()) as said:
+    with contextlib.redirect_stderr(io.StringIO()) as said, eager_steps():
         assert loop.train(config, records) == 0
     return config, said.getvalue()
 
@@ -382,7 +383,8 @@ def test_a_learning_rate_given_at_a_resume_is_used(tmp_path, records, without_a_
     optimizer = dataclasses.replace(before.optimizer, learning_rate=1e-4)
     places = {"save_path": tmp_path / "run", "logdir": tmp_path / "run"}
     longer = {"epochs": 8, "checkpoint_every": 8, "image_every": 1000}
-    assert loop.train(dataclasses.replace(before, optimizer=optimizer, **places, **longer), records) == 0
+    with eager_steps():
+        assert loop.train(dataclasses.replace(before, optimizer=optimizer, **places, **longer), records) == 0
     with open(tmp_path / "run/metrics.csv", newline="") as file:
         rates = {int(row["step"]): float(row["learning_rate"]) for row in csv.DictReader(file)}
     # A row holds the rate of its last step, by (1 + cos a) / 2. After the 2 steps of warm-up the first run has 6 steps
@@ -411,7 +413,7 @@ def test_what_follows_a_save_can_end_the_run(tmp_path, records):
 
     optimizer = dataclasses.replace(make_config(tmp_path).optimizer, kind="sgd", learning_rate=1e-5)
     config = make_config(tmp_path, optimizer=optimizer, loss=VAE_LOSS)
-    with pytest.raises(Enough):
+    with pytest.raises(Enough), eager_steps():
         loop.train(config, records, after_save)
     assert seen == [(2, 5, [2])]
 

@@ -39,7 +39,7 @@ NETWORKS = {
     "resolution": 16,
     "latent_size": 4,
     "base_width": 8,
-    "normalization": "group",
+    "normalization": "none",
     "activation": "relu",
     "architecture": "default",
 }
@@ -123,7 +123,7 @@ def moved(before, state):
 
 
 def test_a_step_moves_every_network_and_counts():
-    state = make_state(base_width=16)  # of 8 channels each is a group, whose normalisation takes its bias out again
+    state = make_state()
     before = [values(network) for network in state.networks]
     metrics = full_step(state, HP, voxels())
     assert metrics.shape == (len(STEP_METRICS),)
@@ -326,7 +326,7 @@ def test_the_published_network_takes_a_step():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_discriminators_gradient_is_that_of_the_written_out_loss(kind):
-    networks = {"base_width": 16, "spectral_normalization": kind == "hinge"}
+    networks = {"spectral_normalization": kind == "hinge"}
     metrics, applied = applied_gradients(full_step, hp_of(kind, gradient_penalty_weight=3.0), True, **networks)
     encoder, generator, discriminator = make_state(**networks).networks
     step = tf.constant(0, tf.int64)
