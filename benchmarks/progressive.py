@@ -25,12 +25,12 @@ import numpy as np  # noqa: E402 (TensorFlow's messages are kept aside first)
 import tensorflow as tf  # noqa: E402
 from absl import flags as absl_flags  # noqa: E402
 
-from flags.phases import define_script_flags, phase_config  # noqa: E402
 from vae_gan3d.config import ProgressiveConfig, TrainingConfig  # noqa: E402
 from vae_gan3d.data.record_set import RecordSet, find_records  # noqa: E402
 from vae_gan3d.evaluation.evaluate import reconstruction_quality  # noqa: E402
 from vae_gan3d.evaluation.metrics import set_metrics, voxel_distances  # noqa: E402
 from vae_gan3d.evaluation.shape_set import ShapeSet  # noqa: E402
+from vae_gan3d.flags.phases import define_script_flags, phase_config  # noqa: E402
 from vae_gan3d.models.model import load_model  # noqa: E402
 from vae_gan3d.models.prior_fitting import fit_and_store_prior  # noqa: E402
 from vae_gan3d.training.hardware import set_precision  # noqa: E402

@@ -15,7 +15,6 @@ import types
 import pytest
 from absl import flags as absl_flags
 
-from flags.phases import define_script_flags, phase_config
 from tests.processes import cut_network, refuse_outside, sought_outside
 from vae_gan3d import phases, train_phase
 from vae_gan3d.config import (
@@ -38,6 +37,7 @@ from vae_gan3d.config import (
     TrainingConfig,
     TuneConfig,
 )
+from vae_gan3d.flags.phases import define_script_flags, phase_config
 from vae_gan3d.tensorflow_start import KERAS_ENVIRONMENT
 
 # What else the tests under a path need, and are skipped without.

@@ -34,7 +34,7 @@ CASES = [
     ("test.py", ("--shape1 is missing", "test.py --checkpoint=RUN --shape1=A.mat --shape2=B.mat", "--phase=sample")),
     (f"{TRAIN} --batchsize=4", ("there is no flag --batchsize", "did you mean --batch_size?")),
     (f"{TRAIN} --batch=3 --batch_sise=4", ("there is no flag --batch_sise", "did you mean --batch_size?")),
-    (f"{TRAIN} --flagfile=quik32", ("no file of flags quik32", "presets/quick32.flags", "modelnet10, paper3dgan")),
+    (f"{TRAIN} --flagfile=quik32", ("no file of flags quik32", "--flagfile=quick32", "modelnet10, paper3dgan")),
     (f"{TRAIN} --flagfile={{w}}/packed.flags", ("packed.flags is not UTF-8 text", "give another")),
     (f"{TRAIN} four", ("'four' is not a flag", "--name=value")),
     (f"{TRAIN} --resolution=20", ("--resolution=20", "16, 32, 64, 128")),
@@ -130,7 +130,7 @@ def run(work, network):
     """A function that runs a command line, `{w}` in it the folder, as a process that cannot import TensorFlow."""
     path = os.pathsep.join([str(work / "python"), *filter(None, [network.environment.get("PYTHONPATH")])])
     out, error = (work.with_name(f"{work.name}-{name}") for name in ("out", "error"))
-    with ScriptServer(network, "flags.script", "vae_gan3d.phases", PYTHONPATH=path) as server:
+    with ScriptServer(network, "vae_gan3d.flags.script", "vae_gan3d.phases", PYTHONPATH=path) as server:
 
         def run_line(line):
             for file in (out, error):

@@ -34,7 +34,7 @@ def no_tensorflow(monkeypatch):
 @pytest.mark.parametrize(
     ("split", "command"),
     [
-        ("train", "train.py --flagfile=flags/presets/quick32.flags --save_path=RUN"),
+        ("train", "train.py --flagfile=quick32 --save_path=RUN"),
         ("test", "test.py --phase=evaluate --checkpoint=RUN"),
     ],
 )
@@ -116,8 +116,7 @@ def test_holding_out_writes_two_sets_with_one_command(tmp_path, monkeypatch, cap
     ]
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2:] == [
-        "next: python train.py --flagfile=flags/presets/quick32.flags --save_path=RUN "
-        f"--records={out} --split_name=train",
+        f"next: python train.py --flagfile=quick32 --save_path=RUN --records={out} --split_name=train",
         f"next: python test.py --phase=evaluate --checkpoint=RUN --records={out} --split_name=test",
     ]
 

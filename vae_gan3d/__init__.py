@@ -19,15 +19,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Model", "load"]
 
-_SHIPPED = "pretrained"  # a folder of the repository
-
 
 def load(path: "str | os.PathLike[str]") -> "Model":
     """Loads a trained model.
 
     Args:
         path: a run folder (its newest checkpoint), a checkpoint prefix such as `RUN/model.ckpt-40`, or `pretrained`,
-            the model that comes with the repository.
+            the model that comes with the package.
 
     Returns:
         The model.
@@ -35,13 +33,11 @@ def load(path: "str | os.PathLike[str]") -> "Model":
     Raises:
         UserError: there is no checkpoint, or it is damaged. One line with a remedy.
     """
+    from vae_gan3d.shipped import find_shipped
     from vae_gan3d.tensorflow_start import start_tensorflow  # everything here is slow to import
     from vae_gan3d.training.run_folder import find_checkpoint, read_checkpoint_model
 
-    folder = pathlib.Path(path)
-    if str(folder) == _SHIPPED and not folder.exists():
-        folder = pathlib.Path(__file__).parents[1] / _SHIPPED
-    prefix = find_checkpoint(folder)
+    prefix = find_checkpoint(find_shipped(pathlib.Path(path)))
     config = read_checkpoint_model(prefix)
     start_tensorflow(verbose=False)
     from vae_gan3d.models.model import load_model

@@ -87,7 +87,7 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
     for name, listing in listings.items():
         to_train = listing.split == "train"
         command = (
-            ("train.py", "--flagfile=flags/presets/quick32.flags", "--save_path=RUN")
+            ("train.py", "--flagfile=quick32", "--save_path=RUN")
             if to_train
             else ("test.py", "--phase=evaluate", "--checkpoint=RUN")
         )

@@ -3,8 +3,8 @@
 import pytest
 from absl import flags as absl_flags
 
-from flags.files import absl_arguments
-from flags.phases import define_script_flags, phase_config, records_config
+from vae_gan3d.flags.files import absl_arguments
+from vae_gan3d.flags.phases import define_script_flags, phase_config, records_config
 
 FLAGS = absl_flags.FLAGS
 for script in ("train", "create_tf_record"):

@@ -8,10 +8,10 @@ import sys
 import pytest
 from absl import flags as absl_flags
 
-from flags.define import ALIASES, DEFINED
-from flags.files import absl_arguments
-from flags.script import describe_flag_error
 from vae_gan3d.errors import UserError
+from vae_gan3d.flags.define import ALIASES, DEFINED
+from vae_gan3d.flags.files import absl_arguments
+from vae_gan3d.flags.script import describe_flag_error
 
 FLAGS = absl_flags.FLAGS
 # Every flag that takes free text that is not a path. A new one belongs here, or is a field of type Path, or has
@@ -36,7 +36,7 @@ PATHS = sorted(
     name for flag in DEFINED.values() if flag.kind in ("path", "paths") for name in (flag.name, *flag.aliases)
 )
 SWITCHES = sorted(flag.name for flag in DEFINED.values() if flag.kind == "switch")
-PRESETS = "the presets there are chair64, demo, gan32, modelnet10, paper3dgan, pretrained, quick32"
+PRESETS = "the presets are chair64, demo, gan32, modelnet10, paper3dgan, pretrained, quick32"
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_what_cannot_be_expanded_is_told_with_the_flag(name, parse, home, value,
     with pytest.raises(absl_flags.Error) as caught:
         parse(f"--{name}={value}")
     text = describe_flag_error(caught.value)
-    clear = ALIASES.get(name, name)  # in whose place flags.script puts the alias
+    clear = ALIASES.get(name, name)  # in whose place vae_gan3d.flags.script puts the alias
     assert text.startswith(f"--{clear}={value}: ") and cause in text and "write the path in full" in text
 
 
@@ -209,21 +209,26 @@ def test_an_absent_file_of_flags_is_answered_with_the_presets(given, example):
     with pytest.raises(UserError) as caught:
         absl_arguments([f"--flagfile={given}"])
     text = str(caught.value)
-    assert text.startswith(f"there is no file of flags {given}: give a path such as ")
-    assert text.endswith(f"flags/presets/{example}.flags; {PRESETS}")
+    assert text.startswith(f"there is no file of flags {given}: ")
+    assert text.endswith(f" --flagfile={example}; {PRESETS}")
 
 
-def test_the_preset_named_is_one_that_can_be_read_from_another_folder(parse, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["quick32", "quick32.flags", "flags/presets/quick32.flags"])
+def test_a_preset_is_read_by_its_name_from_any_folder(parse, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError) as caught:
-        absl_arguments(["--flagfile=quick32"])
-    path = str(caught.value).split(" such as ")[1].split(";")[0]
-    parse(f"--flagfile={path}")
+    parse(f"--flagfile={name}")
     assert FLAGS.train_steps == 6000
 
 
+def test_a_file_of_the_users_comes_before_a_preset_of_its_name(parse, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quick32").write_text("--train_steps=7\n")
+    parse("--flagfile=quick32")
+    assert FLAGS.train_steps == 7
+
+
 def test_a_folder_is_no_file_of_flags(tmp_path):
-    with pytest.raises(UserError, match=r"cannot read the file of flags .* \(Is a directory\): give a path such as "):
+    with pytest.raises(UserError, match=r"cannot read the file of flags .* \(Is a directory\): give a file"):
         absl_arguments([f"--flagfile={tmp_path}"])
 
 

@@ -5,10 +5,10 @@ import pathlib
 import pytest
 from absl import flags as absl_flags
 
-from flags import script
-from flags.define import DEFINED
 from tests.flags.test_flag_values import LEAST
 from vae_gan3d.errors import UserError
+from vae_gan3d.flags import script
+from vae_gan3d.flags.define import DEFINED
 
 FLAGS = absl_flags.FLAGS
 # The phase that reads a flag, where it is not training.

@@ -1,6 +1,6 @@
 """Asks the package index which pinned packages have known vulnerabilities, if it has only pages of newest versions.
 
-    python -m tests.robustness.known_holes requirements.lock requirements-beam.lock
+    python -m tests.robustness.known_holes requirements-test.lock requirements-beam.lock
 
 `make audit` (pip-audit) needs the page of each version, which some mirrors of the index lack. They have a page for each
 package with the vulnerabilities of its newest version, which count if that version is pinned. Prints a line for each
@@ -34,7 +34,7 @@ def pinned_versions(lock: pathlib.Path) -> list[Pin]:
     """Names and versions that a file pins.
 
     Args:
-        lock: a line `name==version` each; those that start with # are comments.
+        lock: a line `name==version` each, with the hashes of its files below; lines that start with # are comments.
 
     Raises:
         UserError: it cannot be read, or a line pins nothing.
@@ -47,10 +47,11 @@ def pinned_versions(lock: pathlib.Path) -> list[Pin]:
         raise UserError(f"{lock} is no text: give a file of pinned packages") from error
     pins = []
     for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("#"):
+        line = line.strip()
+        if not line or line.startswith(("#", "--hash=")):
             continue
         try:
-            requirement = Requirement(line)
+            requirement = Requirement(line.removesuffix(" \\"))
             (specifier,) = requirement.specifier
             if specifier.operator != "==" or specifier.version.endswith("*"):
                 raise ValueError(f"{specifier} leaves several")

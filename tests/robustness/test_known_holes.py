@@ -60,7 +60,7 @@ def test_nothing_is_claimed_of_a_version_that_is_not_the_newest(audit, others, s
     assert told[1].startswith("not the newest version, so not known: six==0.9\n")
 
 
-@pytest.mark.parametrize("line", ["six", "six>=1", "six==1.*", "six>=1,<2", "six==1.0 \\", "six==1 --hash=sha256:0"])
+@pytest.mark.parametrize("line", ["six", "six>=1", "six==1.*", "six>=1,<2", "six==1.0 \\ x", "six==1 --hash=sha256:0"])
 def test_a_line_that_pins_nothing_is_named(audit, line):
     status, _, error = audit(line)
     assert status == 1

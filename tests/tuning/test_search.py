@@ -8,12 +8,12 @@ import signal
 import pytest
 from absl import flags as absl_flags
 
-from flags.phases import define_script_flags, phase_config
 from tests.fakes import random_grids, write_records
 from tests.processes import finish_script, start_script, wait_until
 from tests.test_end_to_end import last_step
 from tests.tuning.conftest import FakeRun, by_learning_rate, make_trials, parameters, states, tune_config
 from vae_gan3d.errors import UserError
+from vae_gan3d.flags.phases import define_script_flags, phase_config
 from vae_gan3d.training.checkpoint_files import checkpoint_epochs
 from vae_gan3d.tuning import search
 from vae_gan3d.tuning.search import trial_run, tune

@@ -187,7 +187,7 @@ OUTPUT_DIR = Flag(
     "Folder for the records, or for the results of a phase.",
     "output_dir",
     ("TFRECORD_DIR", "save_dir"),
-    default_text="of results, a folder beside the checkpoint; results of pretrained/ go to runs/pretrained/",
+    default_text="of results, a folder beside the checkpoint; results of pretrained go to runs/pretrained/",
 )
 RESOLUTION = Flag(
     None,

@@ -7,6 +7,7 @@ none, `split_name` is the set of a folder of records, and results go to `output_
 import dataclasses
 import pathlib
 
+from vae_gan3d.command_line import command_text
 from vae_gan3d.config.fields import (
     CLASSES,
     OUTPUT_DIR,
@@ -23,12 +24,12 @@ from vae_gan3d.config.fields import (
     shared_flag,
 )
 from vae_gan3d.config.shapes import DEFAULT_READING, EXPORTED_FILES, FORMATS, NO_FILES, ReadOptions, ShapeFilesConfig
+from vae_gan3d.shipped import shipped_folder
 
 PRIORS = ("normal", "mixture")
 INTERPOLATIONS = ("linear", "slerp")
 MAPS = ("pca", "tsne")
 _STEPS_BETWEEN_SHAPES = 5
-_SHIPPED = pathlib.Path(__file__).resolve().parents[2] / "pretrained"
 _RESULTS_OF_SHIPPED = pathlib.Path("runs/pretrained")
 
 _CHECKPOINT = Flag(
@@ -88,12 +89,12 @@ def results_folder(checkpoint: pathlib.Path, name: str) -> pathlib.Path:
     """Where the results of a phase go by default: beside the checkpoint.
 
     Args:
-        checkpoint: a prefix or a run folder; results of the repository's `pretrained/` go to `runs/pretrained/`.
+        checkpoint: a prefix or a run folder; results of the shipped `pretrained` go to `runs/pretrained/`.
         name: of the folder.
     """
     run = checkpoint if checkpoint.is_dir() else checkpoint.parent
     # What comes with the repository stays as it came.
-    return (_RESULTS_OF_SHIPPED if run.resolve() == _SHIPPED else run) / name
+    return (_RESULTS_OF_SHIPPED if run.resolve() == shipped_folder("pretrained") else run) / name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,10 +163,11 @@ class InterpolateConfig:
     def _check_shapes(self) -> None:
         """Refuses shapes that are missing, or named in two ways."""
         if not self.shapes:
+            example = command_text("test.py", "--checkpoint=RUN", "--shape1=A.mat", "--shape2=B.mat")
             require(
                 bool(self.shape1 or self.shape2),
-                "--shape1 is missing: python test.py --checkpoint=RUN --shape1=A.mat --shape2=B.mat mixes two shapes, "
-                "each a file of voxels or a mesh, or a record's index; --phase=sample --checkpoint=RUN needs none",
+                f"--shape1 is missing: {example} mixes two shapes, each a file of voxels or a mesh, or a "
+                "record's index; --phase=sample --checkpoint=RUN needs none",
             )
             for name in ("shape1", "shape2"):
                 given = bool(getattr(self, name))

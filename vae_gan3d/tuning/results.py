@@ -5,6 +5,7 @@ import io
 from typing import TYPE_CHECKING
 
 import vae_gan3d
+from vae_gan3d.command_line import command_text
 from vae_gan3d.config import SEARCHABLE, TuneConfig
 from vae_gan3d.files import write_text
 from vae_gan3d.text import counted
@@ -69,7 +70,7 @@ def best_flags(config: TuneConfig, best: "optuna.trial.FrozenTrial") -> str:
     comment = (
         f"# vae_gan3d {vae_gan3d.__version__}: {config.objective} {best.value:.4f} after "
         f"{counted(config.trial_epochs, 'epoch')} at most, "
-        f"of trial {best.number}: python train.py --flagfile=STUDY/{BEST_NAME} --save_path=RUN"
+        f"of trial {best.number}: {command_text('train.py', f'--flagfile=STUDY/{BEST_NAME}', '--save_path=RUN')}"
     )
     return "\n".join([comment, *base, *parameter_flags(searched)]) + "\n"
 

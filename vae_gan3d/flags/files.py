@@ -10,9 +10,10 @@ from absl import flags as absl_flags
 
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import expand_path
+from vae_gan3d.shipped import shipped_folder
 
 FLAGS = absl_flags.FLAGS
-_PRESETS = pathlib.Path(__file__).resolve().parent / "presets"
+_PRESETS = shipped_folder("presets")
 _FLAG_FILE = re.compile(r"--?flagfile(?:=(.*))?", re.DOTALL)
 _NEGATION = re.compile(r"--?no(\w+)=(.*)", re.DOTALL)
 _NAME_AND_VALUE = re.compile(r"(--?\w+=)(.*)", re.DOTALL)
@@ -71,13 +72,14 @@ def _without_flag_files(words: list[str], folder: pathlib.Path, opened: tuple[pa
 
 
 def _find(name: str, folder: pathlib.Path) -> pathlib.Path:
-    """A file of flags, as seen from the working folder or else from the file that names it."""
+    """A file of flags, as seen from the working folder or else from the file that names it, or a preset by its name."""
     try:
         path = pathlib.Path(expand_path(name.strip()))
     except UserError as error:
         raise UserError(f"--flagfile={name}: {error}") from error
-    beside = folder / path
-    return beside if beside.is_file() and not path.is_file() else path
+    preset = _PRESETS / f"{path.name.removesuffix('.flags')}.flags"
+    shipped = [preset] if path.parent in (pathlib.Path(), pathlib.Path("flags/presets")) else []
+    return next((found for found in (path, folder / path, *shipped) if found.is_file()), path)
 
 
 def _read(path: pathlib.Path) -> list[str]:
@@ -133,6 +135,4 @@ def _example(path: pathlib.Path) -> str:
     """What to give in place of a file that is not there: the preset with the most similar name."""
     presets = [preset.stem for preset in sorted(_PRESETS.glob("*.flags"))]
     near = difflib.get_close_matches(path.stem, presets, n=1) or presets
-    here = pathlib.Path.cwd()
-    folder = _PRESETS.relative_to(here) if _PRESETS.is_relative_to(here) else _PRESETS
-    return f"give a path such as {folder / f'{near[0]}.flags'}; the presets there are {', '.join(presets)}"
+    return f"give a file's path, or a preset such as --flagfile={near[0]}; the presets are {', '.join(presets)}"

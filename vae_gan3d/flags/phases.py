@@ -10,8 +10,7 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from flags.define import comma_list, define_flags, flags_of, from_flags, is_given, names_given
-from flags.help import Group, HelpPage
+from vae_gan3d.command_line import command_text
 from vae_gan3d.config import (
     EXPORTED_FILES,
     ArithmeticConfig,
@@ -36,6 +35,9 @@ from vae_gan3d.config import (
 )
 from vae_gan3d.config.fields import Flag, require
 from vae_gan3d.errors import UserError
+from vae_gan3d.flags.define import comma_list, define_flags, flags_of, from_flags, is_given, names_given
+from vae_gan3d.flags.help import Group, HelpPage
+from vae_gan3d.shipped import find_shipped, shipped_folder
 
 FLAGS = absl_flags.FLAGS
 PhaseConfig = (
@@ -62,7 +64,8 @@ def records_config() -> RecordsConfig:
         UserError: a flag is missing or holds a bad value.
     """
     for name in ("data_dir", "output_dir"):
-        require(is_given(name), f"--{name} is missing: python create_tf_record.py --data_dir=DATA --output_dir=RECORDS")
+        example = command_text("create_tf_record.py", "--data_dir=DATA", "--output_dir=RECORDS")
+        require(is_given(name), f"--{name} is missing: {example}")
     if FLAGS.max_epoch is not None:
         print("note: --max_epoch has no effect: training shuffles the shapes, and each is stored once", file=sys.stderr)
     if FLAGS.holdout is not None:
@@ -150,9 +153,15 @@ def _tune_config() -> TuneConfig:
 
 
 def _with_checkpoint(config: Callable[..., Any], **given: Any) -> Any:  # noqa: ANN401 (a configuration of that class)
-    """A configuration whose checkpoint is by default that of the run folder."""
-    checkpoint = FLAGS.checkpoint if is_given("checkpoint") else FLAGS.save_path
-    return from_flags(config, checkpoint=pathlib.Path(checkpoint), **given)
+    """A configuration whose checkpoint is by default that of the run folder, or where there is none the shipped one."""
+    checkpoint = find_shipped(pathlib.Path(FLAGS.checkpoint if is_given("checkpoint") else FLAGS.save_path))
+    nothing_named = not is_given("checkpoint") and not FLAGS["save_path"].present
+    if nothing_named and not checkpoint.exists():
+        checkpoint = shipped_folder("pretrained")
+    made = from_flags(config, checkpoint=checkpoint, **given)
+    if checkpoint == shipped_folder("pretrained") and nothing_named:
+        print("note: no --checkpoint: using pretrained, the small model that comes with vae_gan3d", file=sys.stderr)
+    return made
 
 
 def _export_config() -> ExportConfig | SampleConfig:
@@ -246,22 +255,33 @@ _GROUPS = (
 )
 
 
-def _page(*sources: Any, closing: str = "") -> HelpPage:  # noqa: ANN401 (names of flags, or configurations)
-    return HelpPage(_GROUPS, frozenset(flag.name for flag in _group("", *sources).flags), closing)
+def _page(intro: str, *sources: Any, closing: str = "") -> HelpPage:  # noqa: ANN401 (flags' names, or configurations)
+    return HelpPage(_GROUPS, frozenset(flag.name for flag in _group("", *sources).flags), intro, closing)
 
 
 # What `--help` of each script shows.
 HELP_PAGES = {
-    "create_tf_record": _page(RecordsConfig, "max_epoch"),
+    "create_tf_record": _page(
+        "Writes folders of voxel grids or meshes as TFRecords.\n\n"
+        + command_text("create_tf_record.py", "--data_dir=DATA", "--classes=chair", "--output_dir=RECORDS"),
+        RecordsConfig,
+        "max_epoch",
+    ),
     "train": _page(
-        "phase", *_TRAINING, closing="All other phases run here too, with the flags that python test.py --help shows."
+        "Trains a VAE-3D-GAN on records; with --phase, does whatever test does.\n\n"
+        + command_text("train.py", "--records=RECORDS", "--save_path=RUN"),
+        "phase",
+        *_TRAINING,
+        closing="All other phases run here too, with the flags that the help of test shows.",
     ),
     "test": _page(
+        "Interpolates between shapes, draws samples, evaluates a checkpoint, or explores its latent space.\n\n"
+        + command_text("test.py", "--checkpoint=RUN", "--shape1=A.mat", "--shape2=B.mat", "--alpha=0.3"),
         "phase",
         "save_path",
         *_TESTING,
         closing=(
-            "Training and tuning run here too, with the flags that python train.py --help shows. The other phases "
+            "Training and tuning run here too, with the flags that the help of train shows. The other phases "
             "accept\nthose flags and ignore them: the networks are as the checkpoint's config.json says."
         ),
     ),

@@ -1,7 +1,7 @@
 """The command line: absl flags made from the fields of the configurations in `vae_gan3d/config/`.
 
-Nothing outside this folder reads FLAGS: `flags.phases` gives frozen dataclasses. This file runs before any other
-package is imported, and imports nothing but Python's own library.
+Nothing outside this folder reads FLAGS: `phases.py` gives frozen dataclasses. This file runs before other packages are
+imported, and imports nothing but Python's own library.
 """
 
 import importlib.util
@@ -11,12 +11,17 @@ import types
 # As they are imported, and as pip calls them.
 PACKAGES = {
     "absl": "absl-py",
+    "assimp_py": "assimp-py",
     "filelock": "filelock",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "scipy": "scipy",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
     "tensorflow": "tensorflow",
     "tqdm": "tqdm",
+    "trimesh": "trimesh",
+    "werkzeug": "werkzeug",
 }
 
 

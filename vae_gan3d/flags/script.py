@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from absl import app, logging
 from absl import flags as absl_flags
 
-from flags.define import ALIASES, DEFINED, words_given
-from flags.files import absl_arguments
-from flags.help import HELP_WORDS, HelpPage, help_text
-from flags.phases import define_script_flags
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import require_utf8_names
+from vae_gan3d.flags.define import ALIASES, DEFINED, words_given
+from vae_gan3d.flags.files import absl_arguments
+from vae_gan3d.flags.help import HELP_WORDS, HelpPage, help_text
+from vae_gan3d.flags.phases import define_script_flags
 from vae_gan3d.text import choices_text, printable
 
 FLAGS = absl_flags.FLAGS

@@ -1,21 +1,20 @@
-"""What `--help` prints, and docs/FLAGS.md, which `python -m flags.help` writes."""
+"""What `--help` prints, and docs/FLAGS.md, which `python -m vae_gan3d.flags.help` writes."""
 
 import dataclasses
 import pathlib
-import sys
 import textwrap
 from collections.abc import Iterator
 
 from vae_gan3d.config.fields import Flag
 
 HELP_WORDS = frozenset(("--help", "-help", "-h", "--h", "-?", "--helpshort", "-helpshort"))
-DOCUMENT = pathlib.Path(__file__).resolve().parents[1] / "docs" / "FLAGS.md"
-MARK = "<!-- Below this line the page is made from the configurations: python -m flags.help -->"
+DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "FLAGS.md"
+MARK = "<!-- Below this line the page is made from the configurations: python -m vae_gan3d.flags.help -->"
 _WIDTH = 110
 _WORDS = {"integer": "INTEGER", "number": "NUMBER", "path": "PATH", "paths": "PATHS", "list": "LIST", "text": "TEXT"}
 _ALWAYS = (
     "Always\n"
-    "  --flagfile=FILE\n      Reads further flags from a file, one a line.\n"
+    "  --flagfile=FILE\n      Reads further flags from a file, one a line, or a preset such as quick32.\n"
     "  --verbosity=0\n      Shows TensorFlow's own messages too.\n"
     "  --help\n      Prints this."
 )
@@ -36,11 +35,13 @@ class HelpPage:
     Attributes:
         groups: all headings with their flags; a flag stands under the first that has it.
         shown: names of the flags that the script uses.
+        intro: what the script does.
         closing: the last lines.
     """
 
     groups: tuple[Group, ...]
     shown: frozenset[str]
+    intro: str = ""
     closing: str = ""
 
     def parts(self) -> Iterator[Group]:
@@ -55,7 +56,7 @@ class HelpPage:
 
 def help_text(page: HelpPage) -> str:
     """The whole text of `--help`, in lines of at most 110 characters."""
-    parts = [(sys.modules["__main__"].__doc__ or "").strip()]
+    parts = [page.intro]
     parts += ["\n".join([group.title, *map(_describe, group.flags)]) for group in page.parts()]
     return "\n\n".join([*parts, _ALWAYS, *([page.closing] if page.closing else [])])
 
@@ -117,7 +118,7 @@ def document_text(prose: str, pages: dict[str, HelpPage]) -> str:
 
 def main() -> None:
     """Writes docs/FLAGS.md anew: the prose above the mark stays."""
-    from flags.phases import HELP_PAGES  # which needs this module
+    from vae_gan3d.flags.phases import HELP_PAGES  # which needs this module
 
     prose = DOCUMENT.read_text(encoding="utf-8").partition(MARK)[0]
     DOCUMENT.write_text(document_text(prose, HELP_PAGES), encoding="utf-8")
