@@ -3,51 +3,67 @@
     import vae_gan3d
 
     model = vae_gan3d.load("pretrained")
-    shapes = model.sample(8, "chair")  # [8, 32, 32, 32] probabilities
-    latents = model.encode(shapes > 0.5)
+    shapes = model.sample(8, classes="chair", seed=0)  # [8, 32, 32, 32] float32 in [0, 1]
+    chair = vae_gan3d.read_shape("chair.obj", resolution=model.resolution)
+    path = model.interpolate(chair, shapes[0], steps=7)
+    vae_gan3d.write_shape("path3.stl", path[3], size_mm=80)
 
-Importing the package does not import TensorFlow; `load` does.
+docs/PYTHON.md has recipes. Importing the package imports neither TensorFlow nor NumPy; the functions do.
 """
 
-import os
-import pathlib
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vae_gan3d.api import create_records, evaluate, load, read_shape, train, write_shape
+    from vae_gan3d.config import (
+        DevicesConfig,
+        EvaluateConfig,
+        LossConfig,
+        ModelConfig,
+        OptimizerConfig,
+        ProgressiveConfig,
+        ReadOptions,
+        RecordsConfig,
+        TrainingConfig,
+    )
+    from vae_gan3d.errors import UserError as Error
     from vae_gan3d.models.model import Model
 
 __version__ = "0.1.0"
-__all__ = ["Model", "load"]
-
-
-def load(path: "str | os.PathLike[str]") -> "Model":
-    """Loads a trained model.
-
-    Args:
-        path: a run folder (its newest checkpoint), a checkpoint prefix such as `RUN/model.ckpt-40`, or `pretrained`,
-            the model that comes with the package.
-
-    Returns:
-        The model.
-
-    Raises:
-        UserError: there is no checkpoint, or it is damaged. One line with a remedy.
-    """
-    from vae_gan3d.shipped import find_shipped
-    from vae_gan3d.tensorflow_start import start_tensorflow  # everything here is slow to import
-    from vae_gan3d.training.run_folder import find_checkpoint, read_checkpoint_model
-
-    prefix = find_checkpoint(find_shipped(pathlib.Path(path)))
-    config = read_checkpoint_model(prefix)
-    start_tensorflow(verbose=False)
-    from vae_gan3d.models.model import load_model
-
-    return load_model(prefix, config)
+__all__ = [
+    "DevicesConfig",
+    "Error",
+    "EvaluateConfig",
+    "LossConfig",
+    "Model",
+    "ModelConfig",
+    "OptimizerConfig",
+    "ProgressiveConfig",
+    "ReadOptions",
+    "RecordsConfig",
+    "TrainingConfig",
+    "create_records",
+    "evaluate",
+    "load",
+    "read_shape",
+    "train",
+    "write_shape",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 (of a module)
+    """Imports what is used, so that `import vae_gan3d` takes no time."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "Error":
+        return importlib.import_module("vae_gan3d.errors").UserError
     if name == "Model":
-        from vae_gan3d.models.model import Model  # imports TensorFlow
+        return importlib.import_module("vae_gan3d.models.model").Model
+    return getattr(
+        importlib.import_module("vae_gan3d.config" if name.endswith(("Config", "Options")) else "vae_gan3d.api"), name
+    )
 
-        return Model
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

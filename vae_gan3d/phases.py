@@ -4,6 +4,7 @@ import contextlib
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from vae_gan3d.command_line import print_next
 from vae_gan3d.config import (
@@ -185,7 +186,8 @@ def run(
         case SampleConfig():
             return _sample(config, verbose)
         case EvaluateConfig():
-            return _evaluate(config, verbose)
+            evaluate(config, verbose=verbose)
+            return 0
         case ExportConfig():
             return _export(config, verbose)
         case ArithmeticConfig():
@@ -283,7 +285,19 @@ def _choose_shapes(
     return choices
 
 
-def _evaluate(config: EvaluateConfig, verbose: bool) -> int:
+def evaluate(config: EvaluateConfig, *, verbose: bool = False) -> dict[str, Any]:
+    """Measures a checkpoint, and writes the results.
+
+    Args:
+        config: of the phase.
+        verbose: shows TensorFlow's own messages.
+
+    Returns:
+        The contents of `metrics.json`.
+
+    Raises:
+        UserError: something that the user can fix.
+    """
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
     test, training = choose_records(config)
@@ -300,8 +314,7 @@ def _evaluate(config: EvaluateConfig, verbose: bool) -> int:
         trained.prior = choice.load(prefix, trained, seed=config.seed)
         test_shapes = ShapeSet(test, model.resolution)
         training_shapes = ShapeSet(training, model.resolution) if training else None
-        evaluate_model(config, trained, test_shapes, training_shapes)
-    return 0
+        return evaluate_model(config, trained, test_shapes, training_shapes)
 
 
 def _find_model(checkpoint: pathlib.Path) -> tuple[pathlib.Path, ModelConfig]:

@@ -6,6 +6,7 @@ folder `flags/` reads it from there for the command line and for `--help`; `chec
 
 import dataclasses
 import math
+import pathlib
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -155,6 +156,14 @@ def check_fields(config: Any) -> None:  # noqa: ANN401 (any dataclass)
             for key, found in field_flags(field).items():
                 if not key and found.switch is None:
                     found.check(getattr(config, field.name))
+
+
+def set_paths(config: Any) -> None:  # noqa: ANN401
+    """Makes paths of the texts that a configuration was given for them, while it is built."""
+    for name, kind in field_types(type(config)).items():
+        value = getattr(config, name)
+        if kind is pathlib.Path and isinstance(value, str):
+            object.__setattr__(config, name, pathlib.Path(value))
 
 
 def set_default(config: Any, name: str, value: Any) -> None:  # noqa: ANN401

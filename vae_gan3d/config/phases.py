@@ -21,6 +21,7 @@ from vae_gan3d.config.fields import (
     flag,
     require,
     set_default,
+    set_paths,
     shared_flag,
 )
 from vae_gan3d.config.shapes import DEFAULT_READING, EXPORTED_FILES, FORMATS, NO_FILES, ReadOptions, ShapeFilesConfig
@@ -144,6 +145,7 @@ class InterpolateConfig:
     reading: ReadOptions = DEFAULT_READING
 
     def __post_init__(self) -> None:
+        set_paths(self)
         set_default(self, "output_dir", results_folder(self.checkpoint, "interpolation"))
         set_default(self, "steps", _STEPS_BETWEEN_SHAPES if self.shapes else 0)
         self._check_shapes()
@@ -220,6 +222,7 @@ class SampleConfig:
     files: ShapeFilesConfig = NO_FILES
 
     def __post_init__(self) -> None:
+        set_paths(self)
         set_default(self, "output_dir", results_folder(self.checkpoint, "samples"))
         check_fields(self)
 
@@ -263,6 +266,7 @@ class EvaluateConfig:
     report: bool = shared_flag(REPORT)
 
     def __post_init__(self) -> None:
+        set_paths(self)
         set_default(self, "output_dir", results_folder(self.checkpoint, "evaluation"))
         require(bool(self.records), "--records is missing: give the records of the test shapes")
         check_fields(self)
@@ -293,6 +297,7 @@ class ExportConfig:
     reading: ReadOptions = DEFAULT_READING
 
     def __post_init__(self) -> None:
+        set_paths(self)
         set_default(self, "output_dir", results_folder(self.checkpoint, "export"))
         check_fields(self)
         require(bool(self.files.formats), f"--formats is empty: give some of {', '.join(FORMATS)}")
@@ -331,6 +336,7 @@ class ArithmeticConfig:
     reading: ReadOptions = DEFAULT_READING
 
     def __post_init__(self) -> None:
+        set_paths(self)
         set_default(self, "output_dir", results_folder(self.checkpoint, "arithmetic"))
         for name, shapes in (("shape1", self.start), ("minus", self.minus), ("plus", self.plus)):
             require(
@@ -370,6 +376,7 @@ class NeighborsConfig:
     reading: ReadOptions = DEFAULT_READING
 
     def __post_init__(self) -> None:
+        set_paths(self)
         set_default(self, "output_dir", results_folder(self.checkpoint, "neighbors"))
         require(bool(self.shape), "--shape1 is missing: give a file of voxels or a mesh, or a record's index")
         require(bool(self.records or self.searched_records), "--records is missing: give the records to search")
@@ -400,6 +407,7 @@ class MapConfig:
     seed: int = shared_flag(SEED)
 
     def __post_init__(self) -> None:
+        set_paths(self)
         set_default(self, "output_dir", results_folder(self.checkpoint, "map"))
         require(bool(self.records), "--records is missing: give the records of the shapes to draw")
         check_fields(self)
@@ -438,4 +446,5 @@ class ExploreConfig:
     browser: bool = flag(False, "Opens the page in this machine's browser.")
 
     def __post_init__(self) -> None:
+        set_paths(self)
         check_fields(self)

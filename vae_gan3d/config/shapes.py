@@ -14,6 +14,7 @@ from vae_gan3d.config.fields import (
     check_fields,
     flag,
     require,
+    set_paths,
     shared_flag,
 )
 from vae_gan3d.data.formats.registry import RESULT_GRIDS, RESULT_MESHES
@@ -183,6 +184,7 @@ class RecordsConfig:
     )
 
     def __post_init__(self) -> None:
+        set_paths(self)
         if self.split_name is None:
             object.__setattr__(self, "split_name", self.folder_split)
         check_fields(self)

@@ -19,6 +19,7 @@ from vae_gan3d.config.fields import (
     flags_by_key,
     require,
     set_default,
+    set_paths,
     shared_flag,
 )
 from vae_gan3d.config.model import ModelConfig
@@ -323,6 +324,7 @@ class TrainingConfig:
     )
 
     def __post_init__(self) -> None:
+        set_paths(self)
         require(bool(self.records), "--records is missing: give the file or folder that create_tf_record.py wrote")
         set_default(self, "logdir", self.save_path)
         check_fields(self)
@@ -470,6 +472,7 @@ class TuneConfig:
     trial_minutes: float = flag(0.0, "The most minutes that a trial trains; 0 for any number.", at_least=0)
 
     def __post_init__(self) -> None:
+        set_paths(self)
         set_default(self, "output_dir", self.training.save_path / "tuning")
         check_fields(self)
         kind = self.training.model.kind

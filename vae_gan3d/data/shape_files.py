@@ -194,28 +194,30 @@ def _check_file(path: pathlib.Path, *, in_set: bool) -> None:
         )
 
 
-def write_shape(grid: np.ndarray, path: pathlib.Path, mesh: MeshOptions = DEFAULT_MESH) -> None:
+def write_shape(
+    grid: np.ndarray, path: pathlib.Path, mesh: MeshOptions = DEFAULT_MESH, *, threshold: float = 0.5
+) -> None:
     """Writes a grid in the format of the file's extension.
 
     `read_grid` gives the same grid back, bit for bit, except from a mesh, which is made by marching cubes
     (`surfaces.surface_mesh`).
 
     Args:
-        grid: `[N, N, N]` bool or uint8 in {0, 1}, the last axis up.
+        grid: `[N, N, N]` bool, uint8 in {0, 1} or probabilities, the last axis up.
         path: the file, with one of `registry.WRITTEN_EXTENSIONS`; its folder exists.
         mesh: the size of a mesh, and which bodies it holds.
+        threshold: voxels above it are occupied.
 
     Raises:
         UserError: the extension is not written, a package is not installed, or the file cannot be written.
     """
     found = require_writable(path)
-    grid = np.asarray(grid).astype(np.uint8)
     if found.encode_grid:
-        contents = found.encode_grid(grid)
+        contents = found.encode_grid((np.asarray(grid) > threshold).astype(np.uint8))
         with atomic_path(path) as temporary:
             temporary.write_bytes(contents)
         return
-    vertices, triangles = surface_mesh(grid)
+    vertices, triangles = surface_mesh(grid, threshold)
     if not len(triangles):
         raise UserError(f"{path}: the shape has no occupied voxel, so it has no surface: give another")
     if mesh.components == "largest":

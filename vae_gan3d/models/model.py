@@ -1,7 +1,9 @@
 """A trained model: encode, decode, reconstruct, sample, interpolate and project, with NumPy in and out."""
 
+import base64
 import dataclasses
 import functools
+import html
 import pathlib
 from collections.abc import Sequence
 
@@ -10,6 +12,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from vae_gan3d.config import ModelConfig
+from vae_gan3d.data.pipeline import ordered_batches
+from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.models.latents import PATHS, Projection, interpolate, path_through, project_latents
 from vae_gan3d.models.prior_choice import normal_prior, require_known_classes, stored_prior
@@ -22,6 +26,7 @@ from vae_gan3d.training.hardware import set_precision
 from vae_gan3d.training.losses import intersection_over_union
 from vae_gan3d.training.noise import POSTERIOR_STREAM, latent_noise, reparameterize
 from vae_gan3d.training.state import inference_checkpoint
+from vae_gan3d.viewing.notebook import Shapes, sheet_png
 
 # Class names `[N]`, class numbers `[N]`, or shares of the classes `[N, classes]`.
 Labels = Sequence[str] | Sequence[int] | np.ndarray
@@ -187,7 +192,7 @@ class Model:
         for batch in _batches(len(latents)):
             decoded = self._decode(tf.constant(latents[batch]), _rows(given, batch)).numpy()[..., 0]
             shapes[batch] = decoded if threshold is None else decoded > threshold
-        return shapes
+        return shapes.view(Shapes)
 
     def reconstruct(
         self, shapes: np.ndarray, labels: Labels | None = None, *, threshold: float | None = None
@@ -206,6 +211,31 @@ class Model:
             UserError: as `posterior`.
         """
         return self.decode(self.encode(shapes, labels), labels, threshold=threshold)
+
+    def latents_of(self, records: str, split_name: str = "train") -> tuple[np.ndarray, list[str]]:
+        """Encodes the shapes of records, with a progress bar if it takes long.
+
+        Args:
+            records: a file, a folder or a pattern, as `--records`.
+            split_name: which set of a folder.
+
+        Returns:
+            latents: `[N, L]` float32, the means, in the order of the records.
+            classes: N class names.
+
+        Raises:
+            UserError: the records are not found or damaged, or the model has no encoder or does not know a class.
+        """
+        found = find_records(records, split_name)
+        means, names = [], []
+        with progress_bar(total=found.count, desc="encoding", unit="shape", delay=_SECONDS_WITHOUT_A_BAR) as bar:
+            batches = ordered_batches(found, resolution=self.resolution, batch_size=_BATCH)
+            for voxels, labels in batches.as_numpy_iterator():
+                batch = [found.classes[label] for label in labels]
+                means.append(self.encode(voxels[..., 0], batch))
+                names += batch
+                bar.update(len(labels))
+        return np.concatenate(means), names
 
     def sample(
         self,
@@ -382,6 +412,15 @@ class Model:
         if given is None or given.ndim == 2:
             return given
         return np.eye(len(self.classes), dtype=np.float32)[given]
+
+    def __repr__(self) -> str:
+        of_classes = f", trained on {', '.join(self.classes)}" if self.classes else ""
+        return f"<vae_gan3d.Model {self.prefix or 'without a checkpoint'}: {self.config.describe()}{of_classes}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook displays: the model in words, and eight samples."""
+        picture = base64.b64encode(sheet_png(self.sample(8))).decode()
+        return f'<p>{html.escape(repr(self))}</p><img src="data:image/png;base64,{picture}" alt="eight samples">'
 
     def _class_numbers(self, labels: Labels | None, count: int) -> np.ndarray | None:
         """Labels as numbers `[count]` int64 or shares `[count, classes]` float32; None if not conditional."""
