@@ -1,6 +1,8 @@
 """Pictures of many voxel grids: sheets and pairs (PNG), turntables (GIF), latent arithmetic, nearest neighbours."""
 
+import concurrent.futures
 import math
+import os
 import pathlib
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -34,6 +36,7 @@ _VIEW_MILLISECONDS = 120
 _PALETTE = 64
 _WHITE = (255, 255, 255)
 _LARGEST_SIDE = 64
+_MOST_THREADS = 8
 
 
 @style.context("default")  # whatever the matplotlibrc of this machine says
@@ -73,12 +76,8 @@ def save_sheet(
     columns = math.ceil(math.sqrt(count)) if columns is None else columns
     _check_counts(count, columns, titles, row_labels, colors)
     shades = [DEFAULT_COLOR] * count if colors is None else colors
-    pictures = np.stack(
-        [
-            render_voxels(_NOTHING if grid is None else grid, threshold=threshold, size=size, color=color)
-            for grid, color in zip(voxels, shades, strict=True)
-        ]
-    )
+    drawn = [_NOTHING if grid is None else grid for grid in voxels]
+    pictures = np.stack(_render_all(drawn, shades, threshold=threshold, size=size))
     blank = [place for place, grid in enumerate(voxels) if grid is None]
     figure = _lay_out(_trim(pictures), columns, titles, title, row_labels, blank=blank)
     make_folder(pathlib.Path(path).parent)
@@ -374,10 +373,17 @@ def _render_views(grids: Sequence[np.ndarray], colors: Sequence[Color], views: i
         camera = Camera(float(np.clip(azimuth, 0.5, 89.5)))
         for quarter in range(_QUARTERS):
             view = first + quarter * views // _QUARTERS
-            for place, (grid, color) in enumerate(zip(grids, colors, strict=True)):
-                turned = np.rot90(grid, -(int(turns) + quarter), axes=(0, 1))
-                pictures[view, place] = render_voxels(turned, size=size, color=color, camera=camera)
+            turned = [np.rot90(grid, -(int(turns) + quarter), axes=(0, 1)) for grid in grids]
+            pictures[view] = _render_all(turned, colors, size=size, camera=camera)
     return pictures
+
+
+def _render_all(grids: Sequence[npt.ArrayLike], colors: Sequence[Color], **options: Any) -> list[np.ndarray]:  # noqa: ANN401
+    """Pictures of grids, drawn in threads: most of the time NumPy and SciPy let other threads run."""
+    first = render_voxels(grids[0], color=colors[0], **options)  # it computes the tables that the others use
+    with concurrent.futures.ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as threads:
+        rest = threads.map(lambda grid, color: render_voxels(grid, color=color, **options), grids[1:], colors[1:])
+        return [first, *rest]
 
 
 def _frame(pictures: np.ndarray, columns: int, titles: Sequence[str] | None) -> Image.Image:
