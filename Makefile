@@ -7,7 +7,7 @@ BEAM := .venv-beam/bin/python
 DEMO := demo_output
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-beam lint audit locks install install-test clean-demo
+.PHONY: demo test test-beam test-wheel lint audit locks install install-test clean-demo
 
 install: .venv/installed
 install-test: .venv/installed-test
@@ -55,6 +55,15 @@ SITE_PACKAGES := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
 test-beam: .venv-beam/installed
 	$(BEAM) -m pytest tests/data/test_beam.py
+
+# The wheel by itself: in an environment with what users install, and in a folder outside of this one.
+test-wheel: install-test
+	rm -rf dist .venv-wheel
+	$(RUN) -m hatchling build -t wheel -d dist
+	@$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python $(PIP_INSTALL) --no-compile --require-hashes -r requirements.lock
+	.venv-wheel/bin/python $(PIP_INSTALL) --no-deps dist/*.whl
+	.venv-wheel/bin/python tests/wheel_check.py
 
 lint: install-test
 	$(RUN) -m ruff check .

@@ -64,8 +64,13 @@ def test_interpolation_and_arithmetic_of_a_run_that_it_trains(tmp_path):
     assert own == ["arithmetic.png", "arms.png", "interpolation.png", "records", "run", "volumetric_data"]
 
 
-def test_there_are_two():
-    assert [path.stem for path in NOTEBOOKS] == ["interpolate_and_arithmetic", "train_on_demo_shapes"]
+def test_there_are_three():
+    """`tests/wheel_check.py` runs the third, with the wheel alone."""
+    assert [path.stem for path in NOTEBOOKS] == [
+        "interpolate_and_arithmetic",
+        "train_on_demo_shapes",
+        "train_on_your_meshes",
+    ]
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)

@@ -130,6 +130,15 @@ def test_a_notebook_shows_shapes_as_pictures():
         assert array._repr_png_() is None
 
 
+def test_a_notebook_shows_shapes_that_turn():
+    shapes = np.stack([box_grid(16, 2, 9), box_grid(16, 5, 14)]).view(Shapes)
+    animation = Image.open(io.BytesIO(shapes.turntable().gif))
+    assert animation.n_frames == 24
+    assert "data:image/gif;base64," in shapes[0].turntable()._repr_html_()
+    with pytest.raises(vae_gan3d.Error, match="holds no shapes"):
+        shapes[0, 0].turntable()
+
+
 def test_a_notebook_shows_a_model_in_words_and_samples():
     model = untrained_model()
     assert repr(model).startswith("<vae_gan3d.Model without a checkpoint: ")

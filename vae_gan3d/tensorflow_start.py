@@ -173,6 +173,8 @@ def choose_cluster(devices: DevicesConfig, environment: Mapping[str, str]) -> Cl
 
 def _start(*, verbose: bool, in_cluster: bool = False) -> "tf.distribute.Strategy | None":
     _note_what_has_no_effect()
+    # Takes the memory of a GPU as it is needed; otherwise training takes all, and nothing else runs beside it.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with contextlib.nullcontext() if verbose else _error_stream_aside():

@@ -12,6 +12,7 @@ from tests.small_runs import make_config
 from vae_gan3d.errors import UserError
 from vae_gan3d.training.hardware import (
     MachineMemory,
+    describe_device,
     machine_memory,
     require_memory,
     set_precision,
@@ -156,3 +157,21 @@ def test_a_user_who_has_switched_the_fast_kernels_off_is_told(monkeypatch, asked
     if asked is not None:
         monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", asked)
     assert (slow_kernels_warning() is not None) == warns
+
+
+@pytest.mark.parametrize(("driver", "hint"), [(None, False), ("proc/driver/nvidia/version", True), ("dev/dxg", True)])
+def test_a_gpu_that_is_not_used_is_told_of(tmp_path, monkeypatch, driver, hint):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
+    if driver:
+        (tmp_path / driver).parent.mkdir(parents=True)
+        (tmp_path / driver).touch()
+    text = describe_device(tmp_path)
+    assert text.startswith("CPU, ")
+    assert ("docs/GPU.md" in text) == hint
+
+
+def test_gpus_are_counted_by_their_names(monkeypatch):
+    names = {"a": "NVIDIA H200", "b": "NVIDIA T4", "c": "NVIDIA H200"}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: list(names))
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {"device_name": names[gpu]})
+    assert describe_device() == "2 x NVIDIA H200, 1 x NVIDIA T4"

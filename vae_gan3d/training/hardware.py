@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from vae_gan3d.config import TrainingConfig
 from vae_gan3d.errors import UserError
+from vae_gan3d.text import counted
 
 try:
     import resource
@@ -25,6 +26,8 @@ _GIBIBYTE = 1 << 30
 _CONTROL_GROUPS = ("memory.max", "memory/memory.limit_in_bytes")
 # x86 instructions that multiply bfloat16 matrices, by Linux's names; without them bfloat16 is slower than float32.
 _BFLOAT16_INSTRUCTIONS = frozenset({"avx512_bf16", "amx_bf16"})
+# What the driver makes on Linux and, the second one, in WSL2.
+_NVIDIA_PLACES = ("proc/driver/nvidia/version", "dev/dxg")
 _PROCESSOR_FILE = pathlib.Path("/proc/cpuinfo")
 
 
@@ -36,6 +39,21 @@ def memory_remedy(config: TrainingConfig) -> str:
         f"--resolution (now {config.model.resolution}) or --base_width (now {config.model.base_width}); what was saved "
         "before is whole"
     )
+
+
+def describe_device(root: pathlib.Path = pathlib.Path("/")) -> str:
+    """What this process computes on, in words, and what to do where an NVIDIA GPU is there but is not found.
+
+    Args:
+        root: of the file system.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        names = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
+        return ", ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names))
+    text = f"CPU, {counted(os.cpu_count() or 1, 'core')}, no GPU found"
+    unused = any((root / place).exists() for place in _NVIDIA_PLACES)
+    return f"{text}, although this machine has an NVIDIA driver: see docs/GPU.md" if unused else text
 
 
 class MachineMemory(NamedTuple):

@@ -21,6 +21,7 @@ from vae_gan3d.training.checkpoints import load_weight_files, restore_newest
 from vae_gan3d.training.distribution import ONE_DEVICE, Distribution, require_same_start
 from vae_gan3d.training.gan_step import gan_step
 from vae_gan3d.training.hardware import (
+    describe_device,
     machine_memory,
     memory_remedy,
     require_memory,
@@ -274,6 +275,7 @@ def _announce(
         f"training {config.model.describe()}, {precision}, on {counted(shapes, 'shape')}, "
         f"{counted(schedule.total_steps, 'step')} of {config.batch_size}, {_on_replicas(distribution)}{beginning}"
     )
+    print(f"device: {describe_device()}")
     note = entry_note(config, step=state.steps_taken, total_steps=schedule.total_steps)
     if note:
         print(note)
