@@ -32,7 +32,6 @@ def test_a_grid_is_brought_to_a_resolution(tmp_path, resolution):
 
 
 def test_a_mesh_is_read_as_the_options_say(tmp_path):
-    pytest.importorskip("trimesh")
     mesh = write_off(tmp_path / "a.off", corner_mesh())
     words = ["--resolution=16", "--fill=surface", "--up_axis=x"]
     assert main([str(mesh), str(tmp_path / "b.binvox"), *words]) == 0
@@ -42,8 +41,8 @@ def test_a_mesh_is_read_as_the_options_say(tmp_path):
 
 
 def test_a_mesh_is_written_as_the_options_say(tmp_path):
-    trimesh = pytest.importorskip("trimesh")
-    pytest.importorskip("skimage")
+    import trimesh
+
     grid = box_grid(16, 4, 12)
     grid[1:3, 1:3, 1:3] = 1
     write_mat(tmp_path / "a.mat", grid)

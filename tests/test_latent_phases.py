@@ -65,15 +65,6 @@ def test_shapes_that_are_not_there_are_refused(paths, config, changed, message):
     assert not paths["output_dir"].exists()
 
 
-@pytest.mark.usefixtures("no_tensorflow")
-def test_tsne_without_scikit_learn_is_refused_at_once(paths, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="needs scikit-learn"):
-        phases.run(dataclasses.replace(MAP, **paths, method="tsne"))
-    with pytest.raises(Started):
-        phases.run(dataclasses.replace(MAP, **paths))
-
-
 @pytest.fixture
 def untrained(monkeypatch):
     """Every checkpoint is the untrained model that its `config.json` describes."""

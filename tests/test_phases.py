@@ -313,7 +313,6 @@ def test_an_export_refuses_shapes_that_are_not_there(training, changed, message)
 
 
 def test_how_a_mesh_is_turned_is_said_once(training, tmp_path, capsys):
-    pytest.importorskip("trimesh")
     mesh = str(write_off(tmp_path / "box.off", box_mesh()))
     changed = {"checkpoint": training.save_path, "output_dir": tmp_path / "results", "shape1": mesh, "shape2": mesh}
     for config, axis in (
@@ -328,17 +327,3 @@ def test_how_a_mesh_is_turned_is_said_once(training, tmp_path, capsys):
 def test_an_export_of_a_plain_gan_has_samples_alone(gan):
     with pytest.raises(UserError, match="plain GAN"):
         phases.run(export(gan))
-
-
-def test_meshes_without_their_packages_are_refused_at_once(training, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    files = ShapeFilesConfig(("stl",))
-    given = {"checkpoint": training.save_path, "records": training.records, "files": files}
-    for config in (
-        export(training, files=files),
-        dataclasses.replace(SAMPLE, **given),
-        dataclasses.replace(INTERPOLATE, **given, shape1="0", shape2="1"),
-        dataclasses.replace(ARITHMETIC, **given),
-    ):
-        with pytest.raises(UserError, match=r"--formats=stl needs trimesh and scikit-image: pip install"):
-            phases.run(config)

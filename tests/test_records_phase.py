@@ -174,7 +174,8 @@ def test_sets_of_which_one_cannot_get_its_place_are_both_refused(tmp_path, monke
     [(None, "give --up_axis=z or x"), ("z", "give --up_axis=y or x"), ("x", "give --up_axis=z or y")],
 )
 def test_the_axes_that_were_not_used_are_offered(tmp_path, monkeypatch, capsys, axis, remedy):
-    trimesh = pytest.importorskip("trimesh")
+    import trimesh
+
     (tmp_path / "data/box/train").mkdir(parents=True)
     trimesh.creation.box((3, 2, 1)).export(tmp_path / "data/box/train/a.glb")
     write(
@@ -235,21 +236,11 @@ def test_the_layout_that_was_found_is_named(tmp_path, capsys):
 
 
 def test_how_meshes_are_turned_is_said_once(tmp_path, capsys):
-    pytest.importorskip("trimesh")
     for name in ("a", "b"):
         write_off(tmp_path / f"data/box/train/{name}.off", box_mesh())
     with pytest.raises(Started):
         phases.create_records(dataclasses.replace(RECORDS, data_dir=tmp_path / "data", output_dir=tmp_path / "out"))
     assert capsys.readouterr().out.splitlines()[1:] == ["meshes are read with z up (--up_axis)"]
-
-
-def test_a_folder_of_meshes_needs_trimesh(tmp_path, monkeypatch):
-    write_off(tmp_path / "data/box/train/a.off", box_mesh())
-    config = dataclasses.replace(RECORDS, data_dir=tmp_path / "data", output_dir=tmp_path / "out")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"^reading meshes needs .*: pip install mapbox-earcut$"):
-        phases.create_records(config)
-    assert not (tmp_path / "out").exists()
 
 
 def test_beam_is_missed_before_anything_is_made(tmp_path, monkeypatch):

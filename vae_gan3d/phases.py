@@ -24,14 +24,12 @@ from vae_gan3d.config import (
 )
 from vae_gan3d.config.shapes import UP_AXES
 from vae_gan3d.data.beam_package import require_beam
-from vae_gan3d.data.formats.registry import require_read_packages
 from vae_gan3d.data.manifest import Manifest, check_names
 from vae_gan3d.data.orientation import has_up_axis, usual_up_axis
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.data.shape_folders import ShapeListing, find_shapes, hold_out
 from vae_gan3d.errors import UserError
-from vae_gan3d.evaluation.latent_tools import combine_shapes, map_shapes, require_scikit_learn
-from vae_gan3d.evaluation.results import require_writable
+from vae_gan3d.evaluation.latent_tools import combine_shapes, map_shapes
 from vae_gan3d.evaluation.shapes import (
     ShapeChoice,
     choose_records,
@@ -68,7 +66,6 @@ def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
         kept, held_out = hold_out(config.data_dir, config.classes, config.holdout)
         listings = {kept.split: kept, held_out.split: held_out}
     paths = [shape.path for listing in listings.values() for shape in listing.files]
-    require_read_packages("reading meshes", paths)
     if config.runner == "beam":
         require_beam()
     for name, listing in listings.items():
@@ -207,7 +204,6 @@ def run(
 
 
 def _interpolate(config: InterpolateConfig, verbose: bool) -> int:
-    require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
     run_folder.require_encoder(model, prefix)
@@ -226,7 +222,6 @@ def _interpolate(config: InterpolateConfig, verbose: bool) -> int:
 
 
 def _sample(config: SampleConfig, verbose: bool) -> int:
-    require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
     choice = choose_prior(
@@ -249,7 +244,6 @@ def _sample(config: SampleConfig, verbose: bool) -> int:
 
 
 def _export(config: ExportConfig, verbose: bool) -> int:
-    require_writable(config.files)
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
     run_folder.require_encoder(model, prefix)
@@ -326,7 +320,6 @@ def _find_model(checkpoint: pathlib.Path) -> tuple[pathlib.Path, ModelConfig]:
 
 
 def _combine(config: ArithmeticConfig, verbose: bool) -> int:
-    require_writable(config.files)
     prefix, model = _find_model(config.checkpoint)
     records = find_records(config.records, config.split_name) if config.records else None
     first, second, third = (
@@ -376,8 +369,6 @@ def _draw_map(config: MapConfig, verbose: bool) -> int:
     prefix, model = _find_model(config.checkpoint)
     records = find_records(config.records, config.split_name)
     require_known_classes(model, records.classes)
-    if config.method == "tsne":
-        require_scikit_learn()
     make_folder(config.output_dir)
     start_tensorflow(verbose=verbose)
     from vae_gan3d.evaluation.shape_set import ShapeSet

@@ -134,7 +134,6 @@ def test_a_walk_goes_on_until_it_is_stopped(page):
 
 
 def test_uploaded_shapes_are_shown(page, tmp_path):
-    pytest.importorskip("trimesh")
     (tmp_path / "my mesh.obj").write_text(OBJ)
     write_mat(tmp_path / "my grid.mat", box_grid(16, 3, 12))
     before = picture(page.locator("#first canvas"))
@@ -148,7 +147,6 @@ def test_uploaded_shapes_are_shown(page, tmp_path):
 
 
 def test_another_up_axis_reads_an_uploaded_shape_again(page, tmp_path):
-    pytest.importorskip("trimesh")
     (tmp_path / "my mesh.obj").write_text(OBJ)
     page.locator("#first input[type=file]").set_input_files(tmp_path / "my mesh.obj")
     page.locator("#first .title", has_text="my mesh.obj").wait_for()
@@ -179,7 +177,8 @@ def test_an_upload_that_is_too_large_is_not_sent(page, tmp_path):
 
 
 def test_downloads_open_as_meshes(page):
-    trimesh = pytest.importorskip("trimesh")
+    import trimesh
+
     for extension in ("stl", "glb"):
         with page.expect_download() as downloading:
             page.get_by_role("button", name=f"Download {extension.upper()}").click()

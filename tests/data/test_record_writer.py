@@ -182,7 +182,6 @@ def test_arguments_out_of_range_are_refused_before_anything_is_made(tmp_path, tr
 
 
 def test_meshes_are_written_as_grids_of_the_resolution(tmp_path):
-    pytest.importorskip("trimesh")
     for number in range(3):
         write_off(tmp_path / f"data/box/train/{number}.off", box_mesh(high=(1, 1, 1 + number)))
     reading = ReadOptions(16, "surface")

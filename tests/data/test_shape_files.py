@@ -221,8 +221,6 @@ def test_an_extension_that_is_not_written_names_those_that_are(tmp_path):
 
 @pytest.mark.parametrize("suffix", [found.extensions[0] for found in FORMATS if found.encode_mesh])
 def test_a_mesh_holds_the_shape(tmp_path, suffix):
-    pytest.importorskip("trimesh")
-    pytest.importorskip("skimage")
     # A body that no turn leaves as it is, filling its grid but for the margin that meshes are given.
     grid = np.zeros((16, 16, 16), np.uint8)
     grid[1:15, 6:10, 4:8] = grid[1:5, 6:10, 4:12] = 1
@@ -232,7 +230,6 @@ def test_a_mesh_holds_the_shape(tmp_path, suffix):
 
 
 def test_an_empty_grid_has_no_surface(tmp_path):
-    pytest.importorskip("skimage")
     with pytest.raises(UserError, match=r"a\.stl: .*give another"):
         write_shape(box_grid(8, 0, 0), tmp_path / "a.stl")
 

@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+import trimesh
 
 import vae_gan3d
 from tests.fakes import box_grid, random_grids, voxels_within
@@ -36,9 +37,6 @@ EXTENSIONS = (".stl", ".obj", ".ply", ".glb")
 def test_what_is_not_possible_is_refused(changed, message):
     with pytest.raises(ValueError, match=message):
         MeshOptions(**changed)
-
-
-pytest.importorskip("skimage")
 
 
 def open_edges(triangles):
@@ -138,12 +136,6 @@ def test_what_has_no_surface_is_refused(grid, options, words):
         surface_mesh(grid, **options)
 
 
-def test_without_scikit_image_one_line_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="needs trimesh and scikit-image: pip install trimesh scikit-image"):
-        surface_mesh(np.ones((2, 2, 2)))
-
-
 def test_volume_is_the_number_of_voxels_and_negative_inside_out():
     vertices, triangles = voxel_mesh(box_grid(8, 1, 4))
     assert signed_volume(vertices, triangles) == pytest.approx(27)
@@ -192,9 +184,6 @@ def test_one_body_is_left_as_it_is():
 def test_nothing_has_no_body():
     body = largest_body(*voxel_mesh(np.zeros((4, 4, 4))))
     assert (len(body.vertices), len(body.triangles), body.bodies) == (0, 0, 0)
-
-
-trimesh = pytest.importorskip("trimesh")
 
 
 def tall_box():
@@ -313,9 +302,3 @@ def test_other_extensions_and_empty_meshes_are_refused(tmp_path):
 def test_a_folder_that_is_not_there_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match="cannot write"):
         write_mesh(*voxel_mesh(box_grid(4, 1, 2)), tmp_path / "absent" / "box.stl")
-
-
-def test_without_trimesh_one_line_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"writing .stl needs trimesh: pip install trimesh"):
-        write_mesh(*tall_box(), tmp_path / "box.stl")

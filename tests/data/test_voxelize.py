@@ -86,7 +86,6 @@ def overlap(first, second):
 
 @pytest.mark.parametrize("name", DEMO_CLASSES)
 def test_the_surface_of_a_grid_gives_the_grid(name):
-    pytest.importorskip("skimage")
     grid = fill_hollows(demo_shape(name, 0, 32) == 1)
     read = taken(surface_mesh(grid), 32)
     assert not (grid & ~read).any()
@@ -94,7 +93,6 @@ def test_the_surface_of_a_grid_gives_the_grid(name):
 
 
 def test_voxels_that_meet_at_corners_stay_and_may_be_joined():
-    pytest.importorskip("skimage")
     grid = np.pad(random_grids(1, 14, occupancy=0.1)[0] == 1, 1)
     beyond = taken(surface_mesh(grid)) & ~grid
     assert not (grid & ~taken(surface_mesh(grid))).any()
@@ -105,7 +103,6 @@ def test_voxels_that_meet_at_corners_stay_and_may_be_joined():
 
 def test_a_sheet_of_one_voxel_in_an_odd_box_stays():
     # 15 voxels high: in the exact middle of 32, the sheet's faces would lie on the voxels' middles.
-    pytest.importorskip("skimage")
     grid = np.zeros((32, 32, 32), np.uint8)
     grid[1:31, 1:31, 8] = 1
     grid[15:17, 15:17, 1:16] = 1
@@ -118,7 +115,6 @@ def test_a_sheet_of_one_voxel_in_an_odd_box_stays():
 @pytest.mark.parametrize("name", DEMO_CLASSES)
 @pytest.mark.parametrize(("resolution", "shapes"), [(32, 4), (64, 1)])
 def test_mesh_to_voxels_to_mesh_to_voxels_agrees(name, resolution, shapes):
-    pytest.importorskip("skimage")
     for index in range(shapes):
         voxels = voxelize(*surface_mesh(demo_shape(name, index, resolution)), resolution)
         again = voxelize(*surface_mesh(voxels), resolution)
@@ -127,8 +123,6 @@ def test_mesh_to_voxels_to_mesh_to_voxels_agrees(name, resolution, shapes):
 
 @pytest.mark.parametrize("extension", [".stl", ".obj", ".ply", ".glb"])
 def test_the_round_trip_by_way_of_a_file(tmp_path, extension):
-    pytest.importorskip("skimage")
-    pytest.importorskip("trimesh")
     path = tmp_path / f"lamp{extension}"
     voxels = voxelize(*surface_mesh(demo_shape("lamp", 3, 32)), 32)
     vertices, triangles = surface_mesh(voxels)

@@ -1,7 +1,6 @@
 """Features, linear classifiers, and how well they separate classes."""
 
 import dataclasses
-import importlib.util
 import inspect
 import warnings
 
@@ -20,7 +19,6 @@ from vae_gan3d.evaluation.classifier import (
     fit_linear_svm,
     linear_svm_accuracy,
     pooled_features,
-    scikit_learn_available,
     trunk_features,
 )
 from vae_gan3d.evaluation.shape_set import ShapeSet
@@ -89,9 +87,6 @@ def test_what_cannot_be_classified_is_refused_at_once(model, training, tmp_path,
     chairs = make_shapes(tmp_path / "one", SMALL, [0] * 6, ("small", "large"))
     with pytest.raises(UserError, match="all training shapes have the same class: give records"):
         class_separation(model, chairs, training, 0)
-    monkeypatch.setattr(module, "scikit_learn_available", lambda: False)
-    with pytest.raises(UserError, match="scikit-learn is not installed: pip install scikit-learn"):
-        class_separation(model, training, training, 0)
 
 
 @pytest.mark.parametrize(("kind", "places"), [("gan", (2, 3)), ("vae", (0, 1))])
@@ -264,11 +259,3 @@ def test_arrays_that_do_not_fit_are_refused():
         linear_svm_accuracy(features, labels, features[:, :1], labels, seed=0)
     with pytest.raises(ValueError, match="one label or more"):
         linear_svm_accuracy(features, labels, features[:0], labels[:0], seed=0)
-
-
-def test_without_scikit_learn_one_line_says_what_to_install(monkeypatch):
-    assert scikit_learn_available()
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert not scikit_learn_available()
-    with pytest.raises(UserError, match="scikit-learn is not installed: pip install scikit-learn"):
-        linear_svm_accuracy(*clusters(4), *clusters(4), seed=0)

@@ -210,16 +210,6 @@ def test_a_vaes_discriminator_is_not_measured(evaluation, tmp_path):
     assert table.splitlines()[-1] == "note: a VAE's discriminator is not trained: svm_accuracy_discriminator is null"
 
 
-def test_without_scikit_learn(evaluation, tmp_path, monkeypatch):
-    monkeypatch.setattr(classifier, "scikit_learn_available", lambda: False)
-    metrics, table = evaluate(evaluation, tmp_path)
-    assert {metrics[name] for name in TRAINING_NUMBERS if name.startswith("svm")} == {None}
-    assert metrics["nearest_train_distance"] is not None
-    assert table.splitlines()[-1] == (
-        "note: svm_accuracy is null: scikit-learn is not installed: pip install scikit-learn"
-    )
-
-
 def test_empty_samples_alone(evaluation, tmp_path):
     metrics, table = evaluate(evaluation, tmp_path, threshold=0.999)
     assert [metrics[name] for name in (*PAIRED, "jsd", "nearest_train_distance")] == [

@@ -137,7 +137,6 @@ def test_of_many_shapes_some_are_drawn_spread_evenly(tmp_path, monkeypatch):
 
 
 def test_tsne_has_files_of_its_own(tmp_path):
-    pytest.importorskip("sklearn")
     map_shapes(make_config(tmp_path, "tsne"), VoxelModel(), a_set(tmp_path / "records", MAPPED))
     assert sorted(path.name for path in tmp_path.glob("map*")) == ["map_tsne.csv", "map_tsne.png"]
     assert len(read_rows(tmp_path / "map_tsne.csv")) == 7
@@ -193,7 +192,6 @@ def test_what_has_no_map_is_refused(latents):
 
 
 def test_tsne_keeps_groups_together():
-    pytest.importorskip("sklearn")
     generator = np.random.default_rng(0)
     latents = generator.normal(size=(24, 6)).astype(np.float32)
     latents[12:] += 20
@@ -205,13 +203,6 @@ def test_tsne_keeps_groups_together():
 
 
 def test_tsne_of_the_fewest_shapes():
-    pytest.importorskip("sklearn")
     assert np.isfinite(tsne_map(np.float32([[0, 0], [1, 0], [0, 5]]), seed=0)).all()
     with pytest.raises(ValueError, match="too few"):
         tsne_map(np.float32([[0, 0], [1, 0]]), seed=0)
-
-
-def test_tsne_without_scikit_learn_is_refused(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"--map=tsne needs scikit-learn: .*--map=pca"):
-        tsne_map(np.eye(4), seed=0)

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import trimesh
 
 import vae_gan3d
 from tests.fakes import box_grid
@@ -17,7 +18,6 @@ from vae_gan3d.evaluation.results import (
     back_up_results,
     file_names,
     metrics_table,
-    require_writable,
     write_metrics,
     write_shape_files,
 )
@@ -161,9 +161,6 @@ def test_what_is_not_there_becomes_a_dash(missing):
     assert found["IoU"] == ["0.7632", "1.000"]
 
 
-trimesh = pytest.importorskip("trimesh")
-pytest.importorskip("skimage")
-
 BOX = 0.9 * box_grid(16, 4, 12).astype(np.float32)
 EMPTY = np.zeros((16, 16, 16), np.float32)
 ALL = ShapeFilesConfig(("stl", "obj", "ply", "glb", "binvox", "npy", "mat"), size_mm=80)
@@ -255,14 +252,6 @@ def test_a_mesh_that_is_not_closed_is_told(tmp_path, monkeypatch, capsys):
     output = capsys.readouterr()
     assert "warning: not closed: a.ply; repair" in output.err
     assert "every mesh is closed" not in output.out
-
-
-def test_missing_packages_are_told_before_any_work(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"--formats=stl,npy needs trimesh and scikit-image: pip install"):
-        require_writable(ShapeFilesConfig(("stl", "npy")))
-    require_writable(ShapeFilesConfig(("npy", "binvox", "mat")))
-    require_writable(ShapeFilesConfig())
 
 
 def test_files_are_called_as_their_shapes_each_name_once():

@@ -42,7 +42,6 @@ def test_text_slices_are_a_shape_like_any_other(tmp_path):
 
 
 def test_a_mesh_has_the_resolution_that_is_asked_for(tmp_path):
-    pytest.importorskip("trimesh")
     mesh = write_off(tmp_path / "box.off", box_mesh())
     choice = choose_shape(str(mesh), None, reading=ReadOptions(64))
     # A cube, but for the margin of one voxel; what was read at 32³ and zoomed would have a margin of two.

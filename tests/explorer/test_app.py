@@ -10,6 +10,7 @@ import threading
 import numpy as np
 import pytest
 import scipy.io
+import trimesh
 
 from tests.explorer.conftest import LARGE, OPTIONS, SMALL, Visitor, box_app, box_explorer, shown_grid
 from tests.fakes import box_grid, write_records
@@ -23,8 +24,6 @@ from vae_gan3d.errors import UserError
 from vae_gan3d.explorer.app import DOWNLOADS, ExplorerApp, mesh_file, read_upload
 from vae_gan3d.explorer.server import RequestLimiter
 from vae_gan3d.explorer.session import TrainingShapes
-
-trimesh = pytest.importorskip("trimesh")
 
 
 @pytest.mark.parametrize(("extension", "longest"), [("stl", 40.0), ("glb", 0.04)])
@@ -294,7 +293,6 @@ def test_a_place_that_is_not_possible_is_refused(visitor, changed, message):
 
 @pytest.mark.parametrize(("extension", "start"), [("stl", b""), ("glb", b"glTF")])
 def test_a_download_is_a_mesh(visitor, extension, start):
-    pytest.importorskip("trimesh")
     answer = visitor.post("/api/download", {"ends": ends(visitor, "small"), "format": extension})
     assert answer.status_code == 200
     assert answer.data.startswith(start)

@@ -13,8 +13,6 @@ from vae_gan3d.data.record_reader import encode_example
 from vae_gan3d.data.shape_folders import find_shapes
 from vae_gan3d.errors import UserError
 
-pytest.importorskip("trimesh")
-
 
 @pytest.mark.skipif(not hasattr(__import__("os"), "mkfifo"), reason="a system without pipes that have names")
 def test_each_hostile_file_is_told_of_and_left_out(tmp_path, capsys):

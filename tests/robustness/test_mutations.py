@@ -11,7 +11,6 @@ from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.sandbox import GridResult, read_grids
 from vae_gan3d.data.shape_files import read_grid
 
-pytest.importorskip("trimesh")
 OPTIONS = ReadOptions(16)
 
 

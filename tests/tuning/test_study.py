@@ -20,7 +20,6 @@ from tests.tuning.conftest import (
 )
 from vae_gan3d.config import OPTIMIZERS, SEARCHABLE
 from vae_gan3d.errors import UserError
-from vae_gan3d.tuning import study as study_module
 from vae_gan3d.tuning.study import draw_parameters, open_study, parameter_flags, require_optuna, with_parameters
 
 VALUES = {
@@ -164,6 +163,6 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path):
 
 
 def test_optuna_that_is_missing_is_named(monkeypatch):
-    monkeypatch.setattr(study_module.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r'^--phase=tune needs Optuna: pip install "optuna>=5,<6"$'):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"^--phase=tune needs optuna: pip install optuna$"):
         require_optuna()

@@ -14,5 +14,5 @@ def require_beam() -> None:
     if importlib.util.find_spec("apache_beam") is None:
         raise UserError(
             "--runner=beam needs Apache Beam, in an environment of its own: "
-            'pip install -c requirements-beam.lock -e ".[beam,meshes]" (docs/SHAPES.md)'
+            "pip install --require-hashes -r requirements-beam.lock (docs/SHAPES.md)"
         )

@@ -15,7 +15,7 @@ import numpy as np
 from vae_gan3d.config.shapes import DEFAULT_READING, ReadOptions
 from vae_gan3d.data.array_files import read_array
 from vae_gan3d.data.data_sets import ShapeSet, describe_sets
-from vae_gan3d.data.formats.format import Format, require_packages
+from vae_gan3d.data.formats.format import Format
 from vae_gan3d.data.formats.registry import ARRAY_EXTENSIONS, EXTENSIONS, WRITTEN_EXTENSIONS, format_of
 from vae_gan3d.data.grids import EMPTY_REASON, as_cube, centre_grid, check_type, check_values
 from vae_gan3d.data.orientation import turn_grid, turn_points, usual_up_axis
@@ -101,7 +101,6 @@ def read_grid(path: pathlib.Path, variable: str | None = None, options: ReadOpti
             suffix = printable(file.suffix)
             raise UserError(f"files of type {suffix!r} are not read; give one of {', '.join(EXTENSIONS)}")
         _check_file(file, in_set=number is not None)
-        require_packages(f"{file}: reading {file.suffix.lower()} files", found.read_packages)
         if found.list_arrays:
             return _as_grid(read_array(file, array or variable, number))
         return _read_mesh(file, found, options) if found.read_mesh else _read_grid(file, found, options)
@@ -209,7 +208,7 @@ def write_shape(
         threshold: voxels above it are occupied.
 
     Raises:
-        UserError: the extension is not written, a package is not installed, or the file cannot be written.
+        UserError: the extension is not written, or the file cannot be written.
     """
     found = require_writable(path)
     if found.encode_grid:

@@ -7,15 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vae_gan3d.config.shapes import COMPONENTS, SIZES_MM
-from vae_gan3d.data.formats.format import require_packages
 from vae_gan3d.data.formats.registry import BY_EXTENSION, MESH_EXTENSIONS, format_of
 from vae_gan3d.errors import UserError
 from vae_gan3d.files import atomic_path
 
 __all__ = ["COMPONENTS", "DEFAULT_MESH", "MeshOptions"]
-
-# Optional packages that surfaces need, import name to pip name.
-SURFACE_PACKAGES = {"trimesh": "trimesh", "skimage": "scikit-image"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +78,7 @@ def surface_mesh(
         raise ValueError(f"smoothing {smoothing} is not possible: give 0 or more")
     if not (values > level).any():
         return np.empty((0, 3), np.float32), np.empty((0, 3), np.int32)
-    require_packages("a smooth mesh", SURFACE_PACKAGES)
-    from skimage.measure import marching_cubes
+    from skimage.measure import marching_cubes  # slow
 
     # Of the two ways to cut a face with two corners inside, the method's separates what is above zero: negated, what
     # is inside is joined. Lewiner's method, the default, gives some edges four triangles.
@@ -262,8 +257,7 @@ def write_mesh(vertices: np.ndarray, triangles: np.ndarray, path: pathlib.Path) 
 
     Raises:
         ValueError: there is no triangle.
-        UserError: meshes are not written with this extension, a package is not installed, or the file cannot be
-            written.
+        UserError: meshes are not written with this extension, or the file cannot be written.
     """
     found = format_of(path)
     if found is None or found.encode_mesh is None:
@@ -271,7 +265,6 @@ def write_mesh(vertices: np.ndarray, triangles: np.ndarray, path: pathlib.Path) 
         raise UserError(f"{path}: meshes are written as {written}: choose one of these")
     if not len(triangles):
         raise ValueError("a mesh without triangles makes no valid file: write none")
-    require_packages(f"writing {path.suffix.lower()}", found.write_packages)
     contents = found.encode_mesh(vertices, triangles)
     with atomic_path(path) as temporary:
         temporary.write_bytes(contents)
@@ -285,12 +278,8 @@ def check_mesh_file(path: pathlib.Path) -> MeshCheck:
 
     Returns:
         What was found.
-
-    Raises:
-        UserError: trimesh is not installed.
     """
-    require_packages("checking a mesh", {"trimesh": "trimesh"})
-    import trimesh
+    import trimesh  # slow
 
     mesh = trimesh.load_mesh(path)  # merges an STL's corners
     return MeshCheck(

@@ -1,6 +1,5 @@
 """Linear classifiers on features of the networks: how well features learned without labels separate classes."""
 
-import importlib.util
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -51,10 +50,8 @@ def class_separation(model: Model, training: ShapeSet, test: ShapeSet, seed: int
         of untrained networks are means over three initialisations.
 
     Raises:
-        UserError: scikit-learn is not installed, or the training set has too few classes.
+        UserError: the training set has too few classes.
     """
-    if not scikit_learn_available():
-        raise UserError("scikit-learn is not installed: pip install scikit-learn")
     if len(np.unique(training.labels)) < 2:
         raise UserError("all training shapes have the same class: give records of several classes")
     names = sorted({*training.records.classes, *test.records.classes})
@@ -147,11 +144,6 @@ def trunk_features(trunk: Trunk, grids: np.ndarray, *, batch_size: int = 32) -> 
     return np.concatenate(parts)
 
 
-def scikit_learn_available() -> bool:
-    """Whether scikit-learn is installed (extra `evaluate`). Does not import it."""
-    return importlib.util.find_spec("sklearn") is not None
-
-
 def linear_svm_accuracy(
     train_features: np.ndarray,
     train_labels: np.ndarray,
@@ -172,7 +164,7 @@ def linear_svm_accuracy(
         The accuracy on the test shapes, in [0, 1].
 
     Raises:
-        UserError: scikit-learn is not installed, or fewer than two classes have three training shapes or more.
+        UserError: fewer than two classes have three training shapes or more.
         ValueError: the shapes of the arrays do not match, or there is no test shape.
     """
     for features, labels in ((train_features, train_labels), (test_features, test_labels)):
@@ -200,10 +192,8 @@ def fit_linear_svm(features: np.ndarray, labels: np.ndarray, seed: int) -> "Grid
         The fitted search, with `predict`, `score` and `best_params_["svc__C"]`.
 
     Raises:
-        UserError: scikit-learn is not installed, or fewer than two classes have three shapes or more.
+        UserError: fewer than two classes have three shapes or more.
     """
-    if not scikit_learn_available():
-        raise UserError("scikit-learn is not installed: pip install scikit-learn")
     from sklearn.metrics.pairwise import linear_kernel
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
     from sklearn.pipeline import make_pipeline

@@ -4,7 +4,6 @@ Does not import TensorFlow.
 """
 
 import csv
-import importlib.util
 import io
 import sys
 from collections.abc import Sequence
@@ -206,10 +205,8 @@ def tsne_map(latents: np.ndarray, seed: int) -> np.ndarray:
         `[K, 2]` float32.
 
     Raises:
-        UserError: scikit-learn is not installed.
         ValueError: as `pca_map`, or there are fewer than three latents.
     """
-    require_scikit_learn()
     if len(latents) < 3:
         raise ValueError(f"{len(latents)} latents are too few for t-SNE: give 3 or more")
     from sklearn.manifold import TSNE
@@ -221,13 +218,3 @@ def tsne_map(latents: np.ndarray, seed: int) -> np.ndarray:
         random_state=seed,
     )
     return layout.fit_transform(latents)
-
-
-def require_scikit_learn() -> None:
-    """Checks that scikit-learn is installed, for t-SNE. Does not import it.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    if importlib.util.find_spec("sklearn") is None:
-        raise UserError("--map=tsne needs scikit-learn: pip install scikit-learn, or give --map=pca")

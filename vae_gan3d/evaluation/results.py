@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 
 from vae_gan3d.config import ShapeFilesConfig
-from vae_gan3d.data.formats.format import require_packages
 from vae_gan3d.data.shape_files import write_shape
 from vae_gan3d.data.surfaces import (
-    SURFACE_PACKAGES,
     check_mesh_file,
     largest_body,
     placed_mesh,
@@ -114,19 +112,6 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
     lines.insert(1, "-" * max(map(len, lines)))
     meanings = [("bound", BOUND_MEANING), *((row.name, row.meaning) for row in found)]
     return "\n".join([*lines, "", *(f"{name:<{widths[0]}}  {meaning}" for name, meaning in meanings)])
-
-
-def require_writable(files: ShapeFilesConfig) -> None:
-    """Checks that the packages for mesh files are installed, before any work is done.
-
-    Args:
-        files: the files to write.
-
-    Raises:
-        UserError: a package is not installed.
-    """
-    if files.mesh_formats:
-        require_packages(f"--formats={','.join(files.formats)}", SURFACE_PACKAGES)
 
 
 def file_names(shapes: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request, Response
 
 from vae_gan3d.config import ShapeFilesConfig
 from vae_gan3d.config.shapes import UP_AXES, ReadOptions
-from vae_gan3d.data.formats.registry import EXTENSIONS, require_read_packages
+from vae_gan3d.data.formats.registry import EXTENSIONS
 from vae_gan3d.data.grids import pad_grid, resize_grid
 from vae_gan3d.data.sandbox import read_one
 from vae_gan3d.data.surfaces import largest_body, placed_mesh, surface_mesh, write_mesh
@@ -101,7 +101,6 @@ def read_upload(contents: bytes, name: str, reading: ReadOptions) -> np.ndarray:
         raise UserError(f"{shown}: unknown file type; give one of {', '.join(EXTENSIONS)}")
     with temporary_folder() as folder:
         path = folder / f"upload{suffix}"
-        require_read_packages(f"reading {suffix} files", [path])
         try:
             path.write_bytes(contents)
             grid = read_one(path, options=reading)

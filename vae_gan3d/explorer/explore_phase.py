@@ -1,6 +1,5 @@
 """`--phase=explore`. Checks the arguments before it imports TensorFlow (slow) and werkzeug (optional)."""
 
-import importlib.util
 import signal
 import sys
 import webbrowser
@@ -8,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from vae_gan3d.config import ExploreConfig
 from vae_gan3d.data.record_set import RecordSet, find_records
-from vae_gan3d.errors import UserError
 from vae_gan3d.models.prior_choice import choose_prior, require_known_classes
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.training import run_folder
@@ -30,10 +28,8 @@ def explore(config: ExploreConfig, *, verbose: bool) -> int:
         The exit status, 0.
 
     Raises:
-        UserError: werkzeug is not installed, the checkpoint or the records cannot be used, or the address is in use.
+        UserError: the checkpoint or the records cannot be used, or the address is in use.
     """
-    if importlib.util.find_spec("werkzeug") is None:
-        raise UserError("--phase=explore needs werkzeug: pip install werkzeug")
     prefix = run_folder.find_checkpoint(config.checkpoint)
     model = run_folder.read_checkpoint_model(prefix)
     records = find_records(config.records, config.split_name) if config.records else None

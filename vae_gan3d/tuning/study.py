@@ -1,7 +1,6 @@
 """The search space, and the Optuna study in an SQLite file that several processes can share."""
 
 import dataclasses
-import importlib.util
 import pathlib
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ import numpy as np
 
 import vae_gan3d
 from vae_gan3d.config import ACTIVATIONS, OPTIMIZERS, SEARCHABLE, TrainingConfig, TuneConfig
-from vae_gan3d.errors import UserError
+from vae_gan3d.errors import UserError, require_packages
 
 if TYPE_CHECKING:
     import optuna
@@ -126,8 +125,7 @@ def require_optuna() -> None:
     Raises:
         UserError: it is not installed.
     """
-    if importlib.util.find_spec("optuna") is None:
-        raise UserError('--phase=tune needs Optuna: pip install "optuna>=5,<6"')
+    require_packages("--phase=tune", {"optuna": "optuna"})
 
 
 def open_study(config: TuneConfig) -> "optuna.Study":

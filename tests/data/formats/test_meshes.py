@@ -7,8 +7,9 @@ import sys
 
 import numpy as np
 import pytest
+import trimesh
 
-from tests.fakes import box_mesh, corner_mesh, join_meshes, write_off
+from tests.fakes import box_mesh, corner_mesh, write_off
 from tests.robustness.seed_files import dae_bytes, fbx_bytes, glb_bytes, gltf_bytes, gltf_tree, threemf_bytes
 from vae_gan3d.config.shapes import ReadOptions
 from vae_gan3d.data.formats.registry import MESH_EXTENSIONS, is_mesh
@@ -17,7 +18,6 @@ from vae_gan3d.data.sandbox import read_grids
 from vae_gan3d.data.shape_files import GridError, read_grid
 from vae_gan3d.data.voxelize import voxelize
 
-trimesh = pytest.importorskip("trimesh")
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 OPTIONS = ReadOptions(16)
 WRITERS = {
@@ -158,10 +158,3 @@ def test_reading_processes_read_meshes_as_they_are_told(tmp_path):
     expected = read_grid(paths[0], options=ReadOptions(16, "surface", "x"))
     assert all(np.array_equal(result.grid, expected) for result in results[:5])
     assert "5.off: the file is damaged" in results[5].error
-
-
-def test_packages_are_named_where_they_are_missing(tmp_path, monkeypatch):
-    path = write_off(tmp_path / "a.off", join_meshes(box_mesh()))
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(GridError, match=r"a\.off: .* mapbox-earcut: pip install mapbox-earcut$"):
-        read_grid(path)

@@ -10,9 +10,8 @@ import pytest
 
 import vae_gan3d
 from tests.fakes import box_grid
-from vae_gan3d.data.formats.format import Format, require_packages
-from vae_gan3d.data.formats.registry import FORMATS, is_mesh, require_read_packages
-from vae_gan3d.errors import UserError
+from vae_gan3d.data.formats.format import Format
+from vae_gan3d.data.formats.registry import FORMATS, is_mesh
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 # The whole of a new format: 8³ voxels as the digits 0 and 1, y up.
@@ -84,13 +83,3 @@ def test_the_docs_name_every_extension():
 
 def test_meshes_are_told_from_grids_by_their_extensions():
     assert is_mesh(pathlib.Path("a.OFF")) and not is_mesh(pathlib.Path("a.mat")) and not is_mesh(pathlib.Path("a.step"))
-
-
-def test_missing_packages_are_named_with_the_command_that_installs_them(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    paths = [pathlib.Path("a.obj"), pathlib.Path("b.dae"), pathlib.Path("c.npy")]
-    with pytest.raises(UserError, match=r"meshes .*: pip install mapbox-earcut assimp-py$"):
-        require_read_packages("reading meshes", paths)
-    require_read_packages("reading grids", paths[2:])
-    with pytest.raises(UserError, match=r"--formats=stl .*: pip install trimesh$"):
-        require_packages("--formats=stl", {"trimesh": "trimesh"})

@@ -70,7 +70,6 @@ def _import(path: pathlib.Path) -> Mesh:
     return Mesh(np.concatenate(vertices), np.concatenate(triangles))
 
 
-_PACKAGES = {"assimp_py": "assimp-py"}
-DAE = Format(extensions=(".dae",), read_mesh=_read_dae, up_axis="y", names_up_axis=True, read_packages=_PACKAGES)
-THREE_MF = Format(extensions=(".3mf",), read_mesh=_import, up_axis="z", read_packages=_PACKAGES)
-FBX = Format(extensions=(".fbx",), read_mesh=_read_fbx, up_axis="y", read_packages=_PACKAGES)
+DAE = Format(extensions=(".dae",), read_mesh=_read_dae, up_axis="y", names_up_axis=True)
+THREE_MF = Format(extensions=(".3mf",), read_mesh=_import, up_axis="z")
+FBX = Format(extensions=(".fbx",), read_mesh=_read_fbx, up_axis="y")

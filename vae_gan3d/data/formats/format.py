@@ -1,9 +1,8 @@
 """The record that every file format fills in: its extensions, how to read and write it, and what its files hold."""
 
 import dataclasses
-import importlib.util
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -66,8 +65,6 @@ class Format:
         in_data_folders: whether files of this format in a data folder are shapes.
         in_results: for formats that are written: whether `--formats` offers it.
         companions: glob pattern of other files, in the file's folder or below, that belong to it.
-        read_packages: optional packages for reading, import name to pip name.
-        write_packages: optional packages for writing.
     """
 
     extensions: tuple[str, ...]
@@ -84,8 +81,6 @@ class Format:
     in_data_folders: bool = True
     in_results: bool = True
     companions: str = ""
-    read_packages: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    write_packages: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if sum(reader is not None for reader in (self.read_grid, self.read_mesh, self.list_arrays)) != 1:
@@ -102,21 +97,6 @@ class Format:
     def is_written(self) -> bool:
         """Whether shapes are written in this format."""
         return self.encode_grid is not None or self.encode_mesh is not None
-
-
-def require_packages(purpose: str, packages: Mapping[str, str]) -> None:
-    """Refuses a task whose optional packages are missing.
-
-    Args:
-        purpose: what needs them, such as `--formats=stl`.
-        packages: import name to pip name.
-
-    Raises:
-        UserError: a package is not installed.
-    """
-    missing = [name for module, name in packages.items() if importlib.util.find_spec(module) is None]
-    if missing:
-        raise UserError(f"{purpose} needs {' and '.join(missing)}: pip install {' '.join(missing)}")
 
 
 def check_triangle_count(count: int) -> None:

@@ -410,6 +410,5 @@ GLB = Format(
     read_mesh=read_gltf,
     encode_mesh=_encode_glb,
     up_axis="y",
-    write_packages={"trimesh": "trimesh"},
 )
 GLTF = Format(extensions=(".gltf",), read_mesh=read_gltf, up_axis="y", companions="*.bin")

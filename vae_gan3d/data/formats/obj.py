@@ -6,7 +6,6 @@ import numpy as np
 
 from vae_gan3d.data.formats.format import Format
 from vae_gan3d.data.formats.polygons import (
-    READ_PACKAGES,
     Polygons,
     first_three_numbers,
     in_blocks,
@@ -63,6 +62,4 @@ OBJ = Format(
     extensions=(".obj",),
     read_mesh=lambda path: parse_obj(path.read_bytes()).to_mesh(),
     encode_mesh=_encode,
-    read_packages=READ_PACKAGES,
-    write_packages={"trimesh": "trimesh"},
 )

@@ -8,7 +8,6 @@ from vae_gan3d.data.formats.format import Format
 from vae_gan3d.data.formats.polygons import (
     BYTE_ORDER_MARK,
     CUT_SHORT,
-    READ_PACKAGES,
     Polygons,
     first_three_numbers,
     in_blocks,
@@ -88,6 +87,5 @@ OFF = Format(
     extensions=(".off",),
     read_mesh=lambda path: parse_off(path.read_bytes()).to_mesh(),
     encode_mesh=_encode,
-    read_packages=READ_PACKAGES,
     in_results=False,
 )

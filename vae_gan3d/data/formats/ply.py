@@ -11,7 +11,6 @@ from vae_gan3d.data.formats.format import Format
 from vae_gan3d.data.formats.polygons import (
     BYTE_ORDER_MARK,
     CUT_SHORT,
-    READ_PACKAGES,
     Polygons,
     parse_numbers,
     read_list_rows,
@@ -267,6 +266,4 @@ PLY = Format(
     extensions=(".ply",),
     read_mesh=lambda path: parse_ply(path.read_bytes()).to_mesh(),
     encode_mesh=_encode,
-    read_packages=READ_PACKAGES,
-    write_packages={"trimesh": "trimesh"},
 )

@@ -16,7 +16,6 @@ T = TypeVar("T")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 CUT_SHORT = "the file is damaged or cut short"
 # Formats of polygons need it to read faces of five corners or more.
-READ_PACKAGES = {"mapbox_earcut": "mapbox-earcut"}
 _BLOCK_ITEMS = 1 << 16
 
 

@@ -1,11 +1,10 @@
 """The table of file formats. A new format is one file in this folder and one entry in `FORMATS`."""
 
 import pathlib
-from collections.abc import Iterable
 
 from vae_gan3d.data.formats.assimp_files import DAE, FBX, THREE_MF
 from vae_gan3d.data.formats.binvox import BINVOX
-from vae_gan3d.data.formats.format import Format, require_packages
+from vae_gan3d.data.formats.format import Format
 from vae_gan3d.data.formats.gltf import GLB, GLTF
 from vae_gan3d.data.formats.hdf5_files import HDF5
 from vae_gan3d.data.formats.mat_files import MAT
@@ -40,20 +39,3 @@ def is_mesh(path: pathlib.Path) -> bool:
     """Whether a file's extension is that of a mesh."""
     found = format_of(path)
     return found is not None and found.is_mesh
-
-
-def require_read_packages(purpose: str, paths: Iterable[pathlib.Path]) -> None:
-    """Refuses files whose formats need packages that are not installed.
-
-    Args:
-        purpose: what needs them, such as `reading meshes`.
-        paths: the files.
-
-    Raises:
-        UserError: a package is not installed.
-    """
-    packages: dict[str, str] = {}
-    for extension in dict.fromkeys(path.suffix.lower() for path in paths):
-        if extension in BY_EXTENSION:
-            packages |= BY_EXTENSION[extension].read_packages
-    require_packages(purpose, packages)

@@ -8,7 +8,6 @@ from vae_gan3d.data.formats.format import Format
 from vae_gan3d.data.formats.polygons import (
     BYTE_ORDER_MARK,
     CUT_SHORT,
-    READ_PACKAGES,
     Polygons,
     in_blocks,
     parse_numbers,
@@ -86,6 +85,4 @@ STL = Format(
     extensions=(".stl",),
     read_mesh=lambda path: parse_stl(path.read_bytes()).to_mesh(),
     encode_mesh=_encode,
-    read_packages=READ_PACKAGES,
-    write_packages={"trimesh": "trimesh"},
 )
