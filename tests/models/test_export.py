@@ -15,12 +15,15 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 
+import vae_gan3d
 from tests.models.test_priors import PRIOR
 from tests.small_runs import GAN, untrained_model
-from vae_gan3d.config import MODEL_FORMATS, ModelConfig
+from vae_gan3d import phases
+from vae_gan3d.config import MODEL_FORMATS, ExportModelConfig, ModelConfig
 from vae_gan3d.errors import UserError
-from vae_gan3d.models import export
+from vae_gan3d.models import export, sample_latents
 from vae_gan3d.models.priors import NormalPrior
+from vae_gan3d.shipped import shipped_folder
 
 TOLERANCE = 1e-4
 CLASSES = ("chair", "lamp", "table")
@@ -206,6 +209,22 @@ def test_a_plain_gan_has_a_generator_alone(tmp_path):
     assert written == ["README.md", "generator.keras", "prior.npz", "sample.py"]
     assert re.fullmatch(r"keras: decode differs by \S+ at most", lines[0])
     assert "plain GAN, which has no encoder" in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_phase_keeps_earlier_results(tmp_path, capsys):
+    folder = tmp_path / "exported"
+    config = ExportModelConfig(shipped_folder("pretrained"), folder, ("keras",))
+    for _ in range(2):
+        assert phases.run(config) == 0
+    said = capsys.readouterr()
+    assert said.out.endswith(f"wrote generator and encoder to {folder}: README.md says how to run them\n")
+    assert said.err == f"note: the earlier result in {folder} was moved to {folder / 'earlier-1'}\n"
+    written = ["README.md", "encoder.keras", "generator.keras", "prior.npz", "sample.py"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*written, "earlier-1"])
+    assert sorted(path.name for path in (folder / "earlier-1").iterdir()) == written
+    latents, _ = sample_latents.sample(dict(np.load(folder / "prior.npz")), 6, 2, ["lamp", "chair"])
+    drawn = vae_gan3d.load("pretrained").draw(6, np.random.default_rng(2), ["chair", "lamp"], refinements=0)
+    assert np.array_equal(latents, drawn.latents)
 
 
 def run_script(folder, *arguments):

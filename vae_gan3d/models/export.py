@@ -271,6 +271,13 @@ def _inference(network: keras.Model) -> tf.types.experimental.PolymorphicFunctio
     return tf.function(run, input_signature=signature, autograph=False)
 
 
+def _weights(network: keras.Model) -> tf.Module:
+    """The weights of a network, where TensorFlow finds them: it does not look into Keras's variables."""
+    module = tf.Module()
+    module.values = [variable.value for variable in network.variables]
+    return module
+
+
 def _write_onnx(network: keras.Model, path: pathlib.Path) -> None:
     import onnx  # optional, as tf2onnx
     import tf2onnx
@@ -308,10 +315,11 @@ def _load_keras(path: pathlib.Path) -> Run:
 
 
 def _write_savedmodel(network: keras.Model, path: pathlib.Path) -> None:
-    archive = keras.export.ExportArchive()
-    archive.track(network)
-    archive.add_endpoint("serve", _inference(network))
-    archive.write_out(path, verbose=False)
+    # Keras's own export stores every weight twice.
+    try:
+        tf.saved_model.save(_weights(network), str(path), signatures=_inference(network))
+    except tf.errors.OpError as error:  # such as a full disk
+        raise write_refused(path.name, error) from error
 
 
 def _load_savedmodel(path: pathlib.Path) -> Run:
@@ -325,9 +333,8 @@ def _load_savedmodel(path: pathlib.Path) -> Run:
 
 
 def _write_litert(network: keras.Model, path: pathlib.Path) -> None:
-    weights = tf.Module()  # the converter finds the weights of a module, and not those of a Keras model
-    weights.values = [variable.value for variable in network.variables]
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([_inference(network).get_concrete_function()], weights)
+    function = _inference(network).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], _weights(network))
     try:
         path.write_bytes(converter.convert())
     except ConverterError as error:
