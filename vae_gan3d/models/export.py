@@ -5,6 +5,7 @@ network is built once more from Keras's own layers, with the same weights, and t
 """
 
 import dataclasses
+import math
 import pathlib
 import re
 import textwrap
@@ -26,7 +27,7 @@ from vae_gan3d.networks.generator import Generator
 from vae_gan3d.networks.layers import CORE_SIDE, ConvolutionBlock, ResidualBlock
 from vae_gan3d.networks.normalization import EPSILON, GroupNormalization
 
-# The newest that all of onnxruntime since 1.12, TensorRT 8.5 and OpenVINO 2022 run.
+# Of ONNX 1.12 (2022): it has all that the networks need, and older runtimes read it too.
 OPSET = 17
 # What an export may replace in its folder; `/` for folders.
 RESULTS = (
@@ -38,7 +39,7 @@ RESULTS = (
     "sample.py",
     "README.md",
 )
-# Above this a file does not hold the network. Rounding gives 1e-5; a GPU that rounds to TF32 in the model 1e-3.
+# Above this a file does not hold the network. Rounding gives 1e-5 on a CPU, and more where a GPU rounds to TF32.
 _MOST_DIFFERENCE = 1e-2
 _CHECKED = 2  # random inputs of the check
 SAMPLE_SCRIPT = pathlib.Path(__file__).with_name("sample_latents.py")
@@ -131,7 +132,7 @@ def plain_generator(generator: Generator) -> keras.Model:
     side, size = options["resolution"], generator.latent_size
     cells = (CORE_SIDE,) * 3 if options["latent_layout"] == "grid" else (1, 1, 1)
     inputs = {"latents": keras.Input((size,), name="latents", dtype="float32")}
-    outputs = keras.layers.Reshape((*cells, size // np.prod(cells)), name="latent_cells")(inputs["latents"])
+    outputs = keras.layers.Reshape((*cells, size // math.prod(cells)), name="latent_cells")(inputs["latents"])
     if generator.class_latents is not None:
         inputs["labels"] = keras.Input((options["classes"],), name="labels", dtype="float32")
         classes = _plain_layer(generator.class_latents, inputs["labels"], "classes")
