@@ -23,6 +23,7 @@ from vae_gan3d.config import (
     EvaluateConfig,
     ExploreConfig,
     ExportConfig,
+    ExportModelConfig,
     InterpolateConfig,
     LossConfig,
     MapConfig,
@@ -78,6 +79,7 @@ PATH = InterpolateConfig(RUN, shapes=("a.mat", "3"))
 SAMPLE = SampleConfig(RUN)
 EVALUATE = EvaluateConfig(RUN, "R")
 EXPORT = ExportConfig(RUN, ("a.mat", "3"), ("", ""))
+EXPORT_MODEL = ExportModelConfig(RUN)
 ARITHMETIC = ArithmeticConfig(RUN, ("1",), ("2",), ("3",))
 NEIGHBORS = NeighborsConfig(RUN, "1", "R")
 MAP = MapConfig(RUN, "R")

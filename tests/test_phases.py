@@ -6,7 +6,19 @@ import types
 
 import pytest
 
-from tests.conftest import ARITHMETIC, EXPLORE, EXPORT, INTERPOLATE, MAP, MODEL, NEIGHBORS, RUN, SAMPLE, TRAINING
+from tests.conftest import (
+    ARITHMETIC,
+    EXPLORE,
+    EXPORT,
+    EXPORT_MODEL,
+    INTERPOLATE,
+    MAP,
+    MODEL,
+    NEIGHBORS,
+    RUN,
+    SAMPLE,
+    TRAINING,
+)
 from tests.fakes import box_mesh, random_grids, write_mat, write_off, write_records
 from tests.models.test_priors import PRIOR
 from vae_gan3d import phases, train_phase
@@ -86,7 +98,10 @@ def write_step(folder, epoch, step, **of_run):
     write_digest(prefix, run_folder.read_model_config(folder), progress=Progress(step, 0, 0, 3), **of_run)
 
 
-@pytest.mark.parametrize("phase", ["sample", "evaluate", "test", "export", "arithmetic", "neighbors", "map", "explore"])
+@pytest.mark.parametrize(
+    "phase",
+    ["sample", "evaluate", "test", "export", "export_model", "arithmetic", "neighbors", "map", "explore"],
+)
 @pytest.mark.parametrize("networks", ["like", "other"])
 def test_a_checkpoint_under_the_configuration_of_another_run_is_named_and_not_its_prior(
     training, tmp_path, phase, networks
@@ -110,6 +125,7 @@ def test_a_checkpoint_under_the_configuration_of_another_run_is_named_and_not_it
         "evaluate": EvaluateConfig(RUN, "R", "test", "", "train", RUN, 8, 4, None, 1, 0.5, 0),
         "test": INTERPOLATE,
         "export": EXPORT,
+        "export_model": EXPORT_MODEL,
         "arithmetic": ARITHMETIC,
         "neighbors": NEIGHBORS,
         "map": MAP,
@@ -327,3 +343,13 @@ def test_how_a_mesh_is_turned_is_said_once(training, tmp_path, capsys):
 def test_an_export_of_a_plain_gan_has_samples_alone(gan):
     with pytest.raises(UserError, match="plain GAN"):
         phases.run(export(gan))
+
+
+def test_onnx_without_its_packages_is_refused_at_once(training, monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    config = dataclasses.replace(EXPORT_MODEL, checkpoint=training.save_path, output_dir=tmp_path / "results")
+    expected = r"^--formats=onnx needs tf2onnx and onnx and onnxruntime: pip install tf2onnx onnx onnxruntime$"
+    with pytest.raises(UserError, match=expected):
+        phases.run(config)
+    with pytest.raises(Started):
+        phases.run(dataclasses.replace(config, formats=("keras", "savedmodel", "litert")))

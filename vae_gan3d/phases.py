@@ -12,6 +12,7 @@ from vae_gan3d.config import (
     EvaluateConfig,
     ExploreConfig,
     ExportConfig,
+    ExportModelConfig,
     InterpolateConfig,
     MapConfig,
     ModelConfig,
@@ -28,8 +29,9 @@ from vae_gan3d.data.manifest import Manifest, check_names
 from vae_gan3d.data.orientation import has_up_axis, usual_up_axis
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.data.shape_folders import ShapeListing, find_shapes, hold_out
-from vae_gan3d.errors import UserError
+from vae_gan3d.errors import UserError, require_packages
 from vae_gan3d.evaluation.latent_tools import combine_shapes, map_shapes
+from vae_gan3d.evaluation.results import replace_results
 from vae_gan3d.evaluation.shapes import (
     ShapeChoice,
     choose_records,
@@ -39,12 +41,14 @@ from vae_gan3d.evaluation.shapes import (
     say_which_axis_is_up,
     shape_classes,
 )
-from vae_gan3d.files import LOCK_NAME, folder_lock, make_folder
+from vae_gan3d.files import LOCK_NAME, folder_lock, make_folder, scratch_folder
 from vae_gan3d.models.prior_choice import choose_prior, require_known_classes
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line, start_tensorflow
 from vae_gan3d.text import counted, printable
 from vae_gan3d.train_phase import train_progressively, train_run
 from vae_gan3d.training import run_folder
+
+_ONNX_PACKAGES = {"tf2onnx": "tf2onnx", "onnx": "onnx", "onnxruntime": "onnxruntime"}
 
 
 def create_records(config: RecordsConfig, *, verbose: bool = False) -> int:
@@ -153,6 +157,7 @@ def run(
     | SampleConfig
     | EvaluateConfig
     | ExportConfig
+    | ExportModelConfig
     | ArithmeticConfig
     | NeighborsConfig
     | MapConfig
@@ -187,6 +192,8 @@ def run(
             return 0
         case ExportConfig():
             return _export(config, verbose)
+        case ExportModelConfig():
+            return _export_model(config, verbose)
         case ArithmeticConfig():
             return _combine(config, verbose)
         case NeighborsConfig():
@@ -256,6 +263,29 @@ def _export(config: ExportConfig, verbose: bool) -> int:
     with memory_errors_in_one_line():
         shapes, labels = [choice.load(model.resolution) for choice in choices], shape_classes(model, choices)
         export_shapes(config, load_model(prefix, model), shapes, labels)
+    return 0
+
+
+def _export_model(config: ExportModelConfig, verbose: bool) -> int:
+    if "onnx" in config.formats:
+        require_packages("--formats=onnx", _ONNX_PACKAGES)
+    prefix = run_folder.find_checkpoint(config.checkpoint)
+    model = run_folder.read_checkpoint_model(prefix)
+    records = find_records(config.records, config.split_name) if config.records else None
+    choice = choose_prior(config.prior, prefix, model=model, records=records)
+    make_folder(config.output_dir)
+    start_tensorflow(verbose=verbose)
+    from vae_gan3d.models.export import RESULTS, export_model
+    from vae_gan3d.models.model import load_model
+
+    with memory_errors_in_one_line(), scratch_folder(config.output_dir) as folder:
+        trained = load_model(prefix, model)
+        trained.prior = choice.load(prefix, trained, seed=config.seed)
+        report = export_model(folder, trained, config.formats)
+        replace_results(config.output_dir, folder, RESULTS)
+    print("\n".join(report))
+    networks = "generator and encoder" if trained.has_encoder else "the generator (a plain GAN has no encoder)"
+    print(f"wrote {networks} to {config.output_dir}: README.md says how to run them")
     return 0
 
 

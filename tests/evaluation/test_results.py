@@ -18,6 +18,7 @@ from vae_gan3d.evaluation.results import (
     back_up_results,
     file_names,
     metrics_table,
+    replace_results,
     write_metrics,
     write_shape_files,
 )
@@ -52,6 +53,28 @@ def test_each_earlier_result_gets_a_folder_of_its_own(tmp_path, capsys):
     assert names(tmp_path / "earlier-1") == ["sample-001.stl", "samples.npy", "samples.png"]
     assert names(tmp_path / "earlier-2") == ["sample-002.stl", "samples.npy", "samples.png"]
     assert (tmp_path / "earlier-1" / "samples.npy").read_text() == "samples.npy"
+
+
+def test_a_folder_is_moved_where_its_pattern_says_so(tmp_path):
+    for name in ("model", "samples.d"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, "weights")
+    back_up_results(tmp_path, ("samples.*", "model/"))
+    assert names(tmp_path) == ["earlier-1", "samples.d"]
+    assert names(tmp_path / "earlier-1" / "model") == ["weights"]
+
+
+def test_finished_results_replace_earlier_ones(tmp_path):
+    folder, made = tmp_path / "results", tmp_path / "made"
+    for place in (folder, made):
+        (place / "model").mkdir(parents=True)
+        write(place / "model", f"weights of {place.name}")
+        write(place, "samples.npy")
+    replace_results(folder, made, ("samples.*", "model/"))
+    assert names(folder) == ["earlier-1", "model", "samples.npy"]
+    assert names(folder / "model") == ["weights of made"]
+    assert names(folder / "earlier-1" / "model") == ["weights of results"]
+    assert names(made) == []
 
 
 def test_a_number_is_not_taken_twice(tmp_path):

@@ -17,7 +17,7 @@ from vae_gan3d.flags.help import DOCUMENT, MARK, document_text, help_text
 ROOT = pathlib.Path(__file__).parents[2]
 # The phases that the help of a script is about.
 PHASES = {"train": ("train", "tune"), "create_tf_record": ("records",)}
-PHASES["test"] = ("test", "sample", "evaluate", "export", "explore", "arithmetic", "neighbors", "map")
+PHASES["test"] = ("test", "sample", "evaluate", "export", "export_model", "explore", "arithmetic", "neighbors", "map")
 # Read before it is known which phase runs.
 OF_THE_SCRIPT = {"train": {"phase"}, "test": {"phase"}, "create_tf_record": set()}
 

@@ -15,6 +15,7 @@ from vae_gan3d.config import (
     EvaluateConfig,
     ExploreConfig,
     ExportConfig,
+    ExportModelConfig,
     InterpolateConfig,
     MapConfig,
     ModelConfig,
@@ -45,12 +46,13 @@ LEAST = {
     "sample": ("--save_path=RUN",),
     "evaluate": ("--save_path=RUN", "--records=R"),
     "export": ("--save_path=RUN", "--shape1=a.off"),
+    "export_model": ("--save_path=RUN",),
     "arithmetic": ("--save_path=RUN", "--shape1=1", "--minus=2", "--plus=3"),
     "neighbors": ("--save_path=RUN", "--shape1=1", "--records=R"),
     "map": ("--save_path=RUN", "--records=R"),
     "explore": ("--save_path=RUN",),
 }
-CHECKPOINT_PHASES = ("test", "sample", "evaluate", "export", "arithmetic", "neighbors", "map")
+CHECKPOINT_PHASES = ("test", "sample", "evaluate", "export", "export_model", "arithmetic", "neighbors", "map")
 DEFAULT, PUBLISHED = ARCHITECTURE_DEFAULTS["default"], ARCHITECTURE_DEFAULTS["3dgan"]
 # One value that is not the default for each flag, and where it stands in the configuration.
 VALUES = {
@@ -222,6 +224,16 @@ VALUES = {
         ("--split_name=test", "split_name", "test"),
         ("--threshold=0.4", "threshold", 0.4),
     ],
+    "export_model": [
+        ("--checkpoint=C/model.ckpt-3", "checkpoint", Path("C/model.ckpt-3")),
+        ("--output_dir=X", "output_dir", Path("X")),
+        ("--formats=LiteRT, .onnx,litert", "formats", ("litert", "onnx")),
+        ("--formats=", "formats", ("onnx",)),
+        ("--prior=normal", "prior", "normal"),
+        ("--records=X", "records", "X"),
+        ("--split_name=test", "split_name", "test"),
+        ("--seed=7", "seed", 7),
+    ],
     "neighbors": [
         ("--shape1=a.mat", "shape", "a.mat"),
         ("--record_dir=X", "records", "X"),
@@ -270,6 +282,7 @@ def test_each_flag_and_alias(config_of, phase, word, field, value):
         ("sample", SampleConfig(RUN, Path("samples"), 16, 0.5, 0, None, 1, ("all",), "", "train", FILES)),
         ("evaluate", EvaluateConfig(RUN, "R", "test", "", "train", Path("evaluation"), 1000, 200, None, 1, 0.5, 0)),
         ("export", ExportConfig(RUN, ("a.off",), ("",), files=ShapeFilesConfig(("stl", "glb")))),
+        ("export_model", ExportModelConfig(RUN, Path("export_model"), ("onnx",), None, "", "train", 0)),
         ("arithmetic", ArithmeticConfig(RUN, ("1",), ("2",), ("3",), "", "train", Path("arithmetic"), 0.5, FILES)),
         ("neighbors", NeighborsConfig(RUN, "1", "R", "train", "", "train", Path("neighbors"), 8)),
         ("map", MapConfig(RUN, "R", "train", Path("map"), "pca", 2000, 0)),

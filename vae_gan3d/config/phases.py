@@ -24,7 +24,17 @@ from vae_gan3d.config.fields import (
     set_paths,
     shared_flag,
 )
-from vae_gan3d.config.shapes import DEFAULT_READING, EXPORTED_FILES, FORMATS, NO_FILES, ReadOptions, ShapeFilesConfig
+from vae_gan3d.config.shapes import (
+    DEFAULT_READING,
+    EXPORTED_FILES,
+    FILE_FORMATS,
+    FORMATS,
+    MODEL_FORMATS,
+    NO_FILES,
+    ReadOptions,
+    ShapeFilesConfig,
+    format_names,
+)
 from vae_gan3d.shipped import shipped_folder
 
 PRIORS = ("normal", "mixture")
@@ -306,6 +316,42 @@ class ExportConfig:
                 not name or not shape.isdecimal(),
                 f"the class {name} is given for record {shape}, which knows its own: leave it out",
             )
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportModelConfig:
+    """A checkpoint's generator, encoder and prior as files for programs without vae_gan3d.
+
+    Attributes:
+        formats: of the networks.
+        prior: None for a mixture where one is stored or can be fitted.
+        records: the training records, to fit a prior on where none is stored.
+        seed: of the fit.
+
+    Raises:
+        UserError: a value is not possible.
+    """
+
+    checkpoint: pathlib.Path = shared_flag(_CHECKPOINT, REQUIRED)
+    output_dir: pathlib.Path = shared_flag(OUTPUT_DIR)
+    formats: tuple[str, ...] = shared_flag(
+        FILE_FORMATS, ("onnx",), choices=MODEL_FORMATS, empty=f"give some of {', '.join(MODEL_FORMATS)}"
+    )
+    prior: str | None = shared_flag(_PRIOR)
+    records: str = shared_flag(RECORDS, "")
+    split_name: str = shared_flag(SPLIT_NAME, "train")
+    seed: int = shared_flag(SEED)
+
+    def __post_init__(self) -> None:
+        set_default(self, "output_dir", results_folder(self.checkpoint, "export_model"))
+        object.__setattr__(self, "formats", format_names(self.formats))
+        for name in self.formats:
+            require(
+                name not in FORMATS,
+                f"--formats={name} is a format of shapes, and --phase=export_model writes networks: give "
+                "--phase=export",
+            )
+        check_fields(self)
 
 
 @dataclasses.dataclass(frozen=True)

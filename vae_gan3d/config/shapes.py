@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
 
 from vae_gan3d.config.fields import (
     CLASSES,
@@ -11,6 +12,7 @@ from vae_gan3d.config.fields import (
     RESOLUTION,
     RESOLUTIONS,
     SPLIT_NAME,
+    Flag,
     check_fields,
     flag,
     require,
@@ -23,11 +25,21 @@ FILLS = ("solid", "surface")
 UP_AXES = ("x", "y", "z")
 # The registry imports nothing of `config`, so that this list can come from it.
 FORMATS = RESULT_MESHES + RESULT_GRIDS
+# Of networks.
+MODEL_FORMATS = ("onnx", "keras", "savedmodel", "litert")
 COMPONENTS = ("largest", "all")
 SIZES_MM = (0.001, 1e6)
 RUNNERS = ("local", "beam")
 DEFAULT_MESH_RESOLUTION = 32
 DEFAULT_MARGIN = 1
+# Phases that write shapes and the one that writes networks each have their own choices.
+FILE_FORMATS = Flag(
+    None,
+    f"A comma list of formats. Of {', '.join(FORMATS)}: each shape that the phase makes is also written as such files, "
+    f"beside the pictures. For --phase=export_model, of {', '.join(MODEL_FORMATS)}: the files of the networks.",
+    "formats",
+    default_text="none; with --phase=export stl,glb; with --phase=export_model onnx",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +98,11 @@ class ReadOptions:
 DEFAULT_READING = ReadOptions()
 
 
+def format_names(given: Sequence[str]) -> tuple[str, ...]:
+    """Formats as they are listed: in lower case, without a dot, each once."""
+    return tuple(dict.fromkeys(name.lower().lstrip(".") for name in given))
+
+
 @dataclasses.dataclass(frozen=True)
 class ShapeFilesConfig:
     """The files that a phase writes of each shape, beside its pictures.
@@ -94,13 +111,7 @@ class ShapeFilesConfig:
         UserError: a value is not possible.
     """
 
-    formats: tuple[str, ...] = flag(
-        (),
-        f"A comma list of {', '.join(FORMATS)}: each shape that the phase makes is also written as such files, beside "
-        "the pictures.",
-        choices=FORMATS,
-        default_text="none; with --phase=export stl,glb",
-    )
+    formats: tuple[str, ...] = shared_flag(FILE_FORMATS, (), choices=FORMATS)
     components: str = flag(
         "largest", "What a mesh file keeps of a shape that falls into pieces; grid files keep all.", choices=COMPONENTS
     )
@@ -108,8 +119,12 @@ class ShapeFilesConfig:
     gif: bool = flag(True, "Also writes the pictures as a GIF of turning shapes, 16 at most.")
 
     def __post_init__(self) -> None:
-        formats = dict.fromkeys(name.lower().lstrip(".") for name in self.formats)
-        object.__setattr__(self, "formats", tuple(formats))
+        object.__setattr__(self, "formats", format_names(self.formats))
+        for name in self.formats:
+            require(
+                name not in MODEL_FORMATS,
+                f"--formats={name} is a format of networks, and this phase writes shapes: give --phase=export_model",
+            )
         check_fields(self)
 
     @property

@@ -20,7 +20,15 @@ from vae_gan3d.data.surfaces import (
 )
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation.shapes import shape_name
-from vae_gan3d.files import atomic_path, file_version, make_folder, write_text
+from vae_gan3d.files import (
+    atomic_path,
+    file_version,
+    flush_folder,
+    flush_to_disk,
+    make_folder,
+    write_refused,
+    write_text,
+)
 from vae_gan3d.progress import progress_bar
 from vae_gan3d.text import counted, name_some
 from vae_gan3d.viewing.measures import BOUND_MEANING, measures
@@ -38,14 +46,19 @@ def back_up_results(folder: pathlib.Path, patterns: Sequence[str], inputs: Seque
 
     Args:
         folder: where the phase is about to write.
-        patterns: names of its files, with `*`.
+        patterns: names of its files, with `*`; of its folders, with `/` at the end.
         inputs: files that the phase reads; they stay, so that the same command works again.
 
     Raises:
         UserError: a file cannot be moved.
     """
     read = {pathlib.Path(text).resolve() for text in inputs}
-    found = sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
+    found = sorted(
+        path
+        for pattern in patterns
+        for path in folder.glob(pattern)
+        if (path.is_dir() if pattern.endswith("/") else path.is_file())
+    )
     moved = [path for path in dict.fromkeys(found) if path.resolve() not in read]
     if not moved:
         return
@@ -57,6 +70,29 @@ def back_up_results(folder: pathlib.Path, patterns: Sequence[str], inputs: Seque
     except OSError as error:
         raise UserError(f"cannot move {error.filename} to {backup}: {error.strerror}; give another folder") from error
     print(f"note: the earlier result in {folder} was moved to {backup}", file=sys.stderr)
+
+
+def replace_results(folder: pathlib.Path, made: pathlib.Path, patterns: Sequence[str]) -> None:
+    """Moves finished results to their folder, after the backup of earlier ones.
+
+    Args:
+        folder: where they go.
+        made: a folder on the same disk with nothing else in it.
+        patterns: see `back_up_results`.
+
+    Raises:
+        UserError: a file cannot be moved.
+    """
+    back_up_results(folder, patterns)
+    try:
+        for path in made.rglob("*"):
+            if path.is_file():
+                flush_to_disk(path)
+        for path in sorted(made.iterdir()):
+            path.replace(folder / path.name)
+        flush_folder(folder)
+    except OSError as error:
+        raise write_refused(f"to {folder}", error) from error
 
 
 def save_array(path: pathlib.Path, array: np.ndarray) -> None:

@@ -18,6 +18,7 @@ from vae_gan3d.config import (
     EvaluateConfig,
     ExploreConfig,
     ExportConfig,
+    ExportModelConfig,
     InterpolateConfig,
     LossConfig,
     MapConfig,
@@ -47,6 +48,7 @@ PhaseConfig = (
     | SampleConfig
     | EvaluateConfig
     | ExportConfig
+    | ExportModelConfig
     | ExploreConfig
     | ArithmeticConfig
     | NeighborsConfig
@@ -187,6 +189,7 @@ _CONFIGS: dict[str, Callable[[], PhaseConfig]] = {
     "sample": lambda: _with_checkpoint(SampleConfig),
     "evaluate": lambda: _with_checkpoint(EvaluateConfig),
     "export": _export_config,
+    "export_model": lambda: _with_checkpoint(ExportModelConfig),
     "explore": lambda: _with_checkpoint(ExploreConfig),
     "arithmetic": lambda: _with_checkpoint(ArithmeticConfig),
     "neighbors": lambda: _with_checkpoint(NeighborsConfig),
@@ -213,6 +216,7 @@ _TESTING = (
     SampleConfig,
     EvaluateConfig,
     ExportConfig,
+    ExportModelConfig,
     ArithmeticConfig,
     NeighborsConfig,
     MapConfig,

@@ -15,6 +15,7 @@ from vae_gan3d.files import atomic_path, require_known_version
 from vae_gan3d.text import counted
 
 PRIOR_FORMAT = "vae_gan3d.prior"
+NORMAL_FORMAT = "vae_gan3d.normal_prior"
 PRIOR_SCHEMA = 1
 REFIT = "remove it, and give --records to fit it again"
 # Errors of a damaged archive; RuntimeError if a changed bit means encryption or an unknown compression.
@@ -126,6 +127,13 @@ class LatentPrior(Protocol):
             UserError: the prior does not know a class.
         """
 
+    def save(self, path: pathlib.Path) -> None:
+        """Writes the prior as an `.npz` file without pickles.
+
+        Raises:
+            UserError: the system refuses the write.
+        """
+
 
 @dataclasses.dataclass(frozen=True)
 class NormalPrior:
@@ -173,6 +181,29 @@ class NormalPrior:
                 raise UserError(
                     f"--classes={name}: the model was trained on {', '.join(self.classes)}: give one of these"
                 )
+
+    def save(self, path: pathlib.Path) -> None:
+        """Writes what `sample_latents.py` reads: nothing else reads this file, because `config.json` says the same.
+
+        Its fields: `format`, `schema` and `version`; `latent_size` and `deviation`; `classes` (`[C]` text, one empty
+        name without classes), `counts` and `components` (`[C]` int64, 1 and 0).
+
+        Raises:
+            UserError: the system refuses the write.
+        """
+        classes = self.classes or ("",)
+        with atomic_path(path) as temporary:
+            np.savez(
+                temporary,
+                format=NORMAL_FORMAT,
+                schema=PRIOR_SCHEMA,
+                version=vae_gan3d.__version__,
+                latent_size=np.int64(self.latent_size),
+                deviation=np.float64(self.deviation),
+                classes=np.array(classes, np.str_),
+                counts=np.ones(len(classes), np.int64),
+                components=np.zeros(len(classes), np.int64),
+            )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from vae_gan3d.replicas import this_replica
 
-_EPSILON = 1e-5
+EPSILON = 1e-5
 Gradients = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 
 
@@ -82,7 +82,7 @@ def normalization_layer(kind: str, name: str) -> keras.layers.Layer:
     if kind == "group":
         return GroupNormalization(8, name=name)
     if kind == "batch":
-        return BatchNormalization(momentum=0.9, epsilon=_EPSILON, name=name)
+        return BatchNormalization(momentum=0.9, epsilon=EPSILON, name=name)
     if kind == "none":
         return keras.layers.Identity(name=name)
     raise ValueError(f"normalization={kind!r} is not known: give group, batch or none")
@@ -119,7 +119,7 @@ def _normalize(inputs: tf.Tensor, bias: tf.Tensor, scale: tf.Tensor, offset: tf.
         squares = _sum_over_voxels(tf.square(values)) + bias * (plain_sum + sums)
         mean = _group_mean(sums, groups, voxels)
         variance = _group_mean(squares, groups, voxels) - tf.square(mean)
-        inverse = tf.math.rsqrt(tf.maximum(variance, 0.0) + _EPSILON)
+        inverse = tf.math.rsqrt(tf.maximum(variance, 0.0) + EPSILON)
         slope = inverse * scale
         outputs = inputs * tf.cast(slope, inputs.dtype) + tf.cast(offset + (bias - mean) * slope, inputs.dtype)
 
