@@ -30,7 +30,7 @@ def runs(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_networks_are_those_of_the_other_run_and_the_rest_is_of_the_command_line(config_of, runs):
+def test_the_networks_are_those_of_the_other_run_and_the_rest_is_of_the_command_line(config_of, runs, capsys):
     config = config_of("train", "--records=R", "--init_from=vae", "--train_steps=300")
     assert config.init_from == Path("vae/model.ckpt-3")
     # The classes come from the records, and the default model is a VAE-GAN.
@@ -38,7 +38,10 @@ def test_the_networks_are_those_of_the_other_run_and_the_rest_is_of_the_command_
     assert (config.train_steps, config.batch_size) == (300, 32)
     gan = config_of("train", "--records=R", "--init_from=gan/model.ckpt-3", "--adversarial_loss=hinge").model
     assert (gan.kind, gan.latent_size, gan.latent_deviation) == ("gan", 7, 0.5)
-    assert config_of("train", "--records=R", "--init_from=gan", "--adversarial_loss=hinge").model == gan
+    assert capsys.readouterr().err == ""
+    again = config_of("train", "--records=R", "--init_from=gan", "--adversarial_loss=hinge", "--kl_weight=2")
+    assert again.model == gan
+    assert capsys.readouterr().err == "note: --model=gan has no encoder: --kl_weight without effect\n"
 
 
 def test_the_shipped_model_has_a_name(config_of, runs):

@@ -15,6 +15,7 @@ from vae_gan3d.config import ModelConfig
 from vae_gan3d.data.record_set import find_records
 from vae_gan3d.errors import UserError
 from vae_gan3d.networks.build import build_networks, copy_weights
+from vae_gan3d.train_phase import train_run
 from vae_gan3d.training import loop
 from vae_gan3d.training.checkpoint_files import checkpoint_epochs, checkpoint_prefix, index_sha256
 from vae_gan3d.training.checkpoints import load_source, save_checkpoint
@@ -135,6 +136,20 @@ def test_no_class_need_be_known(tmp_path, source):
     first = state.networks.generator.class_latents.get_weights()
     load_source(state, config.model, find_source(source.save_path))
     np.testing.assert_array_equal(state.networks.generator.class_latents.get_weights(), first)
+
+
+def test_records_of_one_class_are_refused_in_the_words_of_the_command(tmp_path, source):
+    """The user gave no --conditional: it comes with the networks."""
+    config, _ = other_run(tmp_path, source, ("bed", "sofa"))
+    labelled_records(tmp_path / "one", ("bed",))
+    config = dataclasses.replace(
+        config, records=str(tmp_path / "one"), model=dataclasses.replace(config.model, classes=())
+    )
+    with pytest.raises(
+        UserError, match=r"--init_from=.* is conditional on classes, and the records have only one \(bed\)"
+    ):
+        train_run(config, verbose=False)
+    assert not config.save_path.exists()
 
 
 def test_the_run_says_where_it_comes_from_and_goes_on_without_it(tmp_path, source, capsys):

@@ -97,10 +97,10 @@ def _training_config() -> TrainingConfig:
     _refuse_together("epochs", "train_steps")
     loss = from_flags(LossConfig, **({"adversarial_weight": 0.0} if FLAGS.model == "vae" else {}))
     unused = [f"--{flag.name}" for flag in flags_of(LossConfig) if flag.not_for_gan and FLAGS[flag.name].present]
-    if FLAGS.model == "gan" and unused:
-        print(f"note: --model=gan has no encoder: {', '.join(unused)} without effect", file=sys.stderr)
     init_from, inherited = _inherited_networks() if is_given("init_from") else (None, {})
     kind = inherited.pop("kind", FLAGS.model)
+    if kind == "gan" and unused:
+        print(f"note: --model=gan has no encoder: {', '.join(unused)} without effect", file=sys.stderr)
     model = from_flags(
         ModelConfig,
         kind="vae" if kind == "vae_gan" and loss.adversarial_weight == 0 else kind,
