@@ -71,6 +71,12 @@ CASES = [
     ("train.py --records={w}/records --save_path={w}/file", ("cannot make the folder", "another place")),
     (f"{TRAIN} --logdir={{w}}/file", ("cannot make the folder", "another place")),
     ("train.py --records={w}/records --save_path={w}/run --base_width=8", ("width 16", "width 8", "--save_path")),
+    (f"{TRAIN} --init_from={{w}}/rum", ("--init_from=", "there is no folder", "/rum: give a run folder", "/run, ")),
+    (f"{TRAIN} --init_from={{w}}/run --base_width=8", ("has --base_width=16, and this run --base_width=8", "the same")),
+    (
+        "train.py --records={w}/records --save_path={w}/run --init_from={w}/run --restart --yes",
+        ("give another --save_",),
+    ),
     (f"{TRAIN} --conditional", ("--conditional tells classes apart", "only one (chair)", "two classes or more")),
     ("train.py --records={w}/records --save_path={w}/run --restart", ("would remove the run", "add --yes")),
     (f"test.py --checkpoint={{w}}/empty {SHAPES}", ("holds no checkpoint", "give a run folder", "/run\n")),

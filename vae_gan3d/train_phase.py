@@ -26,6 +26,7 @@ from vae_gan3d.tensorflow_start import (
 from vae_gan3d.text import counted
 from vae_gan3d.training import checkpoint_files, run_folder
 from vae_gan3d.training.checkpoint_files import finish_saving
+from vae_gan3d.training.init_from import require_source
 from vae_gan3d.training.schedule import ENOUGH_STEPS, FEW_STEPS, plan_schedule, plan_stages
 
 if TYPE_CHECKING:
@@ -47,9 +48,11 @@ def train_run(config: TrainingConfig, *, verbose: bool) -> int:
     """
     records = find_records(config.records, config.split_name)
     _note_other_count(config, records)
+    _require_classes_of_source(config, records)
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, classes=records.classes))
     if run_folder.trained_stages(config.save_path):
         raise UserError(f"{config.save_path} is a run with --progressive: give --progressive, or another --save_path")
+    _check_source(config)
     cluster = choose_cluster(config.devices, os.environ)
     with run_folders_held([config.save_path], writes=is_chief(cluster)):
         return _train_in_folder(config, records, cluster, verbose=verbose)
@@ -188,6 +191,21 @@ def _note_other_count(config: TrainingConfig, records: RecordSet) -> None:
         )
 
 
+def _require_classes_of_source(config: TrainingConfig, records: RecordSet) -> None:
+    """Refuses records of one class where `--init_from` gave the run conditional networks."""
+    if config.init_from is not None and config.model.conditional and len(records.classes) == 1:
+        raise UserError(
+            f"--init_from={config.init_from} is conditional on classes, and the records have only one "
+            f"({records.classes[0]}): give records of two classes or more, or another --init_from"
+        )
+
+
+def _check_source(config: TrainingConfig) -> None:
+    """Refuses an `--init_from` that a new run cannot start from."""
+    if config.init_from is not None and (config.restart or not checkpoint_files.checkpoint_epochs(config.save_path)):
+        require_source(config.init_from, config.model, config.save_path)
+
+
 def _warn_of_few_steps(runs: Sequence[TrainingConfig], record_count: int) -> None:
     """Warns if an unfinished run takes too few steps for good shapes.
 
@@ -198,6 +216,8 @@ def _warn_of_few_steps(runs: Sequence[TrainingConfig], record_count: int) -> Non
     Raises:
         UserError: a file that describes a checkpoint is damaged.
     """
+    if runs[0].init_from is not None:  # its weights are of a run that has taken steps
+        return
     totals = [plan_schedule(run, record_count).total_steps for run in runs]
     taken = [found[1] if (found := checkpoint_files.newest_step(run.save_path)) else 0 for run in runs]
     total = sum(map(max, totals, taken))

@@ -111,6 +111,7 @@ VALUES = {
         ("--generator_weights=X/a.weights.h5", "weights", {"generator": Path("X/a.weights.h5")}),
         ("--discriminator_weights=a.weights.h5", "weights", {"discriminator": Path("a.weights.h5")}),
         ("--encoder_weights=a.weights.h5", "weights", {"encoder": Path("a.weights.h5")}),
+        ("--init_from=pretrained", "init_from", Path("pretrained/model.ckpt-60")),
         ("--strategy=multi_worker", "devices", DevicesConfig("multi_worker")),
         ("--accumulate=4", "devices", DevicesConfig(accumulate=4)),
         ("--listen", "devices", DevicesConfig(listen=True)),

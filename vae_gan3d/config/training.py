@@ -54,6 +54,7 @@ OBJECTIVES: dict[str, Direction] = {
     "one_nna": "minimize",
     "jsd": "minimize",
 }
+_SEARCHABLE_NETWORKS = ("activation", "base_width", "depth")
 _R1_WEIGHTS = {"bce": 1.0, "relativistic": 10.0}
 _NOT_SEARCHABLE = {"gan": ("kl_weight", "adversarial_weight"), "vae": ("d_learning_rate", "adversarial_weight")}
 
@@ -301,6 +302,12 @@ class TrainingConfig:
         discriminator=_weights_flag("discriminator"),
         encoder=_weights_flag("encoder"),
     )
+    init_from: pathlib.Path | None = flag(
+        None,
+        "A run folder, a checkpoint such as RUN/model.ckpt-40, or pretrained: a new run starts from its averaged "
+        "weights, with its networks and a schedule of its own (docs/MODELS.md).",
+        default_text="none",
+    )
     report: bool = shared_flag(REPORT)
     devices: DevicesConfig = dataclasses.field(default_factory=DevicesConfig)
     deterministic: bool = flag(
@@ -330,6 +337,11 @@ class TrainingConfig:
         check_fields(self)
         self._check_model()
         self._check_accumulation()
+        require(
+            self.init_from is None or not self.weights,
+            f"--init_from={self.init_from} gives the first weights of all networks: leave it out, or "
+            f"{' and '.join(f'--{name}_weights' for name in self.weights)}",
+        )
 
     def _check_accumulation(self) -> None:
         """Refuses parts of a batch that are not equal, or that would not be what the whole batch is."""
@@ -420,6 +432,11 @@ class ProgressiveConfig:
         named = ",".join(map(str, self.resolutions))
         require(len(self.resolutions) >= 2, f"--progressive={named} does not grow: give two resolutions or more")
         check_fields(self)
+        require(
+            self.training.init_from is None,
+            f"--init_from={self.training.init_from} is not for --progressive, whose stages start from one another: "
+            "leave one of them out",
+        )
         for smaller, larger in itertools.pairwise(self.resolutions):
             require(
                 larger == 2 * smaller,
@@ -478,6 +495,13 @@ class TuneConfig:
         kind = self.training.model.kind
         for name in _NOT_SEARCHABLE.get(kind, ()):
             require(name not in self.search, f"--search={name} has no effect with --model={kind}: leave it out")
+        networks = [name for name in self.search if name in _SEARCHABLE_NETWORKS]
+        require(
+            self.training.init_from is None or not networks,
+            f"--init_from={self.training.init_from} has the networks of a run, and --search={','.join(self.search)} "
+            f"makes others: leave {' and '.join(networks)} out of --search, such as "
+            "--search=learning_rate,batch_size",
+        )
         require(
             kind != "gan" or self.objective != "iou",
             "--objective=iou needs reconstructions, which --model=gan does not make: give one of "

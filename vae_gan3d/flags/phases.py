@@ -34,11 +34,14 @@ from vae_gan3d.config import (
     TuneConfig,
     results_folder,
 )
-from vae_gan3d.config.fields import Flag, require
+from vae_gan3d.config.fields import Flag, field_flags, require
 from vae_gan3d.errors import UserError
 from vae_gan3d.flags.define import comma_list, define_flags, flags_of, from_flags, is_given, names_given
 from vae_gan3d.flags.help import Group, HelpPage
 from vae_gan3d.shipped import find_shipped, shipped_folder
+from vae_gan3d.training.checkpoint_files import checkpoint_epochs
+from vae_gan3d.training.init_from import find_source, inherited_values, require_same_networks
+from vae_gan3d.training.run_folder import read_model_config
 
 FLAGS = absl_flags.FLAGS
 PhaseConfig = (
@@ -96,14 +99,37 @@ def _training_config() -> TrainingConfig:
     _refuse_together("epochs", "train_steps")
     loss = from_flags(LossConfig, **({"adversarial_weight": 0.0} if FLAGS.model == "vae" else {}))
     unused = [f"--{flag.name}" for flag in flags_of(LossConfig) if flag.not_for_gan and FLAGS[flag.name].present]
-    if FLAGS.model == "gan" and unused:
+    init_from, inherited = _inherited_networks() if is_given("init_from") else (None, {})
+    kind = inherited.pop("kind", FLAGS.model)
+    if kind == "gan" and unused:
         print(f"note: --model=gan has no encoder: {', '.join(unused)} without effect", file=sys.stderr)
     model = from_flags(
         ModelConfig,
-        kind="vae" if FLAGS.model == "vae_gan" and loss.adversarial_weight == 0 else FLAGS.model,
+        kind="vae" if kind == "vae_gan" and loss.adversarial_weight == 0 else kind,
         spectral_normalization=FLAGS.adversarial_loss == "hinge",
+        **inherited,
     )
-    return from_flags(TrainingConfig, model=model, loss=loss)
+    return from_flags(TrainingConfig, model=model, loss=loss, init_from=init_from)
+
+
+def _inherited_networks() -> tuple[pathlib.Path, dict[str, Any]]:
+    """The checkpoint of `--init_from`, and the fields of `ModelConfig` that it gives: those that no flag gives.
+
+    A run that goes on takes its own networks, because the other run may be gone.
+
+    Raises:
+        UserError: there is no such checkpoint, or flags give other networks.
+    """
+    fields = {field.name: field_flags(field)[""].name for field in dataclasses.fields(ModelConfig) if field.metadata}
+    given = {name: FLAGS[flag].value for name, flag in fields.items() if FLAGS[flag].present}
+    init_from, run = pathlib.Path(FLAGS.init_from), pathlib.Path(FLAGS.save_path)
+    if checkpoint_epochs(run) and not FLAGS.restart:
+        networks = read_model_config(run)
+    else:
+        source = find_source(init_from)
+        require_same_networks(init_from, source.model, given)
+        init_from, networks = source.prefix, source.model
+    return init_from, {name: value for name, value in inherited_values(networks).items() if name not in given}
 
 
 def _train_config() -> TrainingConfig | ProgressiveConfig:

@@ -1,6 +1,7 @@
-"""Builds all networks of a model, and copies weights to networks of twice the resolution (`--progressive`)."""
+"""Builds all networks of a model, and copies weights to other networks (`--progressive`, `--init_from`)."""
 
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -131,6 +132,40 @@ def grow(small: Networks, large: Networks) -> None:
         _grow_trunk(small.encoder.trunk, large.encoder.trunk)
         for layer in ("class_grids", "refine", "moments"):
             _copy(getattr(small.encoder, layer), getattr(large.encoder, layer))
+
+
+def copy_weights(source: Networks, target: Networks, rows: Mapping[int, int]) -> None:
+    """Copies all weights and statistics into the same networks, which may be for other classes.
+
+    Where the source has grown, its layers for half the resolution are left out.
+
+    Args:
+        source: trained; not changed.
+        target: changed. The vectors of classes that are not in `rows` stay as they are.
+        rows: labels of the target, each with the label of the same class in the source.
+
+    Raises:
+        KeyError, ValueError: the networks are not the same.
+    """
+    for name, theirs in source.by_name().items():
+        ours = target.by_name()[name]
+        values = {variable.path: variable.numpy() for variable in theirs.variables}
+        kernel = _class_kernel(ours)
+        for variable in ours.variables:
+            value = values[variable.path]
+            if kernel is not None and variable is kernel:
+                known, value = value, kernel.numpy()
+                value[list(rows)] = known[list(rows.values())]
+            variable.assign(value)
+
+
+def _class_kernel(network: Encoder | Generator | Discriminator) -> keras.Variable | None:
+    """The learned vectors of the classes `[classes, size]`; None without classes."""
+    for name in ("class_grids", "class_latents", "projection"):
+        layer = getattr(network, name, None)
+        if layer is not None:
+            return layer.kernel
+    return None
 
 
 def _grow_trunk(small: Trunk, large: Trunk) -> None:

@@ -26,7 +26,7 @@ from vae_gan3d.files import (
     write_refused,
     write_text,
 )
-from vae_gan3d.networks.build import Networks
+from vae_gan3d.networks.build import Networks, build_networks, copy_weights
 from vae_gan3d.training.checkpoint_files import (
     Progress,
     checkpoint_epochs,
@@ -40,8 +40,9 @@ from vae_gan3d.training.checkpoint_files import (
     seen_epochs,
     write_digest,
 )
+from vae_gan3d.training.init_from import Source
 from vae_gan3d.training.run_folder import PLOTS_NAME, read_model_config, run_id, weights_file
-from vae_gan3d.training.state import TrainingState, averaged_names
+from vae_gan3d.training.state import TrainingState, averaged_names, inference_checkpoint
 
 _MARK = b"vae_gan3d.weights sha256 "
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -128,6 +129,41 @@ def load_weight_files(state: TrainingState, files: Mapping[str, pathlib.Path]) -
     for name, averaged in _averaged(state.networks, state.average).items():
         if name in files:
             averaged.set_weights(state.networks.by_name()[name].get_weights())
+
+
+def load_source(state: TrainingState, model: ModelConfig, source: Source) -> str:
+    """Copies the weights of another run's checkpoint into new networks and their averaged copies.
+
+    Encoder and generator are the averaged ones, as in the test phases.
+
+    Args:
+        state: before the first step; changed.
+        model: its configuration, the same networks as the source's.
+        source: the checkpoint.
+
+    Returns:
+        What the run starts from, for a line on the terminal.
+
+    Raises:
+        UserError: the checkpoint cannot be read, or its networks have not faded in all of their layers.
+    """
+    say_if_unchecked(source.prefix)
+    networks = build_networks(**source.model.network_arguments())
+    try:
+        inference_checkpoint(networks).read(str(source.prefix)).assert_existing_objects_matched()
+    except (*DAMAGED, *MISMATCHED) as error:
+        raise UserError(f"{source.prefix} cannot be read ({str(error).splitlines()[0]}): give another") from error
+    if any(float(fade) < 1 for fade in networks.fades):
+        raise UserError(
+            f"{source.prefix} is of a stage of --progressive whose new layers fade in: train it to its end, or give "
+            "another --init_from"
+        )
+    ours, theirs = model.known_classes, source.model.known_classes
+    rows = {number: theirs.index(name) for number, name in enumerate(ours) if name in theirs}
+    for target in (state.networks, state.average):
+        copy_weights(networks, target, rows)
+    new = [name for name in ours if name not in theirs]
+    return f"from the weights of {source.prefix}" + (f", {', '.join(new)} as new classes" if new else "")
 
 
 def save_checkpoint(

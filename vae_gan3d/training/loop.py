@@ -17,7 +17,7 @@ from vae_gan3d.progress import progress_bar
 from vae_gan3d.tensorflow_start import memory_errors_in_one_line
 from vae_gan3d.text import counted
 from vae_gan3d.training.checkpoint_files import checkpoint_epochs, checkpoint_prefix, newest_step
-from vae_gan3d.training.checkpoints import load_weight_files, restore_newest
+from vae_gan3d.training.checkpoints import load_source, load_weight_files, restore_newest
 from vae_gan3d.training.distribution import ONE_DEVICE, Distribution, require_same_start
 from vae_gan3d.training.gan_step import gan_step
 from vae_gan3d.training.hardware import (
@@ -30,6 +30,7 @@ from vae_gan3d.training.hardware import (
     slow_kernels_warning,
 )
 from vae_gan3d.training.health import SkippedSteps
+from vae_gan3d.training.init_from import Source, require_source
 from vae_gan3d.training.run_folder import changed_records_note, sample_order, update_run_config, write_run_config
 from vae_gan3d.training.run_log import run_flags, write_flags
 from vae_gan3d.training.run_recorder import RunRecorder
@@ -216,13 +217,17 @@ def _train(
         return 0
     if restored is None and first_weights is not None:
         first_weights(state)
+    source = _find_source(config) if restored is None else None
+    start = load_source(state, config.model, source) if source else "from the start"
     _begin_with_weights(config, state, restored)
     make_folder(config.save_path)
     order = NEWEST_ORDER if restored is None else sample_order(config.save_path)
     run = _Run(config, records, state, schedule, order, after_save, distribution)
     if distribution.is_chief:
-        _describe_run(config, records, resumed=restored is not None)
-    _announce(config, state, schedule, records.count, precision, restored, distribution)
+        _describe_run(config, records, source, resumed=restored is not None)
+    if restored is not None:
+        start = f"on from model.ckpt-{restored}, step {state.steps_taken}"
+    _announce(config, state, schedule, records.count, precision, start, distribution)
     with stop_request("stopping after this step", at_once=True) as stop:
         try:
             run.take_steps(stop)
@@ -242,7 +247,7 @@ def _say_if_records_changed(config: TrainingConfig, records: RecordSet, restored
         print(note, file=sys.stderr)
 
 
-def _describe_run(config: TrainingConfig, records: RecordSet, *, resumed: bool) -> None:
+def _describe_run(config: TrainingConfig, records: RecordSet, source: Source | None, *, resumed: bool) -> None:
     """Writes `config.json` and `flags.json` of a run."""
     if resumed:
         update_run_config(config.save_path, config.model)
@@ -253,6 +258,7 @@ def _describe_run(config: TrainingConfig, records: RecordSet, *, resumed: bool) 
             batch_size=config.batch_size,
             record_count=records.count,
             optimizer=config.optimizer.kind,
+            init_from=source.describe() if source else None,
         )
     write_flags(config.save_path, run_flags(config))
 
@@ -263,17 +269,16 @@ def _announce(
     schedule: Schedule,
     shapes: int,
     precision: str,
-    restored: int | None,
+    start: str,
     distribution: Distribution,
 ) -> None:
-    """Prints what is trained, from which step, and when the discriminator enters."""
+    """Prints what is trained, from where, and when the discriminator enters."""
     if not distribution.is_chief:
         print(f"{distribution.processes[distribution.process]} of {distribution.describe()}: the chief writes the run")
         return
-    beginning = "from the start" if restored is None else f"on from model.ckpt-{restored}, step {state.steps_taken}"
     print(
         f"training {config.model.describe()}, {precision}, on {counted(shapes, 'shape')}, "
-        f"{counted(schedule.total_steps, 'step')} of {config.batch_size}, {_on_replicas(distribution)}{beginning}"
+        f"{counted(schedule.total_steps, 'step')} of {config.batch_size}, {_on_replicas(distribution)}{start}"
     )
     print(f"device: {describe_device()}")
     note = entry_note(config, step=state.steps_taken, total_steps=schedule.total_steps)
@@ -290,11 +295,19 @@ def _on_replicas(distribution: Distribution) -> str:
     return f"on {described}, " if described else ""
 
 
+def _find_source(config: TrainingConfig) -> Source | None:
+    """The checkpoint of `--init_from`, if that is given."""
+    return None if config.init_from is None else require_source(config.init_from, config.model, config.save_path)
+
+
 def _begin_with_weights(config: TrainingConfig, state: TrainingState, restored: int | None) -> None:
     """Loads `--generator_weights` and the like into a new run."""
     if restored is None:
         load_weight_files(state, config.weights)
-    elif config.weights:
+        return
+    if config.init_from is not None:
+        print("note: --init_from is ignored: it is for the start of a run, and this one goes on", file=sys.stderr)
+    if config.weights:
         flags = " and ".join(f"--{name}_weights" for name in config.weights)
         print(f"note: {flags} are ignored: they are for the start of a run, and this one goes on", file=sys.stderr)
 

@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import vae_gan3d
@@ -162,6 +162,7 @@ def write_run_config(
     record_count: int,
     optimizer: str = _FIRST_OPTIMIZER,
     run: str = "",
+    init_from: Mapping[str, str] | None = None,
 ) -> None:
     """Writes `config.json` of a new run: the networks, and what a resumed run must repeat.
 
@@ -172,6 +173,7 @@ def write_run_config(
         record_count: shapes in the records when the run starts.
         optimizer: its kind.
         run: identifies the run; by default random digits.
+        init_from: the checkpoint whose weights the run starts from, see `Source.describe`; None without one.
 
     Raises:
         UserError: it cannot be written.
@@ -186,6 +188,7 @@ def write_run_config(
         "optimizer": optimizer,
         "order": NEWEST_ORDER,
         "run": run or _new_run_id(),
+        **({"init_from": dict(init_from)} if init_from else {}),
     }
     write_text(folder / CONFIG_NAME, json.dumps(with_checksum(contents), indent=2) + "\n")
 

@@ -374,6 +374,8 @@ def run_flags(config: TrainingConfig) -> dict[str, str]:
     for name in ("checkpoint_every", "keep_checkpoints", "image_every", "log_every", "deterministic", "max_bad_steps"):
         if (value := getattr(config, name)) is not None:
             values[name] = value
+    if config.init_from is not None:
+        values["init_from"] = str(config.init_from)
     for network, path in config.weights.items():
         values[f"{network}_weights"] = str(path)
     return {name: _text(value) for name, value in values.items()}
