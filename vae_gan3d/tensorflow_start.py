@@ -178,7 +178,7 @@ def _start(*, verbose: bool, in_cluster: bool = False) -> "tf.distribute.Strateg
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with contextlib.nullcontext() if verbose else _error_stream_aside():
-        with _keras_environment():
+        with _keras_environment(), _without_scikit_learn():
             import tensorflow as tf  # takes seconds: flags and paths are checked before
 
             _set_keras()
@@ -212,6 +212,19 @@ def _keras_environment() -> Iterator[None]:
     finally:
         del os.environ["KERAS_HOME"]
         os.environ.update(aside)
+
+
+@contextlib.contextmanager
+def _without_scikit_learn() -> Iterator[None]:
+    """Hides scikit-learn from Keras, whose wrappers for it are not used here and take a second to import."""
+    if "sklearn" in sys.modules:
+        yield
+        return
+    sys.modules["sklearn"] = None  # type: ignore[assignment]  # an import of it raises ImportError
+    try:
+        yield
+    finally:
+        del sys.modules["sklearn"]
 
 
 def _set_keras() -> None:

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import math
-import os
 import pathlib
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from PIL import Image
 
 from vae_gan3d.data.grids import resize_grid
 from vae_gan3d.files import PROGRAM, atomic_path, make_folder
-from vae_gan3d.viewing.render import DEFAULT_CAMERA, DEFAULT_COLOR, Camera, Color, render_voxels
+from vae_gan3d.viewing.render import DEFAULT_CAMERA, DEFAULT_COLOR, MOST_THREADS, Camera, Color, render_voxels
 
 ORIGINAL_COLOR: Color = (0.62, 0.63, 0.66)
 _NOTHING = np.zeros((1, 1, 1), np.uint8)
@@ -36,7 +35,6 @@ _VIEW_MILLISECONDS = 120
 _PALETTE = 64
 _WHITE = (255, 255, 255)
 _LARGEST_SIDE = 64
-_MOST_THREADS = 8
 
 
 @style.context("default")  # whatever the matplotlibrc of this machine says
@@ -186,7 +184,7 @@ def save_turntable(
     shades = [DEFAULT_COLOR] * len(grids) if colors is None else list(colors)
     pictures = _render_views(grids, shades, views, size)  # [V, K, S, S, 3]
     cut = _trim(pictures.reshape(-1, size, size, 3))
-    frames = [_frame(view, columns, titles) for view in cut.reshape(views, len(grids), *cut.shape[1:])]
+    frames = _frames(cut.reshape(views, len(grids), *cut.shape[1:]), columns, titles)
     make_folder(pathlib.Path(path).parent)
     with atomic_path(pathlib.Path(path)) as temporary:
         first, *rest = _with_one_palette(frames)
@@ -379,18 +377,29 @@ def _render_views(grids: Sequence[np.ndarray], colors: Sequence[Color], views: i
 
 
 def _render_all(grids: Sequence[npt.ArrayLike], colors: Sequence[Color], **options: Any) -> list[np.ndarray]:  # noqa: ANN401
-    """Pictures of grids, drawn in threads: most of the time NumPy and SciPy let other threads run."""
+    """Pictures of grids, drawn in threads."""
     first = render_voxels(grids[0], color=colors[0], **options)  # it computes the tables that the others use
-    with concurrent.futures.ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as threads:
+    with concurrent.futures.ThreadPoolExecutor(MOST_THREADS) as threads:
         rest = threads.map(lambda grid, color: render_voxels(grid, color=color, **options), grids[1:], colors[1:])
         return [first, *rest]
 
 
-def _frame(pictures: np.ndarray, columns: int, titles: Sequence[str] | None) -> Image.Image:
-    """One frame: a view of all grids."""
-    canvas = FigureCanvasAgg(_lay_out(pictures, columns, titles))
+def _frames(views: np.ndarray, columns: int, titles: Sequence[str] | None) -> list[Image.Image]:
+    """A frame for each view `[K, H, W, 3]` of all grids. The texts are drawn once: they lie beside the pictures."""
+    canvas = FigureCanvasAgg(_lay_out(views[0], columns, titles))
     canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    first = np.array(canvas.buffer_rgba())[..., :3]
+    _, high, wide, _ = views[0].shape
+    step_y = (len(first) - 2 * _MARGIN + _GAP) // math.ceil(len(views[0]) / columns)
+    frames = []
+    for view in views:
+        frame = first.copy()
+        for place, picture in enumerate(view):
+            y, x = _MARGIN + place // columns * step_y, _MARGIN + place % columns * (wide + _GAP)
+            if (picture != 255).any():  # an empty grid is the word "empty" in every view
+                frame[y : y + high, x : x + wide] = picture
+        frames.append(Image.fromarray(frame))
+    return frames
 
 
 def _with_one_palette(frames: Sequence[Image.Image]) -> list[Image.Image]:
