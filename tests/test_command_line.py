@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vae_gan3d import convert, demo_shapes
+from vae_gan3d.__main__ import main as command
 from vae_gan3d.command_line import OneLineParser, command_text, path_argument, print_next
 from vae_gan3d.errors import UserError
 from vae_gan3d.evaluation import publish
@@ -116,6 +117,18 @@ def test_make_is_not_told_what_comes_next(capsys, monkeypatch):
     monkeypatch.setenv("MAKELEVEL", "1")
     print_next("train.py")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [("trian", "did you mean train?"), ("sample", "test --phase=sample"), ("x", "give one of records, train, test")],
+)
+def test_a_command_that_there_is_not_is_answered_in_one_line(capsys, monkeypatch, word, remedy):
+    monkeypatch.setattr("sys.argv", ["vae-gan3d", word])
+    assert command() == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: there is no command {word}: ")
+    assert remedy in said and said.count("\n") == 1
 
 
 def test_the_clone_of_the_readme_is_no_package_to_python():

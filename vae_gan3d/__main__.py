@@ -2,8 +2,9 @@
 
 import sys
 
-import vae_gan3d.flags  # noqa: F401 (before slow imports: from here on Ctrl-C ends in one line)
+import vae_gan3d.flags
 from vae_gan3d.command_line import COMMAND
+from vae_gan3d.text import choices_text, printable
 
 _SCRIPTS = {"records": "create_tf_record", "train": "train", "test": "test"}
 _USAGE = """usage: vae-gan3d COMMAND [--flag=value ...]
@@ -43,7 +44,14 @@ def main() -> int:
         from vae_gan3d.demo_shapes import main as write_demo_shapes
 
         return write_demo_shapes(words)
-    print(f"error: there is no command {command}: give records, train, test, convert or demo_shapes", file=sys.stderr)
+    if command == "--version":
+        print(vae_gan3d.__version__)
+        return 0
+    from vae_gan3d.flags.phases import PHASES
+
+    commands = (*_SCRIPTS, "convert", "demo_shapes")
+    remedy = f"give test --phase={command}" if command in PHASES else choices_text(command, commands)
+    print(f"error: there is no command {printable(command)}: {remedy}", file=sys.stderr)
     return 1
 
 

@@ -19,6 +19,7 @@ from vae_gan3d.data.grids import pad_grid, resize_grid
 from vae_gan3d.data.sandbox import read_one
 from vae_gan3d.data.surfaces import MeshOptions
 from vae_gan3d.errors import UserError
+from vae_gan3d.evaluation.shapes import say_which_axis_is_up
 from vae_gan3d.shipped import find_shipped
 from vae_gan3d.tensorflow_start import start_tensorflow
 from vae_gan3d.training.run_folder import find_checkpoint, read_checkpoint_model
@@ -52,7 +53,7 @@ def load(path: Path) -> "Model":
 
 
 def read_shape(path: Path, resolution: int | None = None, *, reading: ReadOptions = DEFAULT_READING) -> Shapes:
-    """Reads a file of voxels or a mesh, in a process of its own.
+    """Reads a file of voxels or a mesh, in a process of its own. For a mesh it prints which axis is taken to be up.
 
     Args:
         path: a file in any of the formats of docs/SHAPES.md; `samples.npy:3` is one shape of many.
@@ -67,6 +68,7 @@ def read_shape(path: Path, resolution: int | None = None, *, reading: ReadOption
         UserError: the file cannot be read. One line with a remedy.
     """
     source = pathlib.Path(path)
+    say_which_axis_is_up([str(source)], reading.up_axis)
     grid = read_one(source, options=reading.at(resolution))
     if resolution is not None and not is_mesh(source):
         grid = resize_grid(pad_grid(grid), resolution)

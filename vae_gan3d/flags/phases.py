@@ -223,6 +223,9 @@ _CONFIGS: dict[str, Callable[[], PhaseConfig]] = {
 }
 
 
+PHASES = tuple(sorted(_CONFIGS))
+
+
 def phase_config(default_phase: str) -> PhaseConfig:
     """The configuration of the phase that the flags choose.
 
@@ -248,9 +251,7 @@ _TESTING = (
     MapConfig,
     ExploreConfig,
 )
-_PHASE = Flag(
-    None, "What to do.", "phase", choices=tuple(sorted(_CONFIGS)), kind="text", default_text="that of the script's name"
-)
+_PHASE = Flag(None, "What to do.", "phase", choices=PHASES, kind="text", default_text="that of the script's name")
 _MAX_EPOCH = Flag(None, "Accepted from older command lines; has no effect.", "max_epoch", kind="integer")
 _BY_NAME = {
     flag.name: flag for config in (*_TRAINING, *_TESTING, RecordsConfig) for flag in flags_of(config)

@@ -36,9 +36,12 @@ def sample(
 
 if __name__ == "__main__":
     given = [*sys.argv[1:], *("16", "0")[len(sys.argv) - 1 :]]
+    if not all(number.isdecimal() for number in given[:2]):
+        raise SystemExit("usage: python sample.py COUNT [SEED [CLASS ...]]")
     stored = dict(np.load(pathlib.Path(__file__).with_name("prior.npz")))
     latents, labels = sample(stored, int(given[0]), int(given[1]), given[2:])
     np.save("latents.npy", latents)
     np.save("labels.npy", np.eye(len(stored["classes"]), dtype=np.float32)[labels])
+    print(f"wrote latents.npy {latents.shape} and labels.npy")
     # To decode them: onnxruntime.InferenceSession("generator.onnx").run(None, {"latents": latents})[0] > 0.5
     # (a conditional model takes "labels": np.load("labels.npy") too)
