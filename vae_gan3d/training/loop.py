@@ -208,6 +208,8 @@ def _train(
     schedule = plan_schedule(config, records.count, None if restored is None else (restored, state.steps_taken))
     if restored is not None and distribution.is_chief:
         _say_if_records_changed(config, records, restored)
+    if restored is not None:
+        _note_what_a_start_takes(config)
     if state.steps_taken >= schedule.total_steps:
         flag, asked = ("epochs", config.epochs) if config.train_steps is None else ("train_steps", config.train_steps)
         print(
@@ -219,7 +221,8 @@ def _train(
         first_weights(state)
     source = _find_source(config) if restored is None else None
     start = load_source(state, config.model, source) if source else "from the start"
-    _begin_with_weights(config, state, restored)
+    if restored is None:
+        load_weight_files(state, config.weights)
     make_folder(config.save_path)
     order = NEWEST_ORDER if restored is None else sample_order(config.save_path)
     run = _Run(config, records, state, schedule, order, after_save, distribution)
@@ -228,6 +231,8 @@ def _train(
     if restored is not None:
         start = f"on from model.ckpt-{restored}, step {state.steps_taken}"
     _announce(config, state, schedule, records.count, precision, start, distribution)
+    if records.resolution < config.model.resolution and distribution.is_chief:
+        print(f"the records are {records.resolution}^3, and are enlarged to --resolution={config.model.resolution}")
     with stop_request("stopping after this step", at_once=True) as stop:
         try:
             run.take_steps(stop)
@@ -300,11 +305,8 @@ def _find_source(config: TrainingConfig) -> Source | None:
     return None if config.init_from is None else require_source(config.init_from, config.model, config.save_path)
 
 
-def _begin_with_weights(config: TrainingConfig, state: TrainingState, restored: int | None) -> None:
-    """Loads `--generator_weights` and the like into a new run."""
-    if restored is None:
-        load_weight_files(state, config.weights)
-        return
+def _note_what_a_start_takes(config: TrainingConfig) -> None:
+    """Says that flags for the start of a run have no effect on one that goes on."""
     if config.init_from is not None:
         print("note: --init_from is ignored: it is for the start of a run, and this one goes on", file=sys.stderr)
     if config.weights:
