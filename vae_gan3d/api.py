@@ -57,8 +57,8 @@ def read_shape(path: Path, resolution: int | None = None, *, reading: ReadOption
 
     Args:
         path: a file in any of the formats of docs/SHAPES.md; `samples.npy:3` is one shape of many.
-        resolution: voxels a side, R: 16, 32, 64 or 128; give a model's `resolution`. None keeps that of a grid, and
-            makes grids of meshes as `reading` says.
+        resolution: voxels a side, R: 16, 32, 64 or 128; give a model's `resolution`. None keeps a grid as it is,
+            and makes a mesh a grid of `reading.resolution`.
         reading: how meshes are made solid, and which axis is up.
 
     Returns:
@@ -119,7 +119,7 @@ def train(config: TrainingConfig | ProgressiveConfig) -> "Model":
         config: such as `TrainingConfig(records="RECORDS", save_path="RUN", train_steps=3000)`.
 
     Returns:
-        The trained model, that of the newest checkpoint.
+        The model of the newest checkpoint.
 
     Raises:
         UserError: something that the user can fix. One line with a remedy.

@@ -181,7 +181,7 @@ def _tune_config() -> TuneConfig:
 
 
 def _with_checkpoint(config: Callable[..., Any], **given: Any) -> Any:  # noqa: ANN401 (a configuration of that class)
-    """A configuration whose checkpoint is by default that of the run folder, or where there is none the shipped one."""
+    """A configuration with a checkpoint: the given one, else the run folder's, else the shipped model."""
     checkpoint = find_shipped(pathlib.Path(FLAGS.checkpoint if is_given("checkpoint") else FLAGS.save_path))
     nothing_named = not is_given("checkpoint") and not FLAGS["save_path"].present
     if nothing_named and not checkpoint.exists():
